@@ -1,0 +1,1 @@
+"""The demo: private servers, made-up posts, a worker."""

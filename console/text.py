@@ -1,0 +1,21 @@
+"""Text that comes from the data, made harmless for a terminal."""
+
+import re
+import unicodedata
+
+# Control characters and format characters: escape sequences, bidi marks, invisible ones.
+_HARMFUL = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_SUSPECT = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u05ff\u3000-\u9fff\uac00-\ud7a3\uff01-\uff60]")
+
+
+def harmless(text: object) -> str:
+    """The text with every character that a terminal might act on written out: `\\x1b`, `\\u202e`."""
+    return _SUSPECT.sub(_written_out, str(text))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    character = match[0]
+    if unicodedata.category(character) not in _HARMFUL:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

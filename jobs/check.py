@@ -1,0 +1,166 @@
+"""The check: is everything in place that a task will need, and what to do where it is not."""
+
+import os
+import re
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jobs import queue
+from jobs.database import Session, connect
+from jobs.errors import AudienceError, DatabaseError
+from jobs.input_table import describe
+from jobs.queue import REDIS_ERRORS
+from jobs.settings import ENV_FILE
+from jobs.site import Site
+from jobs.sources import read_sources
+from jobs.tables import existing_columns
+from jobs.worker import PRESENCE_PREFIX
+from patterns.files import PatternFileError, label_names, read_pattern_set
+from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
+
+OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `advice` says what to do about it, where there is anything."""
+
+    subject: str
+    verdict: Literal["ok", "warning", "error"]
+    message: str
+    advice: str = ""
+
+
+async def check(site: Site) -> AsyncIterator[Finding]:
+    """Looks at everything, one finding after the other. Changes nothing; raises nothing."""
+    yield _check_env_file(ENV_FILE)
+    yield await _check_input(site)
+    async for finding in _check_output(site):
+        yield finding
+    async for finding in _check_redis(site):
+        yield finding
+    for model_type in MODEL_TYPES:
+        yield _check_patterns(site.settings.patterns_dir, model_type)
+    yield _check_sources(site.settings.sources_file)
+
+
+def _check_env_file(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("settings", "warning", "no .env in this folder", "copy .env.example to .env and fill it in")
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        return Finding("settings", "warning", "others can read .env and its passwords", "chmod 600 .env")
+    if not os.access(path, os.R_OK):
+        return Finding("settings", "error", ".env cannot be read", "make this user its owner")
+    return Finding("settings", "ok", ".env is read, and by nobody else")
+
+
+async def _check_input(site: Site) -> Finding:
+    schema, table = site.settings.input_schema, site.settings.input_table
+    if not schema:
+        return Finding("input", "warning", "no default schema", "set INPUT_SCHEMA, or give --target-schema each time")
+    try:
+        async with connect(site.input) as session:
+            await describe(session, schema, table, "author_name")
+            await session.row("SELECT 1")
+    except DatabaseError as error:
+        return Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
+    except AudienceError as error:
+        return Finding("input", "error", str(error), f"check INPUT_SCHEMA and INPUT_TABLE; {_grant(site, schema)}")
+    return Finding("input", "ok", f"{site.input}, {schema}.{table} can be read")
+
+
+def _grant(site: Site, schema: str) -> str:
+    return f"GRANT SELECT ON `{schema}`.* TO '{site.settings.input_user}'@..."
+
+
+async def _check_output(site: Site) -> AsyncIterator[Finding]:
+    schema = site.settings.output_schema
+    try:
+        async with site.output_session() as session:
+            yield Finding("output", "ok", f"{site.output} answers")
+            yield await _check_output_grants(session, site)
+            columns = await existing_columns(session, schema, "state")
+            if not columns:
+                yield Finding("state", "ok", f"no state table in {schema} yet; the first create_task makes it")
+            elif "production_due" not in columns:
+                yield Finding("state", "warning", f"the state table in {schema} is of v2.1", "create_task migrates it")
+            else:
+                yield Finding("state", "ok", f"the state table in {schema} is there")
+    except DatabaseError as error:
+        yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
+
+
+async def _check_output_grants(session: Session, site: Site) -> Finding:
+    schema = site.settings.output_schema
+    grants = [str(row[0]) for row in await session.rows("SHOW GRANTS")]
+    missing = [privilege for privilege in OUTPUT_GRANTS if privilege not in granted(grants, schema)]
+    if missing:
+        needed = ", ".join(OUTPUT_GRANTS)
+        advice = f"GRANT {needed} ON `{schema}`.* TO '{site.settings.output_user}'@..."
+        return Finding("grants", "error", f"no right to {', '.join(missing)} in {schema}", advice)
+    return Finding("grants", "ok", f"all that is needed in {schema}")
+
+
+def granted(grants: list[str], schema: str) -> set[str]:
+    """The privileges on a whole schema that the lines of SHOW GRANTS give, of OUTPUT_GRANTS."""
+    found: set[str] = set()
+    for grant in grants:
+        match = re.match(r"GRANT (.+?) ON (?:\*|`((?:[^`]|``)*)`)\.\* TO ", grant)
+        if match is None or (match[2] is not None and not _name_matches(match[2].replace("``", "`"), schema)):
+            continue
+        names = set(match[1].split(", "))
+        found |= set(OUTPUT_GRANTS) if "ALL PRIVILEGES" in names else names
+    return found
+
+
+def _name_matches(pattern: str, schema: str) -> bool:
+    """Whether a grant's name of a schema, where % and _ are wildcards unless escaped, means this one."""
+    parts = re.split(r"(\\.|%|_)", pattern)
+    wildcards = {"%": ".*", "_": "."}
+    expression = "".join(wildcards.get(part) or re.escape(part.removeprefix("\\")) for part in parts)
+    return re.fullmatch(expression, schema) is not None
+
+
+async def _check_redis(site: Site) -> AsyncIterator[Finding]:
+    try:
+        async with queue.open_redis(site.settings) as redis:
+            await redis.ping()
+            yield Finding("redis", "ok", "answers")
+            workers = [key async for key in redis.scan_iter(match=f"{PRESENCE_PREFIX}*")]
+    except ValueError:
+        yield Finding("redis", "error", "REDIS_URL is no URL", "redis://[user:password@]host:port/database")
+    except REDIS_ERRORS as error:
+        yield Finding("redis", "error", f"does not answer: {error}", "start Redis, or check REDIS_URL")
+    else:
+        if workers:
+            yield Finding("workers", "ok", f"{len(workers)} at work")
+        else:
+            yield Finding("workers", "warning", "none", "tasks wait until there is one: audience worker")
+
+
+def _check_patterns(directory: Path, model_type: ModelType) -> Finding:
+    try:
+        label_names(directory, model_type)
+        counts = []
+        for predict_type in PREDICT_TYPES:
+            if any((directory / model_type).glob(f"*/{predict_type}.txt")):
+                pattern_set = read_pattern_set(directory, model_type, predict_type)
+                labels = ", ".join(f"/{label.name} {len(label.patterns):,}" for label in pattern_set.labels)
+                counts.append(f"{predict_type}: {labels}")
+    except PatternFileError as error:
+        advice = "correct the file, or see PATTERNS_DIR"
+        return Finding(model_type, "error", "; ".join(map(str, error.faults[:5])), advice)
+    return Finding(model_type, "ok", "; ".join(counts) or "no pattern files")
+
+
+def _check_sources(path: Path) -> Finding:
+    try:
+        sources = read_sources(path)
+    except AudienceError as error:
+        return Finding("sources", "error", str(error), "correct the file, or see SOURCES_FILE")
+    count = len(sources.results)
+    return Finding("sources", "ok", f"{count} sources named, the others go to {sources.default}")

@@ -1,0 +1,180 @@
+"""Connections to MariaDB for everything but the bulk of the input (that is stream.py).
+
+One connection a piece of work, opened and closed with it, each call with a deadline: no pool, so
+no broken connection is ever handed on. Whatever goes wrong is raised as DatabaseError.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiomysql
+import pymysql
+from pydantic import SecretStr
+
+from jobs.errors import DatabaseError
+
+CONNECT_SECONDS = 10.0
+CALL_SECONDS = 60.0
+
+# A statement must fit the server's max_allowed_packet, 16 MB by default, with all of its
+# characters at four bytes.
+STATEMENT_ROWS = 2_000
+STATEMENT_CHARACTERS = 2_000_000
+
+Row = tuple[Any, ...]
+
+# Strict: a value that does not fit is an error, never cut. Without NO_BACKSLASH_ESCAPES, whatever
+# the server's default: the drivers escape with backslashes. Notes ("table exists already") off: the
+# driver would ask for them and turn each into a Python warning.
+_SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0"
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach a database server. `name` is what messages call it."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    password: SecretStr
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.host}:{self.port}"
+
+    def options(self) -> dict[str, Any]:
+        """What both drivers are given to connect."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            # The drivers encode a password as Latin-1; this way what they send is its UTF-8.
+            "password": self.password.get_secret_value().encode().decode("latin-1"),
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_SECONDS,
+            "init_command": _SESSION,
+        }
+
+
+class Session:
+    """An open connection. In autocommit mode but inside `transaction`."""
+
+    def __init__(self, server: Server, connection: aiomysql.Connection) -> None:
+        self._server = server
+        self._connection = connection
+
+    async def rows(
+        self, sql: str, arguments: Sequence[object] = (), *, seconds: float | None = CALL_SECONDS
+    ) -> list[Row]:
+        """All rows of a query, as tuples."""
+        async with self._cursor(seconds, aiomysql.Cursor) as cursor:
+            await cursor.execute(sql, tuple(arguments))
+            return list(await cursor.fetchall())
+
+    async def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        rows = await self.rows(sql, arguments)
+        return rows[0] if rows else None
+
+    async def records(self, sql: str, arguments: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """All rows of a query, as dictionaries by column."""
+        async with self._cursor(CALL_SECONDS, aiomysql.DictCursor) as cursor:
+            await cursor.execute(sql, tuple(arguments))
+            return list(await cursor.fetchall())
+
+    async def execute(self, sql: str, arguments: Sequence[object] = (), *, seconds: float | None = CALL_SECONDS) -> int:
+        """Runs a statement; the number of rows it changed."""
+        async with self._cursor(seconds, aiomysql.Cursor) as cursor:
+            return int(await cursor.execute(sql, tuple(arguments)))
+
+    async def insert_many(self, insert: str, rows: Iterable[Row]) -> None:
+        """Runs `INSERT ... VALUES` with few large statements. `insert` ends before VALUES."""
+        for chunk in _statements(rows):
+            one = "(" + ",".join(["%s"] * len(chunk[0])) + ")"
+            arguments = [value for row in chunk for value in row]
+            await self.execute(f"{insert} VALUES {','.join([one] * len(chunk))}", arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commits at the end of the block; rolls back where it raises."""
+        await self.execute("START TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            # Closing rolls back as well, and works on a connection in any condition.
+            self._connection.close()
+            raise
+        await self.execute("COMMIT")
+
+    @property
+    def id(self) -> int:
+        """The server's number of this connection, for `KILL QUERY`."""
+        return int(self._connection.thread_id())
+
+    @asynccontextmanager
+    async def _cursor(self, seconds: float | None, kind: type[Any]) -> AsyncIterator[Any]:
+        with _as_database_error(self._server, seconds):
+            async with asyncio.timeout(seconds), self._connection.cursor(kind) as cursor:
+                yield cursor
+
+
+@asynccontextmanager
+async def connect(server: Server) -> AsyncIterator[Session]:
+    """A connection of its own for a piece of work. Raises DatabaseError."""
+    with _as_database_error(server, CONNECT_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await aiomysql.connect(**server.options(), autocommit=True)
+    try:
+        session = Session(server, connection)
+        await session.execute(_ISOLATION)
+        yield session
+    finally:
+        connection.close()
+
+
+def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows cut into lists that fit a statement, in number and in size."""
+    chunk: list[Row] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        characters += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(chunk) == STATEMENT_ROWS or characters > STATEMENT_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def quote(*names: str) -> str:
+    """Identifiers, backtick-quoted and joined by dots: quote("a", "b") is `a`.`b`.
+
+    A percent sign is doubled because every statement here passes through the driver's
+    %-substitution of its arguments.
+    """
+    return ".".join("`" + name.replace("`", "``").replace("%", "%%") + "`" for name in names)
+
+
+@contextmanager
+def _as_database_error(server: Server, seconds: float | None) -> Iterator[None]:
+    try:
+        yield
+    except pymysql.Error as error:
+        raise database_error(server, error.args) from error
+    except TimeoutError as error:
+        raise DatabaseError(str(server), 2013, f"no answer within {seconds:.0f} seconds") from error
+    except (OSError, asyncio.IncompleteReadError) as error:
+        raise DatabaseError(str(server), 2013, f"connection lost: {error}") from error
+
+
+def database_error(server: Server, arguments: tuple[Any, ...]) -> DatabaseError:
+    """The DatabaseError for a driver's exception with these arguments."""
+    match arguments:
+        case [int(code), *rest] if code:
+            return DatabaseError(str(server), code, str(rest[0]) if rest else "")
+        case _:  # the driver lost its connection and found nothing better to say
+            return DatabaseError(str(server), 2006, " ".join(map(str, arguments)) or "connection lost")

@@ -1,0 +1,274 @@
+"""The services, each one typed async function, used alike by the console and by the command line.
+
+What they return is typed; what goes wrong is raised as an AudienceError with its code (spec 2).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from uuid import uuid1
+
+from arq.connections import ArqRedis
+
+from jobs import definition as definitions
+from jobs import production_table, queue, state, window_table
+from jobs.database import Session, connect
+from jobs.definition import Definition
+from jobs.errors import (
+    AudienceError,
+    CannotStart,
+    Conflict,
+    DatabaseError,
+    EmptyResult,
+    InvalidValue,
+    OutputUnreachable,
+    ResultUnreadable,
+    StateUnreadable,
+    UnknownTask,
+    UnreadablePatterns,
+)
+from jobs.input_table import Extent, InputTable, describe, extent
+from jobs.production_table import production_table as table_of
+from jobs.queue import REDIS_ERRORS, open_redis
+from jobs.site import Site
+from jobs.sources import read_sources
+from jobs.state_table import ensure_own_tables
+from jobs.task import Task, TaskRequest, check_task_id
+from jobs.windows import plan_windows, window_count
+from patterns.files import PatternFileError, read_pattern_set
+from patterns.matcher import build_matcher
+from patterns.pattern_set import PatternSet
+
+MAX_SAMPLE_ROWS = 100_000
+
+
+async def create_task(site: Site, request: TaskRequest) -> str:
+    """Freezes what the task needs, plans its windows, and has it run; the new task's id.
+
+    Raises CannotStart, UnreadablePatterns, OutputUnreachable. Where it raises before the task is
+    in the state table, nothing has been written; else the task stands there as FAILURE.
+    """
+    patterns, sources = await asyncio.gather(
+        asyncio.to_thread(_read_patterns, site, request),
+        asyncio.to_thread(read_sources, site.settings.sources_file),
+    )
+    async with _redis(site) as redis:
+        await _on_redis(redis.ping())
+        input_table, found = await _look_at_input(site, request)
+        definition = Definition(patterns, sources, input_table)
+        windows = plan_windows(
+            request.start_time,
+            request.end_time,
+            window_count(found.estimated_rows, site.settings.window_rows) if found.indexed else 1,
+            found.first,
+            found.last,
+        )
+        task_id = uuid1().hex
+        schema = request.output_schema
+        async with _output(site, OutputUnreachable, "Cannot connect to output schema") as session:
+            await ensure_own_tables(session, schema)
+            async with session.transaction():
+                await definitions.insert(session, schema, task_id, definition)
+                await window_table.insert(session, schema, task_id, windows)
+                await state.insert(session, task_id, request, pattern_hash=patterns.hash, windows=len(windows))
+            task = await state.find(session, schema, task_id)
+            assert task is not None
+            await _enqueue(redis, session, schema, task)
+    return task_id
+
+
+async def task_list(site: Site, limit: int = 100, schema: str | None = None) -> list[Task]:
+    """The newest tasks of an output schema, newest first. Raises StateUnreadable."""
+    schema = schema or site.settings.output_schema
+    async with _output(site, StateUnreadable, "cannot connect to state table") as session:
+        if schema not in await state.schemas(session):
+            raise StateUnreadable(f"cannot connect to state table: {schema} has none; the first create_task makes it")
+        return await state.newest(session, schema, limit)
+
+
+async def check_status(site: Site, task_id: str) -> Task:
+    """How a task stands. Raises UnknownTask, InvalidTaskId, StateUnreadable."""
+    async with _output(site, StateUnreadable, "cannot connect to state table") as session:
+        return (await _find(site, session, task_id))[1]
+
+
+async def watch_status(site: Site, task_id: str, seconds: float = 0.5) -> AsyncIterator[Task]:
+    """How a task stands, again and again until nothing more will happen to it."""
+    while True:
+        task = await check_status(site, task_id)
+        yield task
+        if task.finished:
+            return
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """A row of a production table, in the seed's columns."""
+
+    id: str
+    task_id: str
+    source_author: str
+    panel: str
+    create_time: datetime
+    field_content: str
+    match_content: str
+
+
+async def sample_result(site: Site, task_id: str, tables: Sequence[str] = (), limit: int = 50) -> list[SampleRow]:
+    """A random sample of a task's production rows, over all its tables or those named.
+
+    Raises InvalidTaskId, EmptyResult, ResultUnreadable.
+    """
+    check_task_id(task_id)
+    if not 1 <= limit <= MAX_SAMPLE_ROWS:
+        raise InvalidValue(f"limit: expected 1 to {MAX_SAMPLE_ROWS}, not {limit}")
+    async with _output(site, ResultUnreadable, "Cannot scrape data from result tables") as session:
+        try:
+            schema, task = await _find(site, session, task_id)
+        except UnknownTask as error:
+            raise EmptyResult(f"empty result: {error}") from error
+        if task.prod_stat != "finish":
+            raise EmptyResult(f"empty result: task {task_id} is {task.stat}, its production is not finished")
+        lengths = (task.length_prod_table or "").split(",")
+        there = {
+            table_of(result): int(float(length or 0))
+            for result, length in zip_longest(task.results, lengths[: len(task.results)], fillvalue="0")
+        }
+        unknown = [table for table in tables if table not in there]
+        if unknown:
+            known = ", ".join(there) or "none"
+            raise EmptyResult(f"empty result: task {task_id} has no table {', '.join(unknown)}; it has: {known}")
+        chosen = {table: there[table] for table in (tables or there)}
+        rows = await _sample(session, schema, task_id, chosen, limit)
+    if not rows:
+        raise EmptyResult(f"empty result: task {task_id} has no rows in {', '.join(chosen) or 'any table'}")
+    return rows
+
+
+async def abort(site: Site, task_id: str) -> Task:
+    """Stops a task at its check point; its lanes drop what they have in hand within two seconds.
+
+    Raises UnknownTask, InvalidTaskId, Conflict, StateUnreadable.
+    """
+    async with _output(site, StateUnreadable, "cannot connect to state table") as session:
+        schema, task = await _find(site, session, task_id)
+        if task.generation is None or not await state.abort(session, schema, task_id):
+            raise Conflict(f"task {task_id} is {_standing(task)}; only a task that is not finished can be aborted")
+        return (await _find(site, session, task_id))[1]
+
+
+async def resume(site: Site, task_id: str) -> Task:
+    """Has a failed or aborted task go on with the windows that are not done.
+
+    Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable.
+    """
+    async with (
+        _redis(site) as redis,
+        _output(site, StateUnreadable, "cannot connect to state table") as session,
+    ):
+        schema, task = await _find(site, session, task_id)
+        await _on_redis(redis.ping())
+        async with session.transaction():
+            if not await state.resume(session, schema, task_id):
+                raise Conflict(f"task {task_id} is {_standing(task)}; only a failed or aborted task can be resumed")
+            await window_table.forget_attempts(session, schema, task_id)
+        task = (await _find(site, session, task_id))[1]
+        await _enqueue(redis, session, schema, task)
+        return task
+
+
+async def _enqueue(redis: ArqRedis, session: Session, schema: str, task: Task) -> None:
+    """Enqueues a task that is PENDING; where that fails, so has the task, and can be resumed."""
+    assert task.queue is not None and task.generation is not None
+    try:
+        await _on_redis(queue.enqueue_lane(redis, task.queue, schema, task.task_id, task.generation))
+    except CannotStart as error:
+        await state.fail(session, schema, task.task_id, str(error))
+        raise CannotStart(f"{error}; mend it, then: audience resume {task.task_id}") from error
+
+
+def _read_patterns(site: Site, request: TaskRequest) -> PatternSet:
+    try:
+        patterns = read_pattern_set(site.settings.patterns_dir, request.model_type, request.predict_type)
+    except PatternFileError as error:
+        raise UnreadablePatterns(
+            "Cannot read pattern file, probably unknown file path or file is not exist,"
+            f" additional error message: {error}"
+        ) from error
+    build_matcher(patterns)  # what a worker could not build, it must not be given
+    return patterns
+
+
+async def _look_at_input(site: Site, request: TaskRequest) -> tuple[InputTable, Extent]:
+    schema, table = request.target_schema, request.target_table
+    try:
+        async with connect(site.input) as session:
+            described = await describe(session, schema, table, request.predict_type)
+            return described, await extent(session, schema, table, request.start_time, request.end_time)
+    except DatabaseError as error:
+        raise CannotStart(f"failed to start a labeling task, additional error message: {error}") from error
+
+
+@asynccontextmanager
+async def _output(site: Site, kind: type[AudienceError], message: str) -> AsyncIterator[Session]:
+    """A session with the output server, whose failures are errors of this kind."""
+    try:
+        async with site.output_session() as session:
+            yield session
+    except DatabaseError as error:
+        raise kind(f"{message}, additional error message: {error}") from error
+
+
+async def _find(site: Site, session: Session, task_id: str) -> tuple[str, Task]:
+    """The task and its schema: the settings' own, or any other with a state table."""
+    check_task_id(task_id)
+    own = site.settings.output_schema
+    for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
+        task = await state.find(session, schema, task_id)
+        if task is not None:
+            return schema, task
+    raise UnknownTask(f"task id is not exist, plz re-check the task id: {task_id}")
+
+
+async def _sample(session: Session, schema: str, task_id: str, lengths: dict[str, int], limit: int) -> list[SampleRow]:
+    """A uniform sample: each row with a probability that yields somewhat more than enough, then some of those.
+
+    One pass without sorting. It falls short less often than once in 10^15 times, unless rows were
+    deleted since production; then all that are left are drawn from.
+    """
+    total = sum(lengths.values())
+    share = (2 * limit + 50) / max(total, 1)
+    for probability in (share, 1.0):
+        rows = [
+            row
+            for table in lengths
+            for row in await production_table.sample(session, schema, table, task_id, probability)
+        ]
+        if len(rows) >= min(limit, total):
+            break
+    return [SampleRow(*row) for row in random.sample(rows, min(limit, len(rows)))]
+
+
+def _standing(task: Task) -> str:
+    return f"{task.stat}, production finished" if task.prod_stat == "finish" else task.stat
+
+
+@asynccontextmanager
+async def _redis(site: Site) -> AsyncIterator[ArqRedis]:
+    try:
+        async with open_redis(site.settings) as redis:
+            yield redis
+    except ValueError:
+        raise InvalidValue("REDIS_URL: expected redis://[user:password@]host:port/database") from None
+
+
+async def _on_redis(call: Awaitable[object]) -> None:
+    try:
+        await call
+    except REDIS_ERRORS as error:
+        raise CannotStart(f"failed to start a labeling task, additional error message: Redis: {error}") from error

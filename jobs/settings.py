@@ -1,0 +1,71 @@
+"""The settings, read once from the environment and `.env` into one typed object.
+
+No other module reads the environment. A variable of the environment wins over `.env`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import patterns
+from jobs.errors import InvalidValue
+
+ENV_FILE = Path(".env")
+
+
+class Settings(BaseSettings):
+    """Every setting, under the name of its variable in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    input_host: str = "127.0.0.1"
+    """Server of the posts. Only read."""
+    input_port: int = Field(default=3306, ge=1, le=65535)
+    input_user: str = ""
+    input_password: SecretStr = SecretStr("")
+    input_schema: str = ""
+    """Default of `target_schema`."""
+    input_table: str = "ts_page_content"
+    """Default of `target_table`."""
+
+    output_host: str = "127.0.0.1"
+    """Server of the state and result tables."""
+    output_port: int = Field(default=3306, ge=1, le=65535)
+    output_user: str = ""
+    output_password: SecretStr = SecretStr("")
+    output_schema: str = "audience_result"
+    """Default of `output_schema`, and the schema where tasks are looked for first."""
+
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """`redis://[user:password@]host:port/database`; reserved characters of a password %-encoded."""
+
+    patterns_dir: Path = Path(patterns.__file__).parent
+    """Folder of the pattern files; by default those that come with the project."""
+    sources_file: Path = Path(__file__).parent / "sources.toml"
+    """TOML file that maps sources to results; by default the one that comes with the project."""
+
+    queue: str = "queue1"
+    """Default queue of new tasks and of workers."""
+    countdown: int = Field(default=5, ge=0)
+    """Default seconds between the label job and the production job."""
+    window_rows: int = Field(default=50_000, ge=1)
+    """About how many rows of a task make a window: what a worker has in hand, and loses when it is killed."""
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises InvalidValue naming each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error}") from None

@@ -1,0 +1,34 @@
+"""A site: the settings with the servers they name. What every service is given."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from jobs.database import Server, Session, connect
+from jobs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the posts are read, where tasks and results are kept, and where jobs are queued."""
+
+    settings: Settings
+
+    @cached_property
+    def input(self) -> Server:
+        """The server of the posts."""
+        its = self.settings
+        return Server("input server", its.input_host, its.input_port, its.input_user, its.input_password)
+
+    @cached_property
+    def output(self) -> Server:
+        """The server of the state and result tables."""
+        its = self.settings
+        return Server("output server", its.output_host, its.output_port, its.output_user, its.output_password)
+
+    @asynccontextmanager
+    async def output_session(self) -> AsyncIterator[Session]:
+        """A connection to the output server."""
+        async with connect(self.output) as session:
+            yield session

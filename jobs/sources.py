@@ -1,0 +1,105 @@
+"""The sources file: which result, and so which tables, the rows of a source go to."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UnreadablePatterns
+
+# With the prefix "wh_panel_mapping_" a name must fit MariaDB's 64 characters.
+_RESULT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,46}")
+_OWN_TABLE = re.compile(r"state|(wh_panel_mapping|task)_.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The mapping of a sources file, frozen."""
+
+    default: str
+    results: Mapping[str, str]
+    """Result name by source id."""
+
+    def result_of(self, source: str) -> str:
+        """The result of a source id; the default for one that the file does not name."""
+        return self.results.get(source, self.default)
+
+    def to_json(self) -> bytes:
+        """The form in which a task keeps it."""
+        return json.dumps({"default": self.default, "results": dict(self.results)}, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Sources":
+        """The inverse of `to_json`."""
+        return cls(**json.loads(data))
+
+
+def read_sources(path: Path) -> Sources:
+    """Reads and checks a sources file. Raises UnreadablePatterns with file and line."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise UnreadablePatterns(f"sources file {path} cannot be read: {error.strerror}; see SOURCES_FILE") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnreadablePatterns(f"sources file {path}: {error}") from error
+    try:
+        return _sources(content)
+    except _Fault as fault:
+        line = _line_of(text, *fault.needles)
+        place = f"{path}, line {line}" if line else str(path)
+        raise UnreadablePatterns(f"sources file {place}: {fault}") from None
+
+
+class _Fault(Exception):
+    """What is wrong; the words `needles`, found one after the other, lead to its line."""
+
+    def __init__(self, message: str, *needles: str) -> None:
+        super().__init__(message)
+        self.needles = needles
+
+
+def _sources(content: dict[str, Any]) -> Sources:
+    default = content.pop("default", "other")
+    tables = content.pop("results", {})
+    for key in content:
+        raise _Fault(f"unknown entry {key!r}; expected default and [results]", key)
+    if not isinstance(default, str):
+        raise _Fault("default must be a name in quotes", "default")
+    if not isinstance(tables, dict):
+        raise _Fault("results must be a table: [results]", "results")
+    _check_name(default, "default")
+    results: dict[str, str] = {}
+    names = {default.lower(): default}
+    for name, sources in tables.items():
+        _check_name(name, name)
+        twin = names.setdefault(name.lower(), name)
+        if twin != name:  # one table to a server that folds the case of table names
+            raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", name)
+        if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
+            raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', name)
+        for source in sources:
+            other = results.setdefault(source, name)
+            if other != name:
+                raise _Fault(f"source {source!r} is in {other!r} already; it can have one result", source, source)
+    return Sources(default, results)
+
+
+def _check_name(name: str, needle: str) -> None:
+    if not _RESULT_NAME.fullmatch(name):
+        raise _Fault(f"{name!r} is no identifier: at most 47 letters, digits and _, no digit first", needle)
+    if _OWN_TABLE.fullmatch(name):
+        raise _Fault(f"{name!r} is kept for our own tables; choose another name", needle)
+
+
+def _line_of(text: str, *needles: str) -> int | None:
+    """The line, from 1, of the last needle, each searched from where the one before it ended."""
+    position = -1
+    for needle in needles:
+        position = text.find(needle, position + 1)
+        if position < 0:
+            return None
+    return text.count("\n", 0, position) + 1 if needles else None

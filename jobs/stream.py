@@ -1,0 +1,64 @@
+"""Streaming a query's rows out of the input server, in batches, with the fast driver.
+
+asyncmy reads rows six times as fast as aiomysql, but is young: one connection a stream, never
+used for a second query (it would end the first early, without an error), and closed hard.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncmy
+import asyncmy.errors
+from asyncmy.constants import FIELD_TYPE
+from asyncmy.converters import conversions
+from asyncmy.cursors import SSCursor
+
+from jobs.database import Row, Server, database_error
+from jobs.errors import DatabaseError
+
+BATCH_ROWS = 5_000
+# The longest silence of the server. The first row of a range without an index may take a whole scan.
+READ_SECONDS = 600.0
+
+_TIMES = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE)
+# Times stay as MariaDB writes them: they sort as text, go back as text, and cost nothing to read.
+_CONVERSIONS = {key: convert for key, convert in conversions.items() if key not in _TIMES}
+
+
+@asynccontextmanager
+async def stream(server: Server, sql: str, arguments: Sequence[object]) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """The batches of a query's rows. Raises DatabaseError; never ends short of the last row."""
+    with _as_database_error(server):
+        connection = await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
+    try:
+        yield _batches(server, connection.cursor(SSCursor), sql, arguments)
+    finally:
+        connection.close()
+
+
+async def _batches(server: Server, cursor: Any, sql: str, arguments: Sequence[object]) -> AsyncIterator[list[Row]]:
+    async def next_batch() -> list[Row]:
+        # A deadline of our own: the driver's read_timeout waits in a task of its own, and while that
+        # starts and ends its buffer takes in and grows by whatever the server has sent meanwhile.
+        with _as_database_error(server):
+            async with asyncio.timeout(READ_SECONDS):
+                rows: list[Row] = await cursor.fetchmany(BATCH_ROWS)
+                return rows
+
+    with _as_database_error(server):
+        async with asyncio.timeout(READ_SECONDS):
+            await cursor.execute(sql, tuple(arguments))
+    while rows := await next_batch():
+        yield rows
+
+
+@contextmanager
+def _as_database_error(server: Server) -> Iterator[None]:
+    try:
+        yield
+    except asyncmy.errors.MySQLError as error:
+        raise database_error(server, error.args) from error
+    except OSError as error:  # TimeoutError among them
+        raise DatabaseError(str(server), 2003, str(error) or "no answer") from error

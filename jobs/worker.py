@@ -1,0 +1,203 @@
+"""The worker: an arq worker with our own entry point.
+
+arq's own ends when Redis blinks and hears no SIGTERM while Redis hangs. This one takes up its
+work again when Redis is back, and is gone within seconds of a SIGTERM whatever hangs.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from arq import Retry, cron, func
+from arq.connections import ArqRedis
+from arq.worker import Worker
+
+from jobs import queue, state
+from jobs.errors import DatabaseError
+from jobs.label import Lane
+from jobs.produce import produce
+from jobs.queue import REDIS_ERRORS
+from jobs.reconcile import reconcile
+from jobs.site import Site
+from jobs.watch import peak_memory
+
+_logger = logging.getLogger(__name__)
+
+# A worker has few windows in hand at once, so that its memory does not grow with the number of
+# tasks; they take turns at them.
+WINDOWS_IN_HAND = 2
+MAX_JOBS = 200
+
+# arq keeps a job from others for as long as the longest may take; the reconciler does not wait for that.
+JOB_SECONDS = 86_400
+STOP_SECONDS = 3.0
+POLL_SECONDS = 0.1
+RECONCILE_SECONDS = 10
+PRESENCE_SECONDS = 2.0
+PRESENCE_PREFIX = "audience:worker:"
+
+
+@dataclass
+class Workplace:
+    """What the jobs of one worker process share."""
+
+    site: Site
+    redis: ArqRedis
+    turns: asyncio.Semaphore
+    lanes: set[str] = field(default_factory=set)
+    """The tasks that this process has a lane of."""
+
+
+def run_worker(site: Site, queue_name: str, *, burst: bool = False) -> None:
+    """Runs a worker in this process until SIGTERM or SIGINT; with `burst`, until its queue is empty."""
+    asyncio.run(_work_until_told(site, queue_name, burst))
+
+
+async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    redis = queue.redis_client(site.settings)
+    workplace = Workplace(site, redis, asyncio.Semaphore(WINDOWS_IN_HAND))
+    worker = _arq_worker(workplace, queue_name, burst)
+    _logger.info("worker %s on queue %s: ready", os.getpid(), queue_name)
+    working = asyncio.create_task(_work(worker))
+    present = asyncio.create_task(_tell_presence(workplace, queue_name))
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    # What has not ended by then is hung in a call to a server that does not answer. It holds
+    # nothing but a transaction, and that ends with the process.
+    loop.call_later(STOP_SECONDS, os._exit, 0)
+    for task in (working, present, waiting):
+        task.cancel()
+    with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
+        await worker.close()
+    await asyncio.wait({working, present})
+    _logger.info("worker %s: stopped", os.getpid())
+    if not working.cancelled():
+        working.result()
+
+
+def _arq_worker(workplace: Workplace, queue_name: str, burst: bool) -> Worker:
+    return Worker(
+        functions=[
+            func(_label, name=queue.LABEL, timeout=JOB_SECONDS, keep_result=0),
+            func(_produce, name=queue.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
+        ],
+        cron_jobs=[
+            cron(
+                _reconcile,
+                name=f"reconcile:{queue_name}",
+                second=set(range(0, 60, RECONCILE_SECONDS)),
+                run_at_startup=True,
+                keep_result=0,
+            )
+        ],
+        queue_name=queue.queue_key(queue_name),
+        redis_pool=workplace.redis,
+        burst=burst,
+        handle_signals=False,
+        max_jobs=MAX_JOBS,
+        # A job comes again until it says it is done: tries are not failures, those MariaDB counts.
+        max_tries=10**9,
+        poll_delay=POLL_SECONDS,
+        health_check_interval=60,
+        health_check_key=f"audience:health:{_identity()}",
+        keep_result=0,
+        job_serializer=queue.serialize,
+        job_deserializer=json.loads,
+        ctx={"workplace": workplace},
+    )
+
+
+async def _work(worker: Worker) -> None:
+    """arq's main loop, begun again whenever Redis fails it; the jobs in hand go on meanwhile."""
+    while True:
+        try:
+            await worker.async_run()
+            return
+        except REDIS_ERRORS as error:
+            _logger.warning("Redis: %s; trying again", error)
+            await asyncio.sleep(1)
+
+
+async def _label(ctx: dict[str, Any], schema: str, task_id: str, generation: int, lane: int) -> None:
+    """A place at a task's label job. The worker that takes it offers the next one."""
+    workplace: Workplace = ctx["workplace"]
+    if task_id in workplace.lanes:  # one lane fills a process: leave this place to another
+        raise Retry(defer=min(0.2 * 2 ** min(ctx["job_try"], 4), 2.0))
+    workplace.lanes.add(task_id)
+    try:
+        async with workplace.site.output_session() as session:
+            task = await state.find(session, schema, task_id)
+        if task is None or task.finished or task.stat == "SUCCESS" or task.queue is None:
+            return
+        if lane < (task.windows or 0):
+            await queue.enqueue_lane(workplace.redis, task.queue, schema, task_id, generation, lane + 1)
+        joined = await Lane(workplace.site, schema, task_id, workplace.turns).run()
+        if joined:
+            await queue.enqueue_production(
+                workplace.redis, task.queue, schema, task_id, generation, task.countdown or 0
+            )
+    except DatabaseError as error:
+        if not error.transient:
+            raise
+        _logger.warning("task %s: %s; trying again", task_id, error)
+        raise Retry(defer=1) from error
+    finally:
+        workplace.lanes.discard(task_id)
+
+
+async def _produce(ctx: dict[str, Any], schema: str, task_id: str) -> None:
+    """The production job, when the database's clock says that it is due."""
+    workplace: Workplace = ctx["workplace"]
+    try:
+        async with workplace.site.output_session() as session:
+            seconds = await state.production_due_in(session, schema, task_id)
+        if seconds is None:
+            return
+        if seconds > 0:
+            raise Retry(defer=seconds)
+        await produce(workplace.site, schema, task_id)
+    except DatabaseError as error:
+        if not error.transient:
+            raise
+        _logger.warning("task %s: %s; trying again", task_id, error)
+        raise Retry(defer=1) from error
+
+
+async def _reconcile(ctx: dict[str, Any]) -> None:
+    workplace: Workplace = ctx["workplace"]
+    try:
+        await reconcile(workplace.site, workplace.redis)
+    except (DatabaseError, *REDIS_ERRORS) as error:
+        _logger.warning("reconciler: %s; trying again in %s seconds", error, RECONCILE_SECONDS)
+
+
+async def _tell_presence(workplace: Workplace, queue_name: str) -> None:
+    """Keeps a key in Redis that says who this worker is and what it has in hand."""
+    key = f"{PRESENCE_PREFIX}{_identity()}"
+    while True:
+        presence = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queue": queue_name,
+            "tasks": sorted(workplace.lanes),
+            "peak_memory": round(peak_memory(), 1),
+            "time": time.time(),
+        }
+        with contextlib.suppress(*REDIS_ERRORS):
+            await workplace.redis.set(key, json.dumps(presence), ex=60)
+        await asyncio.sleep(PRESENCE_SECONDS)
+
+
+def _identity() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,1 @@
+"""Pattern files and the label models built from them. Knows no database and no screen."""

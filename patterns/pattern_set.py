@@ -1,0 +1,68 @@
+"""A pattern set: the labels of one model for one predict type, frozen, with a hash that names it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+ModelType = Literal["keyword_model", "rule_model"]
+PredictType = Literal["author_name", "s_area_id", "title", "content"]
+MatchType = Literal["partially", "exactly", "start", "end", "regex"]
+
+MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
+PREDICT_TYPES: tuple[PredictType, ...] = get_args(PredictType)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One line of a pattern file. `match_type` is `regex` in a rule_model, and only there."""
+
+    text: str
+    match_type: MatchType
+
+    def __str__(self) -> str:
+        return self.text if self.match_type == "regex" else f"{self.text} {self.match_type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label and its patterns in the order of its file."""
+
+    name: str
+    patterns: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True)
+class PatternSet:
+    """The labels that decide about a text, the first that matches winning (spec 3)."""
+
+    model_type: ModelType
+    predict_type: PredictType
+    labels: tuple[Label, ...]
+
+    def __iter__(self) -> Iterator[tuple[Label, Pattern]]:
+        """Every pattern with its label, the most decisive first."""
+        for label in self.labels:
+            for pattern in label.patterns:
+                yield label, pattern
+
+    def to_json(self) -> bytes:
+        """The canonical form: equal sets give equal bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "PatternSet":
+        """The inverse of `to_json`."""
+        content = json.loads(data)
+        labels = tuple(
+            Label(label["name"], tuple(Pattern(**pattern) for pattern in label["patterns"]))
+            for label in content["labels"]
+        )
+        return cls(content["model_type"], content["predict_type"], labels)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the canonical form, 64 hex digits: the `pattern_hash` of a task."""
+        return hashlib.sha256(self.to_json()).hexdigest()

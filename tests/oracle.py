@@ -1,0 +1,129 @@
+"""The contract said again in the most naive way, to check the fast way against."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import re2
+
+Patterns = Mapping[str, Sequence[tuple[str, str]] | Sequence[str]]
+"""By label: (keyword, match type) pairs of a keyword_model, or the regexes of a rule_model."""
+
+
+@dataclass(frozen=True)
+class Post:
+    id: str
+    s_id: str | None
+    s_area_id: str | None
+    author: str | None
+    title: str | None
+    content: str | None
+    post_time: datetime
+
+
+def matches(text: str, pattern: tuple[str, str] | str) -> bool:
+    """Spec 3, word by word."""
+    text = text.lower()
+    if isinstance(pattern, str):
+        options = re2.Options()
+        options.case_sensitive = False
+        options.log_errors = False
+        return re2.compile(pattern, options).search(text) is not None
+    keyword, match_type = pattern[0].lower(), pattern[1]
+    return {
+        "partially": keyword in text,
+        "exactly": keyword == text,
+        "start": text.startswith(keyword),
+        "end": text.endswith(keyword),
+    }[match_type]
+
+
+def decide(text: str, patterns: Patterns) -> tuple[str, str] | None:
+    """The label of a text and the first of its patterns that matches; labels in alphabetical order."""
+    for label in sorted(patterns):
+        for pattern in patterns[label]:
+            if matches(text, pattern):
+                return label, pattern if isinstance(pattern, str) else " ".join(pattern)
+    return None
+
+
+@dataclass
+class Outcome:
+    """What a task must come to: the state table's numbers and the production rows by result."""
+
+    received: int
+    labelled: int
+    result: str
+    length_prod_table: str
+    uniq_source_author: str
+    rate_of_label: str
+    production: dict[str, list[tuple[Any, ...]]]
+
+
+def outcome(
+    posts: Iterable[Post],
+    patterns: Patterns,
+    sources: Mapping[str, str],
+    start: datetime,
+    end: datetime,
+    *,
+    column: str = "author",
+    default: str = "other",
+    integer_id: bool = False,
+) -> Outcome:
+    """Spec 1, 3 and 4 over these posts."""
+    received: list[Post] = [
+        post
+        for post in posts
+        if start <= post.post_time <= end and None not in (post.s_id, post.author, getattr(post, column))
+    ]
+    authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    votes: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    latest: dict[tuple[str, str, str], Post] = {}
+    known: dict[str, tuple[str, str] | None] = {}
+    labelled = 0
+
+    def age(post: Post) -> tuple[datetime, Any]:
+        return post.post_time, int(post.id) if integer_id else post.id
+
+    for post in received:
+        assert post.s_id is not None and post.author is not None
+        result = sources.get(post.s_id, default)
+        authors[result].add((post.s_id, post.author))
+        text = getattr(post, column)
+        if text not in known:
+            known[text] = decide(text, patterns)
+        decided = known[text]
+        if decided is None:
+            continue
+        labelled += 1
+        source_author, panel = f"{post.s_id}_{post.author}", f"/{decided[0]}"
+        votes[result][source_author, panel] += 1
+        key = (result, source_author, panel)
+        if key not in latest or age(post) > age(latest[key]):
+            latest[key] = post
+
+    production: dict[str, list[tuple[Any, ...]]] = {}
+    for result in sorted(votes):
+        most: Counter[str] = Counter()
+        for (source_author, _), count in votes[result].items():
+            most[source_author] = max(most[source_author], count)
+        production[f"wh_panel_mapping_{result}"] = sorted(
+            (row.id, source_author, panel, row.post_time, row.s_id, getattr(row, column))
+            for (source_author, panel), count in votes[result].items()
+            if count == most[source_author]
+            for row in [latest[result, source_author, panel]]
+        )
+    lengths = [len(rows) for rows in production.values()]
+    counts = [len(authors[result]) for result in sorted(votes)]
+    return Outcome(
+        received=len(received),
+        labelled=labelled,
+        result=",".join(sorted(votes)),
+        length_prod_table=",".join(map(str, lengths)),
+        uniq_source_author=",".join(map(str, counts)),
+        rate_of_label=",".join(f"{100 * length / count:.2f}" for length, count in zip(lengths, counts, strict=True)),
+        production=production,
+    )

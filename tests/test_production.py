@@ -1,0 +1,72 @@
+"""Production over any label rows, against the naive oracle."""
+
+import asyncio
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs import label_table, production_table
+from jobs.database import quote
+from jobs.definition import Definition
+from jobs.input_table import InputTable
+from jobs.sources import Sources
+from jobs.state_table import ensure_own_tables
+from patterns.pattern_set import PatternSet
+from tests.support import TestSite
+
+times = st.sampled_from(["2020-01-01 00:00:00", "2020-01-01 00:00:01", "2020-06-01 12:00:00"])
+names = st.sampled_from(["s_a", "s_A", "s_a ", "s_雅婷", "s_", "s_'`\\"])
+panels = st.sampled_from(["/female", "/male", "/Male", "/團體"])
+label_rows = st.lists(
+    st.tuples(st.integers(0, 10**6), names, panels, times, st.integers(1, 3), st.text("ab", max_size=2)),
+    unique_by=lambda row: row[0],
+    max_size=30,
+)
+
+
+def definition(integer_id: bool) -> Definition:
+    table = InputTable("", "", (), "author", 20, 8, 20, 20, 0, integer_id)
+    return Definition(PatternSet("keyword_model", "author_name", ()), Sources("other", {}), table)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(label_rows, st.booleans())
+def test_production_equals_the_naive_oracle_for_any_rows(
+    site: TestSite, rows: list[tuple[int, str, str, str, int, str]], integer_id: bool
+) -> None:
+    votes: Counter[tuple[str, str]] = Counter()
+    for _, name, panel, _, count, _ in rows:
+        votes[name, panel] += count
+    most: Counter[str] = Counter()
+    for (name, _), count in votes.items():
+        most[name] = max(most[name], count)
+    expected = set()
+    for name, panel in votes:
+        if votes[name, panel] == most[name]:
+            group = [row for row in rows if (row[1], row[2]) == (name, panel)]
+            latest = max(group, key=lambda row: (row[3], row[0] if integer_id else str(row[0])))
+            expected.add((str(latest[0]), name, panel, latest[5]))
+
+    produced = asyncio.run(_produce(site, rows, integer_id))
+    assert produced == (len(expected), expected)
+
+
+async def _produce(
+    site: TestSite, rows: list[tuple[int, str, str, str, int, str]], integer_id: bool
+) -> tuple[int, set[tuple[str, ...]]]:
+    schema, its = site.output_schema, definition(integer_id)
+    async with site.output_session() as session:
+        await ensure_own_tables(session, schema)
+        await label_table.ensure(session, schema, ["any"], its)
+        await production_table.ensure(session, schema, "any", its)
+        await session.execute(f"DELETE FROM {quote(schema, 'any')}")
+        label = [(str(i), name, panel, time, "s", text, votes, "rule") for i, name, panel, time, votes, text in rows]
+        await label_table.insert(session, schema, "any", "t" * 32, label)
+        await label_table.insert(session, schema, "any", "u" * 32, label[:3])  # another task's
+        count = await production_table.replace(session, schema, "any", "t" * 32, integer_id=integer_id)
+        again = await production_table.replace(session, schema, "any", "t" * 32, integer_id=integer_id)
+        assert count == again
+    found = site.rows("SELECT id, source_author, panel, match_content FROM {output}.wh_panel_mapping_any")
+    assert len(found) == count
+    return count, set(found)
