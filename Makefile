@@ -9,12 +9,13 @@ help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
 
 setup: $(VENV)/installed ## Make the virtual environment, install the servers' programs
-	@sh scripts/install-servers.sh
+	@sh scripts/install-programs.sh
 
-demo: setup ## Label and produce 50,000 made-up posts on private servers
+demo: setup ## Open the console on 50,000 made-up posts, on private servers
 	@$(VENV)/bin/audience demo
 
 test: setup ## Run all tests, on private servers
+	@sh scripts/install-programs.sh tmux
 	@$(VENV)/bin/pytest
 
 lint: $(VENV)/installed ## Check style, types and layers

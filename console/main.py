@@ -5,13 +5,14 @@ import typer
 from console import tasks
 from console.check import check
 from console.demo.command import demo
+from console.terminal import console
 from console.worker import worker
 
 app = typer.Typer(
     name="audience",
     help="Label the authors of social-media posts. Settings come from the environment and .env.",
     epilog="Start with: audience check. See how it works with: audience demo.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,8 +35,16 @@ app.command(epilog=_SAMPLE)(tasks.sample)
 app.command(epilog=_ABORT)(tasks.abort)
 app.command(epilog=_RESUME)(tasks.resume)
 app.command(epilog="Example: audience check")(check)
+app.command(epilog="Example: audience console --read-only")(console)
 app.command(epilog=_WORKER)(worker)
 app.command(epilog=_DEMO)(demo)
+
+
+@app.callback()
+def open_by_default(context: typer.Context) -> None:
+    """Opens the console where no command is named."""
+    if context.invoked_subcommand is None:
+        console()
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from jobs.errors import AudienceError
 
 Item = TypeVar("Item")
 
-_MARKS = re.compile(r"[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_MARKS = re.compile(r"[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def envelope(code: int, message: object, **more: object) -> None:

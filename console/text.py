@@ -13,6 +13,11 @@ def harmless(text: object) -> str:
     return _SUSPECT.sub(_written_out, str(text))
 
 
+def without_harmful(text: str) -> str:
+    """The text without these characters."""
+    return "".join(character for character in text if unicodedata.category(character) not in _HARMFUL)
+
+
 def _written_out(match: re.Match[str]) -> str:
     character = match[0]
     if unicodedata.category(character) not in _HARMFUL:

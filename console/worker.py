@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import signal
 import time
 from multiprocessing.connection import wait
@@ -12,6 +13,7 @@ import typer
 
 from console.output import fail
 from jobs.errors import AudienceError
+from jobs.queue import redis_client
 from jobs.settings import read_settings
 from jobs.site import Site
 from jobs.worker import STOP_SECONDS, run_worker
@@ -29,16 +31,18 @@ def worker(
 ) -> None:
     """Run workers, until SIGTERM or Ctrl-C. Nothing is lost by stopping them."""
     try:
-        site = Site(read_settings())
+        changes = {"queue": queue} if queue is not None else {}
+        site = Site(read_settings(**changes))
+        redis_client(site.settings)  # a wrong URL is the operator's to know, not each process's
     except AudienceError as error:
         fail(error, as_json=False)
     if processes == 1:
-        work(site, queue or site.settings.queue, burst, verbose)
+        work(site, burst, verbose)
     else:
-        supervise(site, queue or site.settings.queue, processes, burst, verbose)
+        supervise(site, processes, burst, verbose)
 
 
-def work(site: Site, queue: str, burst: bool, verbose: bool) -> None:
+def work(site: Site, burst: bool, verbose: bool) -> None:
     """Runs one worker in this process."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
@@ -46,40 +50,39 @@ def work(site: Site, queue: str, burst: bool, verbose: bool) -> None:
     )
     logging.getLogger("arq").setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    run_worker(site, queue, burst=burst)
+    run_worker(site, site.settings.queue, burst=burst)
 
 
-def supervise(site: Site, queue: str, processes: int, burst: bool, verbose: bool) -> None:
+def supervise(site: Site, processes: int, burst: bool, verbose: bool) -> None:
     """Runs workers in processes of their own; starts one again that dies, stops all when told to.
 
     Settings, and so passwords, reach them through a pipe.
     """
     context = multiprocessing.get_context("spawn")
-
-    def start() -> SpawnProcess:
-        process = context.Process(target=work, args=(site, queue, burst, verbose))
-        process.start()
-        return process
-
-    def stop(*_: object) -> None:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    workers = [start() for _ in range(processes)]
-    try:
-        while workers:
-            wait([process.sentinel for process in workers])
-            for process in [process for process in workers if not process.is_alive()]:
-                workers.remove(process)
-                if process.exitcode != 0 or not burst:
-                    _logger.error("worker %s ended with %s; starting another", process.pid, process.exitcode)
-                    time.sleep(_RESTART_SECONDS)
-                    workers.append(start())
-    finally:
-        for process in workers:
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS + 1
-        for process in workers:
-            process.join(max(deadline - time.monotonic(), 0))
-            process.kill()
+    told, tell = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(tell, b"!"))
+    workers: list[SpawnProcess] = []
+    wanted = processes
+    while wanted:
+        while len(workers) < wanted:
+            process = context.Process(target=work, args=(site, burst, verbose))
+            process.start()
+            workers.append(process)
+        ended = wait([told, *(process.sentinel for process in workers)])
+        if told in ended:
+            break
+        for process in [process for process in workers if process.sentinel in ended]:
+            process.join()
+            workers.remove(process)
+            if burst and process.exitcode == 0:
+                wanted -= 1
+            else:
+                _logger.error("worker %s ended with %s; starting another", process.pid, process.exitcode)
+                wait([told], _RESTART_SECONDS)
+    for process in workers:
+        process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS + 1
+    for process in workers:
+        process.join(max(deadline - time.monotonic(), 0))
+        process.kill()

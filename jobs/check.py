@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jobs import queue
 from jobs.database import Session, connect
 from jobs.errors import AudienceError, DatabaseError
-from jobs.input_table import describe
-from jobs.queue import REDIS_ERRORS
+from jobs.input_table import describe, is_indexed
+from jobs.overview import look_at_workers
 from jobs.settings import ENV_FILE
 from jobs.site import Site
 from jobs.sources import read_sources
 from jobs.tables import existing_columns
-from jobs.worker import PRESENCE_PREFIX
 from patterns.files import PatternFileError, label_names, read_pattern_set
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
+
+_LEAST_VERSION = (10, 6)  # the first that can skip locked rows
 
 OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX")
 
@@ -65,7 +65,9 @@ async def _check_input(site: Site) -> Finding:
     try:
         async with connect(site.input) as session:
             await describe(session, schema, table, "author_name")
-            await session.row("SELECT 1")
+            if not await is_indexed(session, schema, table):
+                advice = f"CREATE INDEX post_time ON `{table}` (post_time)"
+                return Finding("input", "warning", f"{schema}.{table} can be read, by one worker at a time", advice)
     except DatabaseError as error:
         return Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
     except AudienceError as error:
@@ -81,7 +83,7 @@ async def _check_output(site: Site) -> AsyncIterator[Finding]:
     schema = site.settings.output_schema
     try:
         async with site.output_session() as session:
-            yield Finding("output", "ok", f"{site.output} answers")
+            yield await _check_version(session, site)
             yield await _check_output_grants(session, site)
             columns = await existing_columns(session, schema, "state")
             if not columns:
@@ -92,6 +94,15 @@ async def _check_output(site: Site) -> AsyncIterator[Finding]:
                 yield Finding("state", "ok", f"the state table in {schema} is there")
     except DatabaseError as error:
         yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
+
+
+async def _check_version(session: Session, site: Site) -> Finding:
+    row = await session.row("SELECT VERSION()")
+    version = str(row[0]) if row else ""
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if "MariaDB" not in version or numbers < _LEAST_VERSION:
+        return Finding("output", "error", f"{site.output} is {version}", "MariaDB 10.6 or later is needed")
+    return Finding("output", "ok", f"{site.output} answers, MariaDB {version.split('-')[0]}")
 
 
 async def _check_output_grants(session: Session, site: Site) -> Finding:
@@ -127,19 +138,17 @@ def _name_matches(pattern: str, schema: str) -> bool:
 
 async def _check_redis(site: Site) -> AsyncIterator[Finding]:
     try:
-        async with queue.open_redis(site.settings) as redis:
-            await redis.ping()
-            yield Finding("redis", "ok", "answers")
-            workers = [key async for key in redis.scan_iter(match=f"{PRESENCE_PREFIX}*")]
-    except ValueError:
-        yield Finding("redis", "error", "REDIS_URL is no URL", "redis://[user:password@]host:port/database")
-    except REDIS_ERRORS as error:
-        yield Finding("redis", "error", f"does not answer: {error}", "start Redis, or check REDIS_URL")
+        fleet = await look_at_workers(site)
+    except AudienceError as error:
+        yield Finding("redis", "error", str(error), "start Redis, or check REDIS_URL")
+        return
+    yield Finding("redis", "ok", "answers")
+    queue = site.settings.queue
+    count = sum(worker.queue == queue and not worker.stale for worker in fleet.workers)
+    if count:
+        yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:
-        if workers:
-            yield Finding("workers", "ok", f"{len(workers)} at work")
-        else:
-            yield Finding("workers", "warning", "none", "tasks wait until there is one: audience worker")
+        yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until there is one: audience worker")
 
 
 def _check_patterns(directory: Path, model_type: ModelType) -> Finding:

@@ -5,8 +5,9 @@ no broken connection is ever handed on. Whatever goes wrong is raised as Databas
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from jobs.errors import DatabaseError
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
+_LEAVE_SECONDS = 1.0
 
 # A statement must fit the server's max_allowed_packet, 16 MB by default, with all of its
 # characters at four bytes.
@@ -112,7 +114,7 @@ class Session:
 
     @property
     def id(self) -> int:
-        """The server's number of this connection, for `KILL QUERY`."""
+        """The server's number of this connection, for `KILL`."""
         return int(self._connection.thread_id())
 
     @asynccontextmanager
@@ -129,11 +131,25 @@ async def connect(server: Server) -> AsyncIterator[Session]:
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await aiomysql.connect(**server.options(), autocommit=True)
     try:
+        _keep_alive(connection)
         session = Session(server, connection)
         await session.execute(_ISOLATION)
         yield session
+        # Takes leave, or the server would log an aborted connection.
+        with suppress(Exception):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await connection.ensure_closed()
     finally:
         connection.close()
+
+
+def _keep_alive(connection: aiomysql.Connection) -> None:
+    """Has the system find out within a minute that a silent server is gone: production waits without a deadline."""
+    sock = connection._writer.get_extra_info("socket")
+    if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
+        for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -169,6 +185,8 @@ def _as_database_error(server: Server, seconds: float | None) -> Iterator[None]:
         raise DatabaseError(str(server), 2013, f"no answer within {seconds:.0f} seconds") from error
     except (OSError, asyncio.IncompleteReadError) as error:
         raise DatabaseError(str(server), 2013, f"connection lost: {error}") from error
+    except UnicodeError as error:  # a host name that cannot be one
+        raise DatabaseError(str(server), 2003, f"not a host name: {error}") from error
 
 
 def database_error(server: Server, arguments: tuple[Any, ...]) -> DatabaseError:

@@ -40,11 +40,11 @@ async def insert(session: Session, schema: str, task_id: str, definition: Defini
     )
 
 
-async def find(session: Session, schema: str, task_id: str) -> Definition | None:
-    """The definition of a task."""
+async def find(session: Session, schema: str, task_id: str) -> Definition:
+    """The definition of a task. Raises LookupError where there is none."""
     row = await session.row(f"SELECT patterns, sources, input FROM {_table(schema)} WHERE task_id = %s", (task_id,))
     if row is None:
-        return None
+        raise LookupError(f"nothing in {schema}.task_definition says what the task is")
     patterns, sources, input_table = map(zlib.decompress, row)
     return Definition(PatternSet.from_json(patterns), Sources.from_json(sources), InputTable.from_json(input_table))
 

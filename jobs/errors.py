@@ -3,6 +3,8 @@
 The message of an AudienceError is for the operator: what happened and what to do about it.
 """
 
+from collections.abc import Mapping
+
 
 class AudienceError(Exception):
     """Base of every error that an operator is shown. `code` is the `error_code` of the envelope."""
@@ -17,9 +19,13 @@ class InvalidRange(AudienceError):
 
 
 class InvalidValue(AudienceError):
-    """A value of the wrong form."""
+    """A value of the wrong form. `faults` says of each wrong value, by its name, what is wrong."""
 
     code = 422
+
+    def __init__(self, message: str, faults: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.faults = dict(faults or {})
 
 
 class CannotStart(AudienceError):
@@ -76,6 +82,12 @@ class Conflict(AudienceError):
     code = 409
 
 
+class ReadOnly(AudienceError):
+    """Something that writes was asked for on a site that is only to be read."""
+
+    code = 403
+
+
 class DatabaseError(Exception):
     """What a database server answered, or that it did not: one type for both drivers.
 
@@ -98,10 +110,12 @@ class DatabaseError(Exception):
         return self.unreachable or self.code in _TRANSIENT
 
 
+class LockTaken(Exception):
+    """Another connection holds a named lock: it is at the same work."""
+
+
 # Too many connections, server shutting down, network read and write errors, connection killed,
 # cannot connect, server gone, server lost, out of step.
-_UNREACHABLE = frozenset(
-    {1040, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
-)
+_UNREACHABLE = frozenset({1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1927, 2002, 2003, 2006, 2013, 2014})
 # Record changed since last read, lock wait timeout, deadlock, query killed.
 _TRANSIENT = frozenset({1020, 1205, 1213, 1317})

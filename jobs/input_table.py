@@ -48,7 +48,9 @@ class InputTable:
 
     def window_query(self, window: Window) -> tuple[str, tuple[datetime, datetime]]:
         """The query of a window's rows, and its arguments. No NULL in what must not be (spec 1)."""
-        present = " AND ".join(f"{quote(name)} IS NOT NULL" for name in dict.fromkeys(("s_id", "author", self.text)))
+        present = " AND ".join(
+            f"{quote(name)} IS NOT NULL" for name in dict.fromkeys(("id", "s_id", "author", self.text))
+        )
         sql = f"SELECT {', '.join(self.select)} FROM {quote(self.schema, self.table)} WHERE {_RANGE} AND {present}"
         return sql, (window.start_time, window.end_time)
 
@@ -86,7 +88,7 @@ async def describe(session: Session, schema: str, table: str, predict_type: Pred
 
     def width(name: str) -> int | None:
         # A number written out has fewer characters than this.
-        return columns[name].width if columns[name].data_type in STRINGS else 64
+        return columns[name].length if columns[name].data_type in STRINGS else 64
 
     integer_id = columns["id"].data_type in INTEGERS
     select = [
@@ -95,6 +97,7 @@ async def describe(session: Session, schema: str, table: str, predict_type: Pred
         expression("author"),
         "post_time",
     ]
+    await session.rows(f"SELECT {', '.join(select)} FROM {quote(schema, table)} LIMIT 0")  # may it be read?
     return InputTable(
         schema=schema,
         table=table,
@@ -122,21 +125,30 @@ class Extent:
 
 async def extent(session: Session, schema: str, table: str, start: datetime, end: datetime) -> Extent:
     """The extent of a range: milliseconds, because nothing is counted."""
+    if not await is_indexed(session, schema, table):
+        row = await session.row(
+            "SELECT table_rows FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            (schema, table),
+        )
+        return Extent(int(row[0] or 0) if row else 0, False, None, None)
     name = quote(schema, table)
     explained = await session.records(f"EXPLAIN SELECT post_time FROM {name} WHERE {_RANGE}", (start, end))
     estimated = sum(int(record["rows"] or 0) for record in explained)
-    indexed = await session.row(
+    edges = await session.row(f"SELECT MIN(post_time), MAX(post_time) FROM {name} WHERE {_RANGE}", (start, end))
+    first, last = edges or (None, None)
+    return Extent(estimated, True, _as_time(first), _as_time(last))
+
+
+async def is_indexed(session: Session, schema: str, table: str) -> bool:
+    """Whether an index leads with post_time."""
+    row = await session.row(
         """
         SELECT 1 FROM information_schema.statistics
         WHERE table_schema = %s AND table_name = %s AND column_name = 'post_time' AND seq_in_index = 1
         """,
         (schema, table),
     )
-    if not indexed:
-        return Extent(estimated, False, None, None)
-    edges = await session.row(f"SELECT MIN(post_time), MAX(post_time) FROM {name} WHERE {_RANGE}", (start, end))
-    first, last = edges or (None, None)
-    return Extent(estimated, True, _as_time(first), _as_time(last))
+    return row is not None
 
 
 def _as_time(value: object) -> datetime | None:

@@ -4,21 +4,21 @@ transaction, and again until none is left; whoever finds them all done joins the
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import Enum
 
 from jobs import definition as definitions
 from jobs import label_table, state, window_table
 from jobs.database import Session
 from jobs.definition import Definition
 from jobs.errors import DatabaseError
-from jobs.site import Site
 from jobs.stream import stream
-from jobs.tally import WindowTally, count_authors, decisions
+from jobs.tally import WindowTally
 from jobs.task import Window
-from jobs.watch import TaskStopped, Watch, watching
-from patterns.matcher import Match, build_matcher
+from jobs.watch import TaskStopped, Watch
+from jobs.workplace import Decide, Workplace, decider, describe
 
 _logger = logging.getLogger(__name__)
 
@@ -33,83 +33,80 @@ _KEEPALIVE_SECONDS = 10.0
 _WAIT_SECONDS = 0.5
 
 
+class Step(Enum):
+    """What came of an attempt to do a window."""
+
+    DONE = "one window more is done"
+    WAIT = "others have all that are left, or they wait to be tried again"
+    ALL_DONE = "no window is left"
+
+
 @dataclass(frozen=True)
 class Lane:
     """One worker's part in the label job of one task."""
 
-    site: Site
+    workplace: Workplace
     schema: str
     task_id: str
-    turns: asyncio.Semaphore
-    """How many windows this worker has in hand at once, over all its tasks, in turn."""
 
     async def run(self) -> bool:
-        """Works until no window is left; True where it was this lane that brought the task to SUCCESS."""
-        async with self.site.output_session() as session:
+        """Works until no window is left; True where it was this lane that brought the task to SUCCESS.
+
+        Raises DatabaseError where it cannot begin or join; what windows fail of is dealt with here.
+        """
+        async with self.workplace.turns, self.workplace.site.output_session() as session:
             definition = await definitions.find(session, self.schema, self.task_id)
-            if definition is None:
-                return False
             await state.start(session, self.schema, self.task_id)
-        decide = decisions(definition, build_matcher(definition.patterns))
-        async with watching(self.site, self.schema, self.task_id, "STARTED") as watch:
+        # Contents hardly come again; names, titles and areas do.
+        decide = await decider(definition.patterns, remember=definition.input.text != "content")
+        async with self.workplace.watchman.watching(self.schema, self.task_id, "STARTED") as watch:
             try:
-                while not await self._all_done():
-                    await self._next(watch, definition, decide)
-                return await self._join()
+                while (step := await self._step(watch, definition, decide)) is not Step.ALL_DONE:
+                    if step is Step.WAIT:
+                        await asyncio.sleep(_WAIT_SECONDS)
+                async with self.workplace.turns:
+                    return await self._join()
             except TaskStopped:
                 _logger.info("task %s: stopped", self.task_id)
                 return False
 
-    async def _next(self, watch: Watch, definition: Definition, decide: "Decide") -> None:
-        """One window, or a short wait where other lanes have all that are left."""
-        async with self.turns:
-            claim = Claim(self, definition, decide)
+    async def _step(self, watch: Watch, definition: Definition, decide: Decide) -> Step:
+        claim = Claim(self, definition, decide)
+        async with self.workplace.turns:
             try:
-                if await watch.run(claim.work()):
-                    return
+                return Step(await watch.run(claim.work()))
             except TaskStopped:
                 raise
             except Exception as error:
                 await self._handle(error, claim.window)
-        await asyncio.sleep(_WAIT_SECONDS)
+                return Step.WAIT
 
     async def _handle(self, error: Exception, window: Window | None) -> None:
         """Lets the window be tried again, or fails the task, by what went wrong."""
         transient = isinstance(error, DatabaseError) and error.transient
-        place = f"window {window.number}" if window else "claiming a window"
-        _logger.warning("task %s, %s: %s", self.task_id, place, error, exc_info=None if transient else error)
+        reason = f"window {window.number}: {describe(error)}" if window else describe(error)
+        _logger.warning("task %s: %s", self.task_id, reason, exc_info=None if transient else error)
         if transient and window is None:
             return  # the output server: as long as it is away, nothing can be counted there either
         try:
-            async with self.site.output_session() as session:
-                if transient and window:
+            if transient and window is not None:
+                async with self.workplace.site.output_session() as session:
                     attempts = await window_table.postpone(session, self.schema, self.task_id, window)
-                    if attempts < MAX_ATTEMPTS:
-                        return
-                    reason = f"{place} failed {attempts} times: {error}"
-                else:
-                    reason = f"{place}: {error}" if isinstance(error, DatabaseError) else f"{place}: {error!r}"
-                advice = f"mend the cause, then: audience resume {self.task_id}"
-                await state.fail(session, self.schema, self.task_id, f"{reason}; {advice}")
+                if attempts < MAX_ATTEMPTS:
+                    return
+                reason = f"{reason} (failed {attempts} times)"
+            await self.workplace.fail(self.schema, self.task_id, reason)
         except DatabaseError as second:
             _logger.warning("task %s: cannot be told that it failed: %s", self.task_id, second)
 
-    async def _all_done(self) -> bool:
-        try:
-            async with self.site.output_session() as session:
-                return await window_table.left(session, self.schema, self.task_id) == 0
-        except DatabaseError as error:
-            if not error.transient:
-                raise
-            return False
-
     async def _join(self) -> bool:
-        async with self.site.output_session() as session:
+        async with self.workplace.site.output_session() as session:
+            if await state.stat(session, self.schema, self.task_id) != "STARTED":
+                return False
             totals = await window_table.totals(session, self.schema, self.task_id)
             results = [total.result for total in totals if total.labelled]
             counts = [
-                count_authors(await window_table.authors(session, self.schema, self.task_id, result))
-                for result in results
+                await window_table.count_authors(session, self.schema, self.task_id, result) for result in results
             ]
             joined = await state.join(
                 session,
@@ -123,9 +120,6 @@ class Lane:
         return joined
 
 
-Decide = Callable[[str], Match | None]
-
-
 class Claim:
     """One window, from its claim to the commit. `window` is what was claimed, once it is."""
 
@@ -135,15 +129,16 @@ class Claim:
         self._decide = decide
         self.window: Window | None = None
 
-    async def work(self) -> bool:
-        """Does the next window that is free, all in one transaction; False where none is."""
-        site, schema, task_id = self._lane.site, self._lane.schema, self._lane.task_id
+    async def work(self) -> Step:
+        """Does the next window that is free, all in one transaction."""
+        site, schema, task_id = self._lane.workplace.site, self._lane.schema, self._lane.task_id
         async with site.output_session() as session:
             await session.execute(f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS}")
             async with session.transaction():
                 self.window = await window_table.claim(session, schema, task_id)
                 if self.window is None:
-                    return False
+                    left = await window_table.left(session, schema, task_id)
+                    return Step.WAIT if left else Step.ALL_DONE
                 async with _kept_alive(session):
                     tally = await self._read(self.window)
                     label_rows = tally.label_rows()
@@ -155,13 +150,15 @@ class Claim:
                 # From here to the commit the task cannot be aborted: its check point stays true.
                 if await state.hold(session, schema, task_id) != "STARTED":
                     raise TaskStopped(task_id)
-        return True
+        return Step.DONE
 
     async def _read(self, window: Window) -> WindowTally:
+        workplace = self._lane.workplace
         tally = WindowTally(self._definition, self._decide)
-        async with stream(self._lane.site.input, *self._definition.input.window_query(window)) as batches:
+        async with stream(workplace.site.input, *self._definition.input.window_query(window)) as batches:
             async for rows in batches:
                 tally.add(rows)
+                workplace.rows += len(rows)
         return tally
 
 

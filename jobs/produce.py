@@ -2,101 +2,121 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from jobs import definition as definitions
 from jobs import production_table, state, window_table
 from jobs.database import Session
-from jobs.errors import DatabaseError
-from jobs.site import Site
-from jobs.tables import named_lock
-from jobs.watch import TaskStopped, watching
+from jobs.errors import DatabaseError, LockTaken
+from jobs.tables import lock_holder, named_lock
+from jobs.task import Task
+from jobs.watch import TaskStopped
+from jobs.workplace import Workplace
 
 _logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 
+# The server goes on with the statement of a producer that was killed, and holds its lock. When the
+# task's heart has not beaten for so long, it is ended.
+SILENT_SECONDS = 15.0
+_KILL_SECONDS = 2.0
 
-async def produce(site: Site, schema: str, task_id: str) -> None:
-    """Produces a task that is due; nothing where it is not, or is finished. Twice is as once."""
-    async with watching(site, schema, task_id, "SUCCESS") as watch:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            production = Production(site, schema, task_id)
-            try:
-                await watch.run(production.run())
-                return
-            except TaskStopped:
-                await production.kill()
-                _logger.info("task %s: stopped in production", task_id)
-                return
-            except DatabaseError as error:
-                _logger.warning("task %s, production: %s", task_id, error)
-                if not error.transient or attempt == MAX_ATTEMPTS:
-                    await _fail(site, schema, task_id, error)
-                    return
-                await asyncio.sleep(min(2**attempt, 30))
+
+async def produce(workplace: Workplace, schema: str, task_id: str) -> bool:
+    """Produces a task that is due; twice is as once. False: another is at it, come again later.
+
+    Raises DatabaseError where the task cannot even be looked at.
+    """
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        production = Production(workplace, schema, task_id)
+        try:
+            await production.run()
+            return True
+        except LockTaken:
+            return False
+        except TaskStopped:
+            _logger.info("task %s: stopped in production", task_id)
+            return True
+        except DatabaseError as error:
+            _logger.warning("task %s, production: %s", task_id, error)
+            if not error.transient:
+                raise
+            last = error
+        await asyncio.sleep(min(2**attempt, 30))
+    raise last
 
 
 class Production:
     """One attempt at a task's production."""
 
-    def __init__(self, site: Site, schema: str, task_id: str) -> None:
-        self._site = site
+    def __init__(self, workplace: Workplace, schema: str, task_id: str) -> None:
+        self._workplace = workplace
         self._schema = schema
         self._task_id = task_id
-        self._connection_id: int | None = None
 
     async def run(self) -> None:
         """Replaces the rows of every result and finishes the task, or does nothing at all."""
-        async with self._site.output_session() as session:
-            self._connection_id = session.id
-            # Frees the lock at once should the job come twice; the second finds the task finished.
-            async with named_lock(session, f"audience produce {self._task_id}", 10):
-                task = await state.find(session, self._schema, self._task_id)
-                definition = await definitions.find(session, self._schema, self._task_id)
-                if task is None or definition is None or task.stat != "SUCCESS" or task.finished:
-                    return
-                for result in task.results:
-                    await production_table.ensure(session, self._schema, result, definition)
-                async with session.transaction():
-                    lengths = [
-                        await production_table.replace(
-                            session,
-                            self._schema,
-                            result,
-                            self._task_id,
-                            integer_id=definition.input.integer_id,
-                        )
-                        for result in task.results
-                    ]
-                    await self._finish(session, lengths, task.uniq_source_author or "")
+        async with self._workplace.site.output_session() as session:
+            lock = f"audience produce {self._task_id}"
+            try:
+                async with named_lock(session, lock, seconds=0):
+                    await self._run_alone(session)
+            except LockTaken:
+                await self._end_orphan(session, lock)
+                raise
+
+    async def _run_alone(self, session: Session) -> None:
+        task = await state.find(session, self._schema, self._task_id)
+        if task is None or task.stat != "SUCCESS" or task.finished:
+            return
+        async with self._workplace.watchman.watching(self._schema, self._task_id, "SUCCESS") as watch:
+            try:
+                lengths = await watch.run(self._replace(session, task))
+            except BaseException:
+                await self._kill(session.id)
+                raise
         _logger.info("task %s: produced %s rows", self._task_id, sum(lengths))
 
-    async def kill(self) -> None:
-        """Ends the statement that is running on the server, which does not see its client leave."""
-        if self._connection_id is None:
-            return
-        try:
-            async with self._site.output_session() as session:
-                await session.execute(f"KILL {self._connection_id}")
-        except DatabaseError as error:
-            _logger.debug("task %s: nothing to kill: %s", self._task_id, error)
+    async def _replace(self, session: Session, task: Task) -> list[int]:
+        definition = await definitions.find(session, self._schema, self._task_id)
+        for result in task.results:
+            await production_table.ensure(session, self._schema, result, definition)
+        async with session.transaction():
+            lengths = [
+                await production_table.replace(
+                    session, self._schema, result, self._task_id, integer_id=definition.input.integer_id
+                )
+                for result in task.results
+            ]
+            finished = await state.finish(
+                session,
+                self._schema,
+                self._task_id,
+                length_prod_table=",".join(map(str, lengths)),
+                rate_of_label=",".join(_rates(lengths, task.uniq_source_author or "")),
+            )
+            if not finished:
+                raise TaskStopped(self._task_id)
+            await window_table.forget_authors(session, self._schema, self._task_id)
+        return lengths
 
-    async def _finish(self, session: Session, lengths: list[int], uniq_source_author: str) -> None:
-        authors = map(int, uniq_source_author.split(",")) if uniq_source_author else iter(())
-        rates = [f"{100 * length / count:.2f}" for length, count in zip(lengths, authors, strict=True)]
-        finished = await state.finish(
-            session,
-            self._schema,
-            self._task_id,
-            length_prod_table=",".join(map(str, lengths)),
-            rate_of_label=",".join(rates),
-        )
-        if not finished:
-            raise TaskStopped(self._task_id)
-        await window_table.forget_authors(session, self._schema, self._task_id)
+    async def _end_orphan(self, session: Session, lock: str) -> None:
+        """Ends the connection that holds the lock, where nobody beats for the task any more."""
+        silence = await state.silence(session, self._schema, self._task_id)
+        holder = await lock_holder(session, lock)
+        if holder is not None and silence is not None and silence > SILENT_SECONDS:
+            _logger.warning("task %s: ending a production that was left behind", self._task_id)
+            await self._kill(holder)
+
+    async def _kill(self, connection_id: int) -> None:
+        """Ends a connection on the server, which does not see its client leave; in vain is no harm."""
+        with suppress(DatabaseError, TimeoutError):
+            async with asyncio.timeout(_KILL_SECONDS), self._workplace.site.output_session() as session:
+                await session.execute(f"KILL {connection_id}")
 
 
-async def _fail(site: Site, schema: str, task_id: str, error: DatabaseError) -> None:
-    advice = f"mend the cause, then: audience resume {task_id}"
-    async with site.output_session() as session:
-        await state.fail(session, schema, task_id, f"production: {error}; {advice}")
+def _rates(lengths: list[int], uniq_source_author: str) -> list[str]:
+    """100 * produced / distinct authors of each result, two decimals."""
+    authors = map(int, uniq_source_author.split(",")) if uniq_source_author else iter(())
+    return [f"{100 * length / count:.2f}" for length, count in zip(lengths, authors, strict=True)]

@@ -17,10 +17,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from jobs.errors import InvalidValue
 from jobs.settings import Settings
 
 LABEL = "label"
 PRODUCE = "produce"
+
+QUEUE_PREFIX = "audience:queue:"
 
 REDIS_ERRORS = (RedisError, OSError)
 
@@ -31,7 +34,7 @@ _NEVER = timedelta(days=3650)
 
 def queue_key(queue: str) -> str:
     """The Redis key of a queue."""
-    return f"audience:queue:{queue}"
+    return f"{QUEUE_PREFIX}{queue}"
 
 
 def serialize(job: object) -> bytes:
@@ -42,17 +45,22 @@ def serialize(job: object) -> bytes:
 def redis_client(settings: Settings) -> ArqRedis:
     """A client that answers or fails within seconds, having tried again a few times.
 
-    Raises ValueError where REDIS_URL is no URL of Redis.
+    Raises InvalidValue where REDIS_URL is no URL of Redis.
     """
-    client: ArqRedis = ArqRedis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=_REDIS_SECONDS,
-        socket_connect_timeout=_REDIS_SECONDS,
-        socket_keepalive=True,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
-    )
+    try:
+        client: ArqRedis = ArqRedis.from_url(
+            settings.redis_url.get_secret_value(),
+            socket_timeout=_REDIS_SECONDS,
+            socket_connect_timeout=_REDIS_SECONDS,
+            socket_keepalive=True,
+            health_check_interval=30,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
+            retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
+        )
+    except ValueError:  # its message may quote a part of the password
+        raise InvalidValue(
+            "REDIS_URL: expected redis://[user:password@]host:port/database; @ : / % of a password as %40 %3A %2F %25"
+        ) from None
     client.job_serializer = serialize
     client.job_deserializer = json.loads
     return client
@@ -99,15 +107,30 @@ async def enqueue_production(
     )
 
 
-async def discard(redis: ArqRedis, queue: str, task_id: str, generation: int, lanes: int) -> None:
-    """Removes the jobs of a generation that is over: of a killed worker they would stay for a day."""
-    job_ids = [_job_id(task_id, PRODUCE, generation)]
-    job_ids += [_job_id(task_id, LABEL, generation, lane) for lane in range(1, lanes + 1)]
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.zrem(queue_key(queue), *job_ids)
-        prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
-        pipe.delete(*(prefix + job_id for job_id in job_ids for prefix in prefixes))
-        await pipe.execute()
+async def discard(redis: ArqRedis, queue: str, task_id: str) -> None:
+    """Removes all jobs of a task: those of a worker that was killed would stay for a day."""
+    job_ids = await _job_ids(redis, queue, f"{task_id}:*")
+    if job_ids:
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(queue_key(queue), *job_ids)
+            prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
+            pipe.delete(*(prefix + job_id for job_id in job_ids for prefix in prefixes))
+            await pipe.execute()
+
+
+async def waits(redis: ArqRedis, queue: str, task_id: str) -> bool:
+    """Whether a job of the task is in the queue that no worker has taken."""
+    job_ids = await _job_ids(redis, queue, f"{task_id}:*")
+    return any([not await redis.exists(in_progress_key_prefix + job_id) for job_id in job_ids])
+
+
+async def task_ids(redis: ArqRedis, queue: str) -> set[str]:
+    """The tasks that have a job in the queue."""
+    return {job_id.split(":")[0] for job_id in await _job_ids(redis, queue, "*")}
+
+
+async def _job_ids(redis: ArqRedis, queue: str, pattern: str) -> list[str]:
+    return [job_id.decode() async for job_id, _ in redis.zscan_iter(queue_key(queue), match=pattern)]
 
 
 def _job_id(task_id: str, kind: str, generation: int, lane: int | None = None) -> str:

@@ -9,32 +9,48 @@ import logging
 from arq.connections import ArqRedis
 
 from jobs import queue, state
+from jobs.database import Session
+from jobs.errors import DatabaseError
 from jobs.site import Site
 from jobs.task import Task
 
 _logger = logging.getLogger(__name__)
 
-# Ten times the heartbeat's second, and three times the longest pause between two of them.
+# Many times the heartbeat's second. To take up a task that somebody is at is harmless.
 NEGLECT_SECONDS = 20.0
 
 
-async def reconcile(site: Site, redis: ArqRedis) -> int:
-    """Enqueues every neglected task in every schema this account can see; how many there were."""
-    adopted = 0
+async def reconcile(site: Site, redis: ArqRedis, queue_name: str) -> None:
+    """Enqueues every neglected task, and removes what finished tasks have left in the queue.
+
+    In every schema this account can see; one that cannot be read does not keep it from the others.
+    """
     async with site.output_session() as session:
-        for schema in await state.schemas(session, having="production_due"):
-            for task in await state.neglected(session, schema, NEGLECT_SECONDS):
-                if await state.adopt(session, schema, task):
-                    await _enqueue(redis, schema, task)
-                    adopted += 1
-    return adopted
+        leftovers = await queue.task_ids(redis, queue_name)
+        for schema in await state.schemas(session, ours=True):
+            try:
+                await _reconcile_schema(session, redis, schema)
+                for task_id in await state.finished_of(session, schema, leftovers):
+                    await queue.discard(redis, queue_name, task_id)
+            except DatabaseError as error:
+                if error.unreachable:
+                    raise
+                _logger.warning("reconciler, schema %s: %s", schema, error)
 
 
-async def _enqueue(redis: ArqRedis, schema: str, task: Task) -> None:
-    _logger.warning("task %s: %s, but nobody is at it; enqueued again", task.task_id, task.stat)
-    assert task.queue is not None and task.generation is not None and task.windows is not None
-    await queue.discard(redis, task.queue, task.task_id, task.generation, task.windows)
+async def _reconcile_schema(session: Session, redis: ArqRedis, schema: str) -> None:
+    for task in await state.neglected(session, schema, NEGLECT_SECONDS):
+        if task.queue is None or await queue.waits(redis, task.queue, task.task_id):
+            continue  # its turn will come
+        if await state.adopt(session, schema, task):
+            _logger.warning("task %s: %s, but nobody is at it; enqueued again", task.task_id, task.stat)
+            await _enqueue(redis, schema, task, task.queue)
+
+
+async def _enqueue(redis: ArqRedis, schema: str, task: Task, queue_name: str) -> None:
+    generation = (task.generation or 0) + 1
+    await queue.discard(redis, queue_name, task.task_id)
     if task.stat == "SUCCESS":
-        await queue.enqueue_production(redis, task.queue, schema, task.task_id, task.generation + 1)
+        await queue.enqueue_production(redis, queue_name, schema, task.task_id, generation)
     else:
-        await queue.enqueue_lane(redis, task.queue, schema, task.task_id, task.generation + 1)
+        await queue.enqueue_lane(redis, queue_name, schema, task.task_id, generation)

@@ -5,6 +5,7 @@ What they return is typed; what goes wrong is raised as an AudienceError with it
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,44 +38,73 @@ from jobs.queue import REDIS_ERRORS, open_redis
 from jobs.site import Site
 from jobs.sources import read_sources
 from jobs.state_table import ensure_own_tables
-from jobs.task import Task, TaskRequest, check_task_id
+from jobs.tables import existing_columns
+from jobs.task import Task, TaskRequest, Window, check_task_id
 from jobs.windows import plan_windows, window_count
 from patterns.files import PatternFileError, read_pattern_set
 from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
 
 MAX_SAMPLE_ROWS = 100_000
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a task would be: all that create_task finds out before it writes anything."""
+
+    definition: Definition
+    extent: Extent
+    windows: list[Window]
+
+    @property
+    def results(self) -> list[str]:
+        """Every result that rows may go to, in the order of their names."""
+        sources = self.definition.sources
+        return sorted({*sources.results.values(), sources.default})
+
+
+async def plan_task(site: Site, request: TaskRequest) -> Plan:
+    """The plan of a task; milliseconds, and nothing is written. Raises CannotStart, UnreadablePatterns."""
+    patterns, sources = await asyncio.gather(
+        asyncio.to_thread(_read_patterns, site, request), asyncio.to_thread(read_sources, site.settings.sources_file)
+    )
+    input_table, found = await _look_at_input(site, request)
+    windows = plan_windows(
+        request.start_time,
+        request.end_time,
+        window_count(found.estimated_rows, site.settings.window_rows) if found.indexed else 1,
+        found.first,
+        found.last,
+    )
+    return Plan(Definition(patterns, sources, input_table), found, windows)
 
 
 async def create_task(site: Site, request: TaskRequest) -> str:
     """Freezes what the task needs, plans its windows, and has it run; the new task's id.
 
-    Raises CannotStart, UnreadablePatterns, OutputUnreachable. Where it raises before the task is
+    Raises CannotStart, UnreadablePatterns, OutputUnreachable, ReadOnly. Where it raises before the task is
     in the state table, nothing has been written; else the task stands there as FAILURE.
     """
-    patterns, sources = await asyncio.gather(
-        asyncio.to_thread(_read_patterns, site, request),
-        asyncio.to_thread(read_sources, site.settings.sources_file),
-    )
-    async with _redis(site) as redis:
+    site.refuse_if_read_only()
+    async with open_redis(site.settings) as redis:
         await _on_redis(redis.ping())
-        input_table, found = await _look_at_input(site, request)
-        definition = Definition(patterns, sources, input_table)
-        windows = plan_windows(
-            request.start_time,
-            request.end_time,
-            window_count(found.estimated_rows, site.settings.window_rows) if found.indexed else 1,
-            found.first,
-            found.last,
-        )
+        plan = await plan_task(site, request)
         task_id = uuid1().hex
         schema = request.output_schema
         async with _output(site, OutputUnreachable, "Cannot connect to output schema") as session:
             await ensure_own_tables(session, schema)
+            await _refuse_foreign_tables(session, request, plan.results)
             async with session.transaction():
-                await definitions.insert(session, schema, task_id, definition)
-                await window_table.insert(session, schema, task_id, windows)
-                await state.insert(session, task_id, request, pattern_hash=patterns.hash, windows=len(windows))
+                await definitions.insert(session, schema, task_id, plan.definition)
+                await window_table.insert(session, schema, task_id, plan.windows)
+                await state.insert(
+                    session,
+                    task_id,
+                    request,
+                    pattern_hash=plan.definition.patterns.hash,
+                    windows=len(plan.windows),
+                )
             task = await state.find(session, schema, task_id)
             assert task is not None
             await _enqueue(redis, session, schema, task)
@@ -84,6 +114,8 @@ async def create_task(site: Site, request: TaskRequest) -> str:
 async def task_list(site: Site, limit: int = 100, schema: str | None = None) -> list[Task]:
     """The newest tasks of an output schema, newest first. Raises StateUnreadable."""
     schema = schema or site.settings.output_schema
+    if not schema.isprintable():
+        raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
     async with _output(site, StateUnreadable, "cannot connect to state table") as session:
         if schema not in await state.schemas(session):
             raise StateUnreadable(f"cannot connect to state table: {schema} has none; the first create_task makes it")
@@ -97,9 +129,20 @@ async def check_status(site: Site, task_id: str) -> Task:
 
 
 async def watch_status(site: Site, task_id: str, seconds: float = 0.5) -> AsyncIterator[Task]:
-    """How a task stands, again and again until nothing more will happen to it."""
+    """How a task stands, again and again until nothing more will happen to it.
+
+    A server may be away for PATIENCE_SECONDS. Raises what `check_status` does.
+    """
+    heard = time.monotonic()
     while True:
-        task = await check_status(site, task_id)
+        try:
+            task = await check_status(site, task_id)
+        except StateUnreadable:
+            if time.monotonic() - heard > PATIENCE_SECONDS:
+                raise
+            await asyncio.sleep(seconds)
+            continue
+        heard = time.monotonic()
         yield task
         if task.finished:
             return
@@ -153,8 +196,9 @@ async def sample_result(site: Site, task_id: str, tables: Sequence[str] = (), li
 async def abort(site: Site, task_id: str) -> Task:
     """Stops a task at its check point; its lanes drop what they have in hand within two seconds.
 
-    Raises UnknownTask, InvalidTaskId, Conflict, StateUnreadable.
+    Raises UnknownTask, InvalidTaskId, Conflict, StateUnreadable, ReadOnly.
     """
+    site.refuse_if_read_only()
     async with _output(site, StateUnreadable, "cannot connect to state table") as session:
         schema, task = await _find(site, session, task_id)
         if task.generation is None or not await state.abort(session, schema, task_id):
@@ -165,18 +209,21 @@ async def abort(site: Site, task_id: str) -> Task:
 async def resume(site: Site, task_id: str) -> Task:
     """Has a failed or aborted task go on with the windows that are not done.
 
-    Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable.
+    Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
     """
+    site.refuse_if_read_only()
     async with (
-        _redis(site) as redis,
+        open_redis(site.settings) as redis,
         _output(site, StateUnreadable, "cannot connect to state table") as session,
     ):
         schema, task = await _find(site, session, task_id)
         await _on_redis(redis.ping())
-        async with session.transaction():
-            if not await state.resume(session, schema, task_id):
-                raise Conflict(f"task {task_id} is {_standing(task)}; only a failed or aborted task can be resumed")
+        # Not in one transaction: a lane that has not yet heard of the abort holds its window, and waits
+        # for the state row.
+        if task.stat in ("FAILURE", "ABORTED"):
             await window_table.forget_attempts(session, schema, task_id)
+        if not await state.resume(session, schema, task_id):
+            raise Conflict(f"task {task_id} is {_standing(task)}; only a failed or aborted task can be resumed")
         task = (await _find(site, session, task_id))[1]
         await _enqueue(redis, session, schema, task)
         return task
@@ -202,6 +249,19 @@ def _read_patterns(site: Site, request: TaskRequest) -> PatternSet:
         ) from error
     build_matcher(patterns)  # what a worker could not build, it must not be given
     return patterns
+
+
+async def _refuse_foreign_tables(session: Session, request: TaskRequest, results: Sequence[str]) -> None:
+    """Raises OutputUnreachable where a table that rows would go to is there, but none of ours."""
+    schema = request.output_schema
+    for table in (*results, *map(table_of, results)):
+        columns = await existing_columns(session, schema, table)
+        missing = [name for name in production_table.COLUMNS if columns and name not in columns]
+        if missing:
+            raise OutputUnreachable(
+                f"Cannot connect to output schema: {schema}.{table} is there, but has no {missing[0]}, so is none of"
+                " ours; drop or rename it, or name the result otherwise in the sources file"
+            )
 
 
 async def _look_at_input(site: Site, request: TaskRequest) -> tuple[InputTable, Extent]:
@@ -256,15 +316,6 @@ async def _sample(session: Session, schema: str, task_id: str, lengths: dict[str
 
 def _standing(task: Task) -> str:
     return f"{task.stat}, production finished" if task.prod_stat == "finish" else task.stat
-
-
-@asynccontextmanager
-async def _redis(site: Site) -> AsyncIterator[ArqRedis]:
-    try:
-        async with open_redis(site.settings) as redis:
-            yield redis
-    except ValueError:
-        raise InvalidValue("REDIS_URL: expected redis://[user:password@]host:port/database") from None
 
 
 async def _on_redis(call: Awaitable[object]) -> None:

@@ -4,6 +4,7 @@ No other module reads the environment. A variable of the environment wins over `
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +13,7 @@ import patterns
 from jobs.errors import InvalidValue
 
 ENV_FILE = Path(".env")
+QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 class Settings(BaseSettings):
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
     sources_file: Path = Path(__file__).parent / "sources.toml"
     """TOML file that maps sources to results; by default the one that comes with the project."""
 
-    queue: str = "queue1"
+    queue: str = Field(default="queue1", pattern=QUEUE_NAME)
     """Default queue of new tasks and of workers."""
     countdown: int = Field(default=5, ge=0)
     """Default seconds between the label job and the production job."""
@@ -60,10 +62,10 @@ class Settings(BaseSettings):
     """About how many rows of a task make a window: what a worker has in hand, and loses when it is killed."""
 
 
-def read_settings() -> Settings:
-    """The settings of this process. Raises InvalidValue naming each variable that is wrong."""
+def read_settings(**given: Any) -> Settings:
+    """The settings of this process, but for those given. Raises InvalidValue naming each that is wrong."""
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None

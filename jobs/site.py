@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from jobs.database import Server, Session, connect
+from jobs.errors import ReadOnly
 from jobs.settings import Settings
 
 
@@ -14,6 +15,8 @@ class Site:
     """Where the posts are read, where tasks and results are kept, and where jobs are queued."""
 
     settings: Settings
+    read_only: bool = False
+    """Whether services that write are to refuse."""
 
     @cached_property
     def input(self) -> Server:
@@ -26,6 +29,11 @@ class Site:
         """The server of the state and result tables."""
         its = self.settings
         return Server("output server", its.output_host, its.output_port, its.output_user, its.output_password)
+
+    def refuse_if_read_only(self) -> None:
+        """Raises ReadOnly on a site that is only to be read."""
+        if self.read_only:
+            raise ReadOnly("read-only: nothing can be created, aborted or resumed here")
 
     @asynccontextmanager
     async def output_session(self) -> AsyncIterator[Session]:

@@ -49,28 +49,31 @@ def read_sources(path: Path) -> Sources:
     try:
         return _sources(content)
     except _Fault as fault:
-        line = _line_of(text, *fault.needles)
+        line = _line_of(text, fault)
         place = f"{path}, line {line}" if line else str(path)
         raise UnreadablePatterns(f"sources file {place}: {fault}") from None
 
 
 class _Fault(Exception):
-    """What is wrong; the words `needles`, found one after the other, lead to its line."""
+    """What is wrong, at the line of the entry `key`, or at the `nth` line that has the text `value`."""
 
-    def __init__(self, message: str, *needles: str) -> None:
+    def __init__(self, message: str, *, key: str | None = None, value: str | None = None, nth: int = 1) -> None:
         super().__init__(message)
-        self.needles = needles
+        self.pattern = (
+            rf"^\s*\[?[\"']?{re.escape(key)}[\"']?\s*[=\]]" if key else rf"[\"']{re.escape(value or '')}[\"']"
+        )
+        self.nth = nth
 
 
 def _sources(content: dict[str, Any]) -> Sources:
     default = content.pop("default", "other")
     tables = content.pop("results", {})
     for key in content:
-        raise _Fault(f"unknown entry {key!r}; expected default and [results]", key)
+        raise _Fault(f"unknown entry {key!r}; expected default and [results]", key=key)
     if not isinstance(default, str):
-        raise _Fault("default must be a name in quotes", "default")
+        raise _Fault("default must be a name in quotes", key="default")
     if not isinstance(tables, dict):
-        raise _Fault("results must be a table: [results]", "results")
+        raise _Fault("results must be a table: [results]", key="results")
     _check_name(default, "default")
     results: dict[str, str] = {}
     names = {default.lower(): default}
@@ -78,28 +81,28 @@ def _sources(content: dict[str, Any]) -> Sources:
         _check_name(name, name)
         twin = names.setdefault(name.lower(), name)
         if twin != name:  # one table to a server that folds the case of table names
-            raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", name)
+            raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", key=name)
         if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-            raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', name)
+            raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', key=name)
         for source in sources:
             other = results.setdefault(source, name)
             if other != name:
-                raise _Fault(f"source {source!r} is in {other!r} already; it can have one result", source, source)
+                raise _Fault(f"source {source!r} is in {other!r} already; it can have one result", value=source, nth=2)
     return Sources(default, results)
 
 
-def _check_name(name: str, needle: str) -> None:
+def _check_name(name: str, key: str) -> None:
     if not _RESULT_NAME.fullmatch(name):
-        raise _Fault(f"{name!r} is no identifier: at most 47 letters, digits and _, no digit first", needle)
+        raise _Fault(f"{name!r} is no identifier: at most 47 letters, digits and _, no digit first", key=key)
     if _OWN_TABLE.fullmatch(name):
-        raise _Fault(f"{name!r} is kept for our own tables; choose another name", needle)
+        raise _Fault(f"{name!r} is kept for our own tables; choose another name", key=key)
 
 
-def _line_of(text: str, *needles: str) -> int | None:
-    """The line, from 1, of the last needle, each searched from where the one before it ended."""
-    position = -1
-    for needle in needles:
-        position = text.find(needle, position + 1)
-        if position < 0:
-            return None
-    return text.count("\n", 0, position) + 1 if needles else None
+def _line_of(text: str, fault: _Fault) -> int | None:
+    """The line, from 1, of a fault; comments do not count."""
+    seen = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        seen += len(re.findall(fault.pattern, line.partition("#")[0]))
+        if seen >= fault.nth:
+            return number
+    return None

@@ -4,6 +4,7 @@ Times that only workers compare (`heartbeat`, `production_due`) are UTC by the d
 so neither a worker's clock nor a change to winter time moves them.
 """
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -53,17 +54,20 @@ async def newest(session: Session, schema: str, limit: int) -> list[Task]:
     return await _select(session, schema, "ORDER BY create_time DESC, task_id DESC LIMIT %s", limit)
 
 
-async def schemas(session: Session, *, having: str = "task_id") -> list[str]:
-    """The schemas this account can see that have a state table with the column `having`.
+_SEEDS = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
+_OURS = ("generation", "heartbeat", "production_due")
 
-    A table that v2.1 left behind has `task_id`, but none of our own columns.
-    """
+
+async def schemas(session: Session, *, ours: bool = False) -> list[str]:
+    """The schemas this account can see that have a state table; with `ours`, no longer one of v2.1."""
+    columns = _SEEDS + _OURS if ours else _SEEDS
     rows = await session.rows(
         """
         SELECT table_schema FROM information_schema.columns
-        WHERE table_name = 'state' AND column_name = %s ORDER BY table_schema
+        WHERE table_name = 'state' AND column_name IN %s
+        GROUP BY table_schema HAVING COUNT(*) = %s ORDER BY table_schema
         """,
-        (having,),
+        (columns, len(columns)),
     )
     return [row[0] for row in rows]
 
@@ -224,11 +228,48 @@ async def adopt(session: Session, schema: str, task: Task) -> bool:
     return changed == 1
 
 
+async def silence(session: Session, schema: str, task_id: str) -> float | None:
+    """Seconds since the task's last heartbeat."""
+    row = await session.row(
+        f"""
+        SELECT TIMESTAMPDIFF(MICROSECOND, heartbeat, UTC_TIMESTAMP(6)) / 1e6 FROM {_table(schema)}
+        WHERE task_id = %s
+        """,
+        (task_id,),
+    )
+    return None if row is None or row[0] is None else float(row[0])
+
+
+async def finished_of(session: Session, schema: str, task_ids: Collection[str]) -> list[str]:
+    """Those of the tasks that nothing more will happen to."""
+    if not task_ids:
+        return []
+    rows = await session.rows(
+        f"""
+        SELECT task_id FROM {_table(schema)}
+        WHERE task_id IN %s AND (stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish')
+        """,
+        (tuple(task_ids),),
+    )
+    return [row[0] for row in rows]
+
+
+# In v2.1 these were numbers.
+_TEXTS = ("length_prod_table", "uniq_source_author", "rate_of_label", "result")
+
+
 async def _select(session: Session, schema: str, condition: str, *arguments: object) -> list[Task]:
     # Every column, because a table of v2.1 that no create_task has migrated yet lacks ours.
-    records: list[dict[str, Any]] = await session.records(f"SELECT * FROM {_table(schema)} {condition}", arguments)
-    blank: dict[str, Any] = dict.fromkeys(_FIELDS)
-    return [Task(**blank | {name: record[name] for name in record.keys() & blank.keys()}) for record in records]
+    records = await session.records(f"SELECT * FROM {_table(schema)} {condition}", arguments)
+    return [_task(schema, record) for record in records]
+
+
+def _task(schema: str, record: dict[str, Any]) -> Task:
+    values: dict[str, Any] = dict.fromkeys(_FIELDS) | {"output_schema": schema}
+    for name, value in record.items():
+        if name in values and value is not None:
+            values[name] = str(value) if name in _TEXTS else value
+    return Task(**values)
 
 
 def _table(schema: str) -> str:

@@ -65,6 +65,13 @@ _WINDOW_RESULT = [
     Column("result", "text", 64, "NOT NULL"),
     Column("received", "integer", suffix="NOT NULL"),
     Column("labelled", "integer", suffix="NOT NULL"),
+]
+
+_WINDOW_AUTHOR = [
+    _TASK_ID,
+    Column("result", "text", 64, "NOT NULL"),
+    Column("number", "INT NOT NULL"),
+    Column("part", "INT NOT NULL"),
     Column("authors", "LONGBLOB"),
 ]
 
@@ -81,6 +88,8 @@ async def ensure_own_tables(session: Session, schema: str) -> None:
     await ensure_table(session, schema, "task_definition", _DEFINITION, "PRIMARY KEY (task_id)")
     await ensure_table(session, schema, "task_window", _WINDOW, "PRIMARY KEY (task_id, number)")
     await ensure_table(session, schema, "task_window_result", _WINDOW_RESULT, "PRIMARY KEY (task_id, number, result)")
+    key = "PRIMARY KEY (task_id, result, number, part)"
+    await ensure_table(session, schema, "task_window_author", _WINDOW_AUTHOR, key)
 
 
 async def _make_ids_unique(session: Session, schema: str) -> None:

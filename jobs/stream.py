@@ -1,7 +1,7 @@
 """Streaming a query's rows out of the input server, in batches, with the fast driver.
 
 asyncmy reads rows six times as fast as aiomysql, but is young: one connection a stream, never
-used for a second query (it would end the first early, without an error), and closed hard.
+used for another query once its own has begun (it would end early, without an error), closed hard.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from asyncmy.constants import FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
-from jobs.database import Row, Server, database_error
+from jobs.database import CONNECT_SECONDS, Row, Server, database_error
 from jobs.errors import DatabaseError
 
 BATCH_ROWS = 5_000
@@ -31,7 +31,9 @@ _CONVERSIONS = {key: convert for key, convert in conversions.items() if key not 
 async def stream(server: Server, sql: str, arguments: Sequence[object]) -> AsyncIterator[AsyncIterator[list[Row]]]:
     """The batches of a query's rows. Raises DatabaseError; never ends short of the last row."""
     with _as_database_error(server):
-        connection = await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
+        # The driver's own time limit ends with the TCP connection, before the server has said anything.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
     try:
         yield _batches(server, connection.cursor(SSCursor), sql, arguments)
     finally:
@@ -60,5 +62,5 @@ def _as_database_error(server: Server) -> Iterator[None]:
         yield
     except asyncmy.errors.MySQLError as error:
         raise database_error(server, error.args) from error
-    except OSError as error:  # TimeoutError among them
+    except (OSError, UnicodeError) as error:  # TimeoutError among them
         raise DatabaseError(str(server), 2003, str(error) or "no answer") from error

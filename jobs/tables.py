@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from jobs.database import Session, quote
-from jobs.errors import DatabaseError
+from jobs.errors import DatabaseError, LockTaken
 
 # Binary and without padding: names that differ by case or by blanks at the end are different names.
 COLLATION = "utf8mb4_nopad_bin"
@@ -53,9 +53,13 @@ class Column:
 
     def widened(self, existing: "ExistingColumn") -> "Column":
         """This column, at least as wide as the one that is there."""
+        if self.name == "task_id":  # leads the key, which takes no wide column
+            return self
+        # A NULL that v2.1 allowed may be there.
+        suffix = self.suffix.removeprefix("NOT NULL") if existing.nullable else self.suffix
         if self.kind == "text" and (self.width is None or existing.width is None):
-            return replace(self, width=None)
-        return replace(self, width=max(self.width or 0, existing.width or 0))
+            return replace(self, width=None, suffix=suffix)
+        return replace(self, width=max(self.width or 0, existing.width or 0), suffix=suffix)
 
     def _fits(self, width: int | None) -> bool:
         return width is None or (self.width is not None and self.width <= width)
@@ -81,12 +85,17 @@ class Column:
 
 @dataclass(frozen=True)
 class ExistingColumn:
-    """A column that is there, from information_schema. `width` as in Column, 0 for numbers."""
+    """A column that is there, from information_schema.
+
+    `width`: what it surely holds, as in Column, 0 for numbers. `length`: the most characters that a
+    value of it may have.
+    """
 
     name: str
     data_type: str
     column_type: str
     width: int | None
+    length: int | None
     collation: str | None
     nullable: bool
 
@@ -113,7 +122,7 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
                 width = None
             case _:
                 width = length or 0
-        columns[name] = ExistingColumn(name, data_type, column_type, width, collation, nullable == "YES")
+        columns[name] = ExistingColumn(name, data_type, column_type, width, length, collation, nullable == "YES")
     return columns
 
 
@@ -140,10 +149,13 @@ async def ensure_table(
         )
     if not await _changes(session, schema, table, columns, key):
         return
-    async with named_lock(session, f"audience alter {schema}.{table}", _LOCK_SECONDS):
-        changes = await _changes(session, schema, table, columns, key)
-        if changes:
-            await session.execute(f"ALTER TABLE {quote(schema, table)} {', '.join(changes)}", seconds=None)
+    try:
+        async with named_lock(session, f"audience alter {schema}.{table}", _LOCK_SECONDS):
+            changes = await _changes(session, schema, table, columns, key)
+            if changes:
+                await session.execute(f"ALTER TABLE {quote(schema, table)} {', '.join(changes)}", seconds=None)
+    except LockTaken as error:
+        raise DatabaseError("output server", 1205, f"another process is altering {schema}.{table}") from error
 
 
 async def _changes(session: Session, schema: str, table: str, columns: Sequence[Column], key: str) -> list[str]:
@@ -179,11 +191,20 @@ async def has_key(session: Session, schema: str, table: str, key: str) -> bool:
 async def named_lock(session: Session, name: str, seconds: float) -> AsyncIterator[None]:
     """Holds a lock of the server by this name; it goes with the connection at the latest.
 
-    Raises DatabaseError 1205 (transient) where another holds it for so many seconds.
+    Raises LockTaken where another holds it for so many seconds.
     """
-    name = sha256(name.encode()).hexdigest()  # the server takes at most 64 characters
-    row = await session.row("SELECT GET_LOCK(%s, %s)", (name, seconds))
-    if row != (1,):
-        raise DatabaseError("output server", 1205, "another process is at the same work and holds its lock")
+    key = _lock_key(name)
+    if await session.row("SELECT GET_LOCK(%s, %s)", (key, seconds)) != (1,):
+        raise LockTaken(name)
     yield
-    await session.row("SELECT RELEASE_LOCK(%s)", (name,))
+    await session.row("SELECT RELEASE_LOCK(%s)", (key,))
+
+
+async def lock_holder(session: Session, name: str) -> int | None:
+    """The server's number of the connection that holds this lock."""
+    row = await session.row("SELECT IS_USED_LOCK(%s)", (_lock_key(name),))
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _lock_key(name: str) -> str:
+    return sha256(name.encode()).hexdigest()  # the server takes at most 64 characters

@@ -27,10 +27,12 @@ class Decisions(dict[str, Match | None]):
 
     def __init__(self, matcher: Matcher) -> None:
         super().__init__()
-        self._match = matcher.match
+        self.match = matcher.match
 
     def __missing__(self, text: str) -> Match | None:
-        match = self[text] = self._match(text)
+        if len(self) >= _MEMORY_TEXTS:
+            self.clear()
+        match = self[text] = self.match(text)
         return match
 
 
@@ -136,15 +138,15 @@ def author_hash(s_id: str, author: str) -> int:
     return xxh3_64_intdigest(s_id.encode() + b"\xff" + author.encode())
 
 
-def count_authors(packed: Sequence[bytes]) -> int:
-    """How many distinct authors several windows have together."""
-    arrays = [numpy.frombuffer(hashes, dtype="<u8") for hashes in packed]
-    return len(numpy.unique(numpy.concatenate(arrays))) if arrays else 0
+def unite_authors(before: bytes, packed: Sequence[bytes]) -> bytes:
+    """The distinct authors of several windows together, packed as one window's are."""
+    arrays = [numpy.frombuffer(hashes, dtype="<u8") for hashes in (before, *packed)]
+    return numpy.unique(numpy.concatenate(arrays)).tobytes()
 
 
-def decisions(definition: Definition, matcher: Matcher) -> Callable[[str], Match | None]:
-    """How to decide about texts: from memory where they come again, which contents hardly do."""
-    return matcher.match if definition.input.text == "content" else Decisions(matcher).__getitem__
+def count_authors(packed: bytes) -> int:
+    """How many authors these are."""
+    return len(packed) // 8
 
 
 def _pack(hashes: list[int]) -> bytes:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from jobs.errors import InvalidRange, InvalidTaskId, InvalidValue
-from jobs.settings import Settings
+from jobs.settings import QUEUE_NAME, Settings
 from patterns.pattern_set import ModelType, PredictType
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
@@ -61,7 +61,7 @@ class TaskRequest(BaseModel):
     target_table: Identifier
     output_schema: Identifier
     countdown: Annotated[int, Field(ge=0, le=30 * 86_400)]
-    queue: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    queue: Annotated[str, StringConstraints(pattern=QUEUE_NAME)]
 
     @classmethod
     def of(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
@@ -80,8 +80,9 @@ class TaskRequest(BaseModel):
         try:
             request = cls.model_validate(defaults | given)
         except ValidationError as error:
-            faults = (f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors())
-            raise InvalidValue("; ".join(faults)) from None
+            faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
+            message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
+            raise InvalidValue(message, faults) from None
         if request.start_time >= request.end_time:
             raise InvalidRange("start_time must be earlier than end_time")
         return request

@@ -1,4 +1,4 @@
-"""Watching over a task while a worker is at it: its heartbeat, its progress, and whether to stop."""
+"""Watching over the tasks that a worker is at: their heartbeats, their progress, and whether to stop."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import resource
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import state
@@ -21,55 +22,62 @@ class TaskStopped(Exception):
     """The task was aborted, has failed or is gone: what is being done for it is to be dropped."""
 
 
+@dataclass(eq=False)
 class Watch:
-    """Beats for one task until it is closed."""
+    """One task while it is worked on. It is to go on while its stat is `stat`."""
 
-    def __init__(self, site: Site, schema: str, task_id: str, stats: tuple[str, ...]) -> None:
-        self._site = site
-        self._schema = schema
-        self._task_id = task_id
-        self._stats = stats
-        self._stopped = asyncio.Event()
+    schema: str
+    task_id: str
+    stat: str
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Awaits the work; drops it and raises TaskStopped as soon as the task's stat is another."""
         working = asyncio.create_task(work)
-        stopped = asyncio.create_task(self._stopped.wait())
+        stopped = asyncio.create_task(self.stopped.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise TaskStopped(self._task_id)
+            raise TaskStopped(self.task_id)
         finally:
             for task in (working, stopped):
                 task.cancel()
             await asyncio.wait({working, stopped})
 
-    async def beat(self) -> None:
-        """Beats once a second; goes on through a server that is away."""
-        while True:
+
+class Watchman:
+    """Beats for all tasks of a worker, on one connection, once a second, through a server that is away."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._watches: set[Watch] = set()
+        self._beating: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def watching(self, schema: str, task_id: str, stat: str) -> AsyncIterator[Watch]:
+        """A watch for the length of the block."""
+        watch = Watch(schema, task_id, stat)
+        self._watches.add(watch)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat())
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+    async def _beat(self) -> None:
+        while self._watches:
             try:
                 async with self._site.output_session() as session:
-                    while True:
-                        stat = await state.beat(session, self._schema, self._task_id, peak_memory())
-                        if stat not in self._stats:
-                            self._stopped.set()
+                    while self._watches:
+                        for watch in tuple(self._watches):
+                            if await state.beat(session, watch.schema, watch.task_id, peak_memory()) != watch.stat:
+                                watch.stopped.set()
                         await asyncio.sleep(BEAT_SECONDS)
             except DatabaseError as error:
-                _logger.warning("task %s: no heartbeat: %s", self._task_id, error)
+                _logger.warning("no heartbeat: %s", error)
                 await asyncio.sleep(BEAT_SECONDS)
-
-
-@asynccontextmanager
-async def watching(site: Site, schema: str, task_id: str, *stats: str) -> AsyncIterator[Watch]:
-    """A watch for the length of the block; work run by it goes on while the task has one of these stats."""
-    watch = Watch(site, schema, task_id, stats)
-    beating = asyncio.create_task(watch.beat())
-    try:
-        yield watch
-    finally:
-        beating.cancel()
-        await asyncio.wait({beating})
 
 
 def peak_memory() -> float:

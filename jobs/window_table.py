@@ -4,12 +4,18 @@ The open transaction is the claim: a window is locked from `claim` to the commit
 its label rows. A worker that dies leaves nothing behind but a window that is free again.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs import tally
 from jobs.database import Session, quote
 from jobs.tally import ResultTally
 from jobs.task import Window
+
+# A window of any size fits into statements of a size that the server takes.
+_PART_BYTES = 1_000_000
+_PARTS_AT_ONCE = 20
 
 
 async def insert(session: Session, schema: str, task_id: str, windows: Sequence[Window]) -> None:
@@ -36,16 +42,27 @@ async def claim(session: Session, schema: str, task_id: str) -> Window | None:
 async def finish(session: Session, schema: str, task_id: str, window: Window, results: dict[str, ResultTally]) -> None:
     """Marks the claimed window done, with what it came to."""
     await session.insert_many(
-        f"INSERT INTO {_results(schema)} (task_id, number, result, received, labelled, authors)",
-        [
-            (task_id, window.number, result, tally.received, tally.labelled, tally.authors)
-            for result, tally in results.items()
-        ],
+        f"INSERT INTO {_results(schema)} (task_id, number, result, received, labelled)",
+        [(task_id, window.number, result, its.received, its.labelled) for result, its in results.items()],
+    )
+    await session.insert_many(
+        f"INSERT INTO {_authors(schema)} (task_id, result, number, part, authors)",
+        (
+            (task_id, result, window.number, part, its.authors[start : start + _PART_BYTES])
+            for result, its in results.items()
+            for part, start in enumerate(range(0, len(its.authors), _PART_BYTES))
+        ),
     )
     await session.execute(
         f"UPDATE {_windows(schema)} SET done = TRUE, retry_at = NULL WHERE task_id = %s AND number = %s",
         (task_id, window.number),
     )
+
+
+async def strip(session: Session, schema: str, task_id: str) -> tuple[bool, ...]:
+    """Of each window, in their order, whether it is done."""
+    rows = await session.rows(f"SELECT done FROM {_windows(schema)} WHERE task_id = %s ORDER BY number", (task_id,))
+    return tuple(bool(row[0]) for row in rows)
 
 
 async def left(session: Session, schema: str, task_id: str) -> int:
@@ -102,18 +119,27 @@ async def totals(session: Session, schema: str, task_id: str) -> list[ResultTota
     )
 
 
-async def authors(session: Session, schema: str, task_id: str, result: str) -> list[bytes]:
-    """The author hashes of a result, one bytes a window."""
-    rows = await session.rows(
-        f"SELECT authors FROM {_results(schema)} WHERE task_id = %s AND result = %s AND authors IS NOT NULL",
-        (task_id, result),
-    )
-    return [row[0] for row in rows]
+async def count_authors(session: Session, schema: str, task_id: str, result: str) -> int:
+    """How many distinct authors all windows have for a result; exact."""
+    united, last = b"", (0, -1)
+    while True:
+        rows = await session.rows(
+            f"""
+            SELECT number, part, authors FROM {_authors(schema)}
+            WHERE task_id = %s AND result = %s AND (number, part) > (%s, %s)
+            ORDER BY number, part LIMIT {_PARTS_AT_ONCE}
+            """,
+            (task_id, result, *last),
+        )
+        if not rows:
+            return tally.count_authors(united)
+        united = await asyncio.to_thread(tally.unite_authors, united, [row[2] for row in rows])
+        last = rows[-1][:2]
 
 
 async def forget_authors(session: Session, schema: str, task_id: str) -> None:
-    """Drops the hashes of a task that is finished: its counts are in the state table."""
-    await session.execute(f"UPDATE {_results(schema)} SET authors = NULL WHERE task_id = %s", (task_id,))
+    """Drops the authors of a task that is finished: their counts are in the state table."""
+    await session.execute(f"DELETE FROM {_authors(schema)} WHERE task_id = %s", (task_id,))
 
 
 def _windows(schema: str) -> str:
@@ -122,3 +148,7 @@ def _windows(schema: str) -> str:
 
 def _results(schema: str) -> str:
     return quote(schema, "task_window_result")
+
+
+def _authors(schema: str) -> str:
+    return quote(schema, "task_window_author")

@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from arq import Retry, cron, func
@@ -27,13 +29,12 @@ from jobs.queue import REDIS_ERRORS
 from jobs.reconcile import reconcile
 from jobs.site import Site
 from jobs.watch import peak_memory
+from jobs.workplace import Workplace, describe
 
 _logger = logging.getLogger(__name__)
 
-# A worker has few windows in hand at once, so that its memory does not grow with the number of
-# tasks; they take turns at them.
-WINDOWS_IN_HAND = 2
-MAX_JOBS = 200
+# How many jobs, and so lanes of different tasks, a process has at once. More wait in the queue.
+MAX_JOBS = 50
 
 # arq keeps a job from others for as long as the longest may take; the reconciler does not wait for that.
 JOB_SECONDS = 86_400
@@ -42,17 +43,7 @@ POLL_SECONDS = 0.1
 RECONCILE_SECONDS = 10
 PRESENCE_SECONDS = 2.0
 PRESENCE_PREFIX = "audience:worker:"
-
-
-@dataclass
-class Workplace:
-    """What the jobs of one worker process share."""
-
-    site: Site
-    redis: ArqRedis
-    turns: asyncio.Semaphore
-    lanes: set[str] = field(default_factory=set)
-    """The tasks that this process has a lane of."""
+PRESENCE_TTL = 60
 
 
 def run_worker(site: Site, queue_name: str, *, burst: bool = False) -> None:
@@ -65,32 +56,37 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a supervisor that is killed takes its workers with it
+        loop.add_reader(parent.sentinel, told.set)
     redis = queue.redis_client(site.settings)
-    workplace = Workplace(site, redis, asyncio.Semaphore(WINDOWS_IN_HAND))
-    worker = _arq_worker(workplace, queue_name, burst)
+    workplace = Workplace(site)
+    worker = _arq_worker(workplace, redis, queue_name, burst)
     _logger.info("worker %s on queue %s: ready", os.getpid(), queue_name)
     working = asyncio.create_task(_work(worker))
-    present = asyncio.create_task(_tell_presence(workplace, queue_name))
+    present = asyncio.create_task(_tell_presence(workplace, redis, queue_name))
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
     # What has not ended by then is hung in a call to a server that does not answer. It holds
     # nothing but a transaction, and that ends with the process.
-    loop.call_later(STOP_SECONDS, os._exit, 0)
+    last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
+    last_resort.daemon = True
+    last_resort.start()
     for task in (working, present, waiting):
         task.cancel()
+    await asyncio.wait({working, present})
     with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
         await worker.close()
-    await asyncio.wait({working, present})
     _logger.info("worker %s: stopped", os.getpid())
     if not working.cancelled():
         working.result()
 
 
-def _arq_worker(workplace: Workplace, queue_name: str, burst: bool) -> Worker:
+def _arq_worker(workplace: Workplace, redis: ArqRedis, queue_name: str, burst: bool) -> Worker:
     return Worker(
         functions=[
-            func(_label, name=queue.LABEL, timeout=JOB_SECONDS, keep_result=0),
-            func(_produce, name=queue.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
+            func(_job(_label), name=queue.LABEL, timeout=JOB_SECONDS, keep_result=0),
+            func(_job(_produce), name=queue.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
         ],
         cron_jobs=[
             cron(
@@ -102,7 +98,7 @@ def _arq_worker(workplace: Workplace, queue_name: str, burst: bool) -> Worker:
             )
         ],
         queue_name=queue.queue_key(queue_name),
-        redis_pool=workplace.redis,
+        redis_pool=redis,
         burst=burst,
         handle_signals=False,
         max_jobs=MAX_JOBS,
@@ -114,7 +110,7 @@ def _arq_worker(workplace: Workplace, queue_name: str, burst: bool) -> Worker:
         keep_result=0,
         job_serializer=queue.serialize,
         job_deserializer=json.loads,
-        ctx={"workplace": workplace},
+        ctx={"workplace": workplace, "queue_name": queue_name},
     )
 
 
@@ -129,74 +125,94 @@ async def _work(worker: Worker) -> None:
             await asyncio.sleep(1)
 
 
-async def _label(ctx: dict[str, Any], schema: str, task_id: str, generation: int, lane: int) -> None:
+Context = dict[str, Any]
+JobFunction = Callable[..., Coroutine[Any, Any, None]]
+
+
+def _job(function: JobFunction) -> JobFunction:
+    """The function as arq runs it: it comes again where a server is away, and else its task fails visibly."""
+
+    async def run(ctx: Context, schema: str, task_id: str, *arguments: int) -> None:
+        workplace: Workplace = ctx["workplace"]
+        try:
+            await function(ctx, schema, task_id, *arguments)
+        except (Retry, *REDIS_ERRORS):
+            raise
+        except Exception as error:
+            if isinstance(error, DatabaseError) and error.transient:
+                _logger.warning("task %s: %s; trying again", task_id, error)
+                raise Retry(defer=1) from error
+            _logger.exception("task %s", task_id)
+            await workplace.fail(schema, task_id, describe(error))
+
+    return run
+
+
+async def _label(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:
     """A place at a task's label job. The worker that takes it offers the next one."""
     workplace: Workplace = ctx["workplace"]
+    redis: ArqRedis = ctx["redis"]
     if task_id in workplace.lanes:  # one lane fills a process: leave this place to another
         raise Retry(defer=min(0.2 * 2 ** min(ctx["job_try"], 4), 2.0))
     workplace.lanes.add(task_id)
     try:
-        async with workplace.site.output_session() as session:
+        async with workplace.turns, workplace.site.output_session() as session:
             task = await state.find(session, schema, task_id)
-        if task is None or task.finished or task.stat == "SUCCESS" or task.queue is None:
+        if task is None or task.queue is None or task.stat not in ("PENDING", "STARTED"):
             return
         if lane < (task.windows or 0):
-            await queue.enqueue_lane(workplace.redis, task.queue, schema, task_id, generation, lane + 1)
-        joined = await Lane(workplace.site, schema, task_id, workplace.turns).run()
-        if joined:
-            await queue.enqueue_production(
-                workplace.redis, task.queue, schema, task_id, generation, task.countdown or 0
-            )
-    except DatabaseError as error:
-        if not error.transient:
-            raise
-        _logger.warning("task %s: %s; trying again", task_id, error)
-        raise Retry(defer=1) from error
+            await queue.enqueue_lane(redis, task.queue, schema, task_id, generation, lane + 1)
+        if await Lane(workplace, schema, task_id).run():
+            await queue.enqueue_production(redis, task.queue, schema, task_id, generation, task.countdown or 0)
     finally:
         workplace.lanes.discard(task_id)
 
 
-async def _produce(ctx: dict[str, Any], schema: str, task_id: str) -> None:
+async def _produce(ctx: Context, schema: str, task_id: str) -> None:
     """The production job, when the database's clock says that it is due."""
     workplace: Workplace = ctx["workplace"]
-    try:
+    async with workplace.productions:
         async with workplace.site.output_session() as session:
             seconds = await state.production_due_in(session, schema, task_id)
         if seconds is None:
             return
         if seconds > 0:
             raise Retry(defer=seconds)
-        await produce(workplace.site, schema, task_id)
-    except DatabaseError as error:
-        if not error.transient:
-            raise
-        _logger.warning("task %s: %s; trying again", task_id, error)
-        raise Retry(defer=1) from error
+        if not await produce(workplace, schema, task_id):
+            raise Retry(defer=5)
 
 
-async def _reconcile(ctx: dict[str, Any]) -> None:
+async def _reconcile(ctx: Context) -> None:
     workplace: Workplace = ctx["workplace"]
     try:
-        await reconcile(workplace.site, workplace.redis)
+        await reconcile(workplace.site, ctx["redis"], ctx["queue_name"])
     except (DatabaseError, *REDIS_ERRORS) as error:
         _logger.warning("reconciler: %s; trying again in %s seconds", error, RECONCILE_SECONDS)
 
 
-async def _tell_presence(workplace: Workplace, queue_name: str) -> None:
-    """Keeps a key in Redis that says who this worker is and what it has in hand."""
+async def _tell_presence(workplace: Workplace, redis: ArqRedis, queue_name: str) -> None:
+    """Keeps a key in Redis that says who this worker is and what it has in hand, while it is there."""
+    rows, moment, rate = 0, time.monotonic(), 0.0
     key = f"{PRESENCE_PREFIX}{_identity()}"
-    while True:
-        presence = {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "queue": queue_name,
-            "tasks": sorted(workplace.lanes),
-            "peak_memory": round(peak_memory(), 1),
-            "time": time.time(),
-        }
+    try:
+        while True:
+            presence = {
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "queue": queue_name,
+                "tasks": sorted(workplace.lanes),
+                "rows_a_second": round(rate, 1),
+                "peak_memory": round(peak_memory(), 1),
+            }
+            with contextlib.suppress(*REDIS_ERRORS):
+                await redis.set(key, json.dumps(presence), ex=PRESENCE_TTL)
+            await asyncio.sleep(PRESENCE_SECONDS)
+            now = time.monotonic()
+            rate = (workplace.rows - rows) / (now - moment)
+            rows, moment = workplace.rows, now
+    finally:
         with contextlib.suppress(*REDIS_ERRORS):
-            await workplace.redis.set(key, json.dumps(presence), ex=60)
-        await asyncio.sleep(PRESENCE_SECONDS)
+            await redis.delete(key)
 
 
 def _identity() -> str:

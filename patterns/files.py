@@ -50,7 +50,7 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
     labels: list[Label] = []
     for name in label_names(directory, model_type):
         path = directory / model_type / name / f"{predict_type}.txt"
-        if path.exists():
+        if _is_there(path):
             patterns, found = read_pattern_file(path, model_type)
             labels.append(Label(name, tuple(patterns)))
             faults += found
@@ -107,7 +107,7 @@ def label_names(directory: Path, model_type: ModelType) -> list[str]:
 
 
 def _label_order(path: Path, names: list[str]) -> list[str]:
-    if not path.exists():
+    if not _is_there(path):
         return []
     text = _read_text(path)
     try:
@@ -119,11 +119,19 @@ def _label_order(path: Path, names: list[str]) -> list[str]:
         raise PatternFileError(Fault(path, None, 'expected one entry: order = ["first label", "second label"]'))
     for name in order:
         if name not in names or order.count(name) > 1:
-            lines = text.splitlines()
-            line = next((number for number, line in enumerate(lines, start=1) if name in line), None)
+            line = _line_of(text, name)
             reason = "is named twice" if name in names else f"is no label here; there are: {', '.join(names)}"
             raise PatternFileError(Fault(path, line, f"{name!r} {reason}"))
     return order
+
+
+def _line_of(text: str, name: str) -> int | None:
+    """The first line of a TOML text that has this name in quotes, before any comment."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        before_comment = line.partition("#")[0]
+        if f'"{name}"' in before_comment or f"'{name}'" in before_comment:
+            return number
+    return None
 
 
 def _keyword(line: str) -> Pattern:
@@ -150,6 +158,17 @@ def _rule(line: str) -> Pattern:
         detail = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         raise ValueError(f"not a regular expression in RE2 syntax: {detail}") from error
     return Pattern(line, "regex")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; where that cannot be told, reading it will say why."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _read_text(path: Path) -> str:

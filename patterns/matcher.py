@@ -4,6 +4,7 @@ Both models number their patterns in deciding order (labels first, then lines) a
 the lowest number among all its hits: the first label in the set's order, by its first pattern.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -34,6 +35,9 @@ class Matcher(Protocol):
     def match(self, text: str) -> Match | None:
         """The label of the text and the deciding pattern, or None where no pattern matches."""
 
+    def hits(self, text: str) -> list[Match]:
+        """Every pattern that matches, the deciding one first."""
+
 
 def build_matcher(pattern_set: PatternSet) -> Matcher:
     """The matcher of a pattern set's model."""
@@ -56,11 +60,18 @@ class KeywordMatcher:
 
     def match(self, text: str) -> Match | None:
         """See Matcher. Text and keywords are compared in lower case."""
-        if not self._matches:
-            return None
-        haystack = (_START + _fold(text) + _END).decode("latin-1")
-        number = min(map(itemgetter(1), self._automaton.iter(haystack)), default=None)
+        number = min(self._numbers(text), default=None)
         return None if number is None else self._matches[number]
+
+    def hits(self, text: str) -> list[Match]:
+        """See Matcher. Of lines that say the same, the first."""
+        return [self._matches[number] for number in sorted(set(self._numbers(text)))]
+
+    def _numbers(self, text: str) -> Iterable[int]:
+        if not self._matches:
+            return ()
+        haystack = (_START + _fold(text) + _END).decode("latin-1")
+        return map(itemgetter(1), self._automaton.iter(haystack))
 
 
 class RuleMatcher:
@@ -88,13 +99,16 @@ class RuleMatcher:
         """See Matcher. The text is searched in lower case, the rules without regard to case."""
         folded = _fold(text)
         numbers = self._set.Match(folded) if self._set else ()
-        number = min(numbers) if self._witness in numbers else self._search_each(folded)
+        number = min(numbers) if self._witness in numbers else next(self._search_each(folded), self._witness)
         return None if number == self._witness else self._matches[number]
 
-    def _search_each(self, folded: bytes) -> int:
-        """The number of the first rule that matches, without the set."""
-        hits = (number for number, rule in enumerate(self._compiled_rules) if rule.search(folded))
-        return next(hits, self._witness)
+    def hits(self, text: str) -> list[Match]:
+        """See Matcher."""
+        return [self._matches[number] for number in self._search_each(_fold(text))]
+
+    def _search_each(self, folded: bytes) -> Iterator[int]:
+        """The numbers of the rules that match, in order, without the set."""
+        return (number for number, rule in enumerate(self._compiled_rules) if rule.search(folded))
 
     @cached_property
     def _compiled_rules(self) -> list[Any]:

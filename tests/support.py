@@ -16,16 +16,23 @@ from pydantic import SecretStr
 from console.demo.servers import PrivateServers
 from jobs import services
 from jobs.database import quote
+from jobs.errors import DatabaseError
 from jobs.label import Lane
 from jobs.produce import produce
 from jobs.settings import Settings
 from jobs.site import Site
 from jobs.task import Task, TaskRequest
+from jobs.workplace import Workplace, describe
 from tests.oracle import Patterns, Post
 
 Value = TypeVar("Value")
 
 PASSWORD = "p@:/w?#\"'\\ %s密碼é"
+# A table that takes no row, for a reason of its own.
+REFUSE = (
+    "CREATE TRIGGER {output}.refuse BEFORE INSERT ON {output}.TABLE FOR EACH ROW"
+    " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more rows'"
+)
 START, END = "2020-01-01 00:00:00", "2020-12-31 23:59:59"
 
 
@@ -186,8 +193,12 @@ async def run_in_process(site: Site, request: TaskRequest) -> Task:
 
 
 async def work_in_process(site: Site, schema: str, task_id: str) -> None:
-    if await Lane(site, schema, task_id, asyncio.Semaphore(1)).run():
-        await produce(site, schema, task_id)
+    workplace = Workplace(site)
+    try:
+        if await Lane(workplace, schema, task_id).run():
+            assert await produce(workplace, schema, task_id)
+    except DatabaseError as error:
+        await workplace.fail(schema, task_id, describe(error))
 
 
 async def finished(site: Site, task_id: str, seconds: float = 60) -> Task:

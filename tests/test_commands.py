@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.posts import PATTERNS
-from tests.support import END, START, TestSite, post
+from tests.support import END, REFUSE, START, TestSite, post
 
 CREATE = ("create", "--start-time", START, "--end-time", END)
 
@@ -101,10 +101,7 @@ def test_wait_ends_with_status_0_when_the_task_finishes_and_1_when_it_does_not(r
         assert "authors produced" in done.stdout and done.stderr == ""
         assert "\x1b" not in done.stdout
         task_id = done.stdout.split()[0]
-        ready.write_anything("DROP TABLE {input}.{table}")
-        ready.write_posts([post(1, "Annie", "2020-06-01 00:00:00")], index=", INDEX (post_time), CHECK (id <> '')")
-        ready.write_anything("DROP TABLE {output}.fbfans")
-        ready.write_anything("CREATE VIEW {output}.fbfans AS SELECT 1 AS id")
+        ready.write_anything(REFUSE.replace("TABLE", "fbfans"))
         failed = document(ready, *CREATE, "--wait", status=1)
         assert failed["status"] == "FAILURE" and "window 1" in failed["error_message"]
     aborted = ready.command("abort", task_id)

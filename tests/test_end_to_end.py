@@ -144,7 +144,8 @@ async def test_production_run_again_gives_what_it_gave(site: TestSite) -> None:
     before = site.production()
     site.write_anything("UPDATE {output}.state SET prod_stat = NULL")
     from jobs.produce import produce
+    from jobs.workplace import Workplace
 
-    await produce(site, site.output_schema, task.task_id)
+    assert await produce(Workplace(site), site.output_schema, task.task_id)
     assert site.production() == before
     assert (await services.check_status(site, task.task_id)).length_prod_table == task.length_prod_table

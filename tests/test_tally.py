@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobs.definition import Definition
 from jobs.input_table import InputTable
 from jobs.sources import Sources
-from jobs.tally import WindowTally, author_hash, count_authors, decisions
+from jobs.tally import Decisions, WindowTally, author_hash, count_authors, unite_authors
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
 from tests.oracle import decide
@@ -39,7 +39,7 @@ def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_an
     window: list[tuple[int, str, str, str, str]], text: str, batch: int
 ) -> None:
     its = definition(text)
-    tally = WindowTally(its, decisions(its, build_matcher(its.patterns)))
+    tally = WindowTally(its, Decisions(build_matcher(its.patterns)).__getitem__)
     for start in range(0, len(window), batch):
         tally.add(window[start : start + batch])
 
@@ -73,7 +73,7 @@ def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_an
         assert {key: value[:4] for key, value in found.items()} == {key: value[:4] for key, value in expected.items()}
     for result, numbers in tally.results().items():
         assert numbers.received == received[result] and numbers.labelled == labelled[result]
-        assert count_authors([numbers.authors]) == len(authors[result])
+        assert count_authors(numbers.authors) == len(authors[result])
     assert tally.results().keys() == received.keys()
 
 
@@ -82,7 +82,7 @@ def test_distinct_authors_are_counted_exactly_over_windows(windows: list[list[tu
     import numpy
 
     packed = [numpy.array([author_hash(*pair) for pair in pairs], "<u8").tobytes() for pairs in windows]
-    assert count_authors(packed) == len({pair for pairs in windows for pair in pairs})
+    assert count_authors(unite_authors(b"", packed)) == len({pair for pairs in windows for pair in pairs})
 
 
 def test_authors_that_are_written_the_same_have_different_hashes() -> None:

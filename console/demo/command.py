@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from console.demo import posts
-from console.demo.servers import PrivateServers, private_servers
+from console.demo.servers import PrivateServers, make_folder, popen, private_servers
 from console.output import fail, print_table
 from console.progress import follow
 from console.tasks import SAMPLE_COLUMNS, print_task
+from console.terminal import on_a_terminal, open_console
 from jobs import services
 from jobs.errors import AudienceError, Conflict
 from jobs.settings import Settings
@@ -37,22 +38,25 @@ def demo(
     rows: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many posts to make up.")] = 50_000,
     headless: Annotated[bool, typer.Option("--headless", help="Run one task and print what came out.")] = False,
 ) -> None:
-    """Show how it works, on private servers with made-up posts. Touches nothing else on this machine."""
+    """Show how it works, on private servers with made-up posts: in the console, or headless.
+
+    Touches nothing else on this machine.
+    """
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
     try:
         with demo_site(FOLDER, rows) as site:
-            task = asyncio.run(_run_a_task(site))
+            if not headless and on_a_terminal():
+                open_console(site)
+            elif asyncio.run(_run_a_task(site)).prod_stat != "finish":
+                raise typer.Exit(1)
     except AudienceError as error:
         fail(error, as_json=False)
-    if task.prod_stat != "finish":
-        raise typer.Exit(1)
 
 
 @contextmanager
 def demo_site(folder: Path, rows: int) -> Iterator[Site]:
     """A site of the demo's own with a worker on it, its data kept in the folder for the next time."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_one(folder), private_servers(folder) as servers:
         print(f"MariaDB on port {servers.mariadb_port}, Redis on port {servers.redis_port}; data in {folder}")
         _make_posts(servers, rows)
@@ -130,13 +134,12 @@ def _write_env_file(path: Path, environment: dict[str, str]) -> None:
 @contextmanager
 def _worker(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
+        process = popen(
             [sys.executable, "-m", "console", "worker"],
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            process_group=0,
         )
     try:
         yield
@@ -151,6 +154,7 @@ def _worker(folder: Path, environment: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
+    make_folder(folder)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

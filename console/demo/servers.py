@@ -5,7 +5,6 @@ the benchmark. Passwords go through files and pipes, never through arguments.
 """
 
 import ctypes
-import getpass
 import os
 import secrets
 import shutil
@@ -17,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +36,22 @@ class ServersMissing(AudienceError):
     """The servers' programs are not installed, or do not start."""
 
 
-@dataclass(frozen=True)
 class PrivateServers:
-    """Servers that run: where they listen, and the passwords of their accounts.
+    """A MariaDB and a Redis: where they listen, and the passwords of their accounts.
 
-    MariaDB has `owner`, who may do everything, `reader` and `writer`, who may do nothing until
+    MariaDB has `owner`, who may do everything, and `reader` and `writer`, who may do nothing until
     they are granted something.
     """
 
-    folder: Path
-    mariadb_port: int
-    redis_port: int
-    passwords: dict[str, str]
+    def __init__(self, folder: Path, sockets: Path, options: tuple[str, ...]) -> None:
+        self.mariadb_port = _free_port()
+        self.redis_port = _free_port()
+        self.passwords = _passwords(folder / "passwords")
+        self._folder = folder
+        self._sockets = sockets
+        self._options = options
+        self._mariadb: subprocess.Popen[bytes] | None = None
+        self._redis: subprocess.Popen[bytes] | None = None
 
     @property
     def redis_url(self) -> str:
@@ -74,96 +76,118 @@ class PrivateServers:
             autocommit=True,
         )
 
+    def start_mariadb(self) -> None:
+        """Starts MariaDB on the data in the folder, made where there is none."""
+        data, log = self._folder / "mariadb", self._folder / "mariadb.log"
+        user = ["--user=root"] if os.geteuid() == 0 else []  # as root, mariadbd starts only when it is told so
+        if not (data / "mysql").is_dir():
+            # Made aside and put in place, so that data half made is never taken for whole. Through a
+            # link, because the installer is a shell script that takes no path with a blank.
+            shutil.rmtree(self._folder / "mariadb.new", ignore_errors=True)
+            link = self._sockets / "folder"
+            link.symlink_to(self._folder.absolute())
+            program = _program("mariadb-install-db")
+            install = [program, "--no-defaults", *user, f"--datadir={link}/mariadb.new", "--skip-test-db"]
+            with log.open("wb") as output:
+                if subprocess.run(install, stdout=output, stderr=output).returncode:
+                    raise ServersMissing(f"mariadb-install-db failed; see {log}")
+            (self._folder / "mariadb.new").rename(data)
+        accounts = self._sockets / "accounts.sql"
+        accounts.touch(mode=0o600)
+        accounts.write_text(
+            "".join(
+                f"CREATE USER IF NOT EXISTS {name}@'127.0.0.1' IDENTIFIED BY '{self.passwords[name]}';\n"
+                for name in _ACCOUNTS
+            )
+            + "GRANT ALL ON *.* TO owner@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+        command = [
+            _program("mariadbd"),
+            "--no-defaults",
+            *user,
+            f"--datadir={data}",
+            f"--socket={self._sockets / 'mariadb.sock'}",
+            f"--pid-file={self._sockets / 'mariadb.pid'}",
+            f"--port={self.mariadb_port}",
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--character-set-server=utf8mb4",
+            # The posts can be made anew: what a power cut would cost is not worth waiting for.
+            "--innodb-flush-log-at-trx-commit=2",
+            f"--init-file={accounts}",
+            *self._options,
+        ]
+        with log.open("ab") as output:
+            self._mariadb = popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        _wait_until(lambda: self.connect().close(), pymysql.Error, self._mariadb, f"mariadbd; see {log}")
+        accounts.unlink()
+
+    def start_redis(self) -> None:
+        """Starts Redis on the data in the folder."""
+        data, log = self._folder / "redis", self._folder / "redis.log"
+        data.mkdir(exist_ok=True)
+        configuration = (
+            f'port {self.redis_port}\nbind 127.0.0.1\ndir "{data}"\nlogfile "{log}"\n'
+            f'requirepass {self.passwords["redis"]}\nsave ""\nappendonly yes\n'
+        )
+        self._redis = popen(
+            [_program("redis-server"), "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._redis.stdin is not None
+        self._redis.stdin.write(configuration.encode())
+        self._redis.stdin.close()
+        client = Redis.from_url(self.redis_url)
+        _wait_until(client.ping, RedisError, self._redis, f"redis-server; see {log}")
+        client.close()
+
+    def stop_mariadb(self) -> None:
+        """Stops MariaDB."""
+        if self._mariadb is not None:
+            _stop(self._mariadb)
+
+    def stop_redis(self) -> None:
+        """Stops Redis."""
+        if self._redis is not None:
+            _stop(self._redis)
+
+
+_ACCOUNTS = ("owner", "reader", "writer")
+
 
 @contextmanager
 def private_servers(folder: Path, *mariadb_options: str) -> Iterator[PrivateServers]:
-    """Starts both servers on the data in `folder`, made where there is none; stops them at the end."""
-    programs = {name: _program(name) for name in ("mariadbd", "mariadb-install-db", "redis-server")}
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    passwords = _passwords(folder / "passwords")
-    servers = PrivateServers(folder, _free_port(), _free_port(), passwords)
+    """Both servers on the data in `folder`, for the length of the block."""
+    for name in ("mariadbd", "mariadb-install-db", "redis-server"):
+        _program(name)
+    make_folder(folder)
     # A socket's path may have no more than a hundred characters, and the folder's may be longer.
     with tempfile.TemporaryDirectory(prefix="audience-") as sockets:
-        mariadb = _start_mariadb(programs, servers, Path(sockets), mariadb_options)
+        servers = PrivateServers(folder, Path(sockets), mariadb_options)
         try:
-            redis = _start_redis(programs["redis-server"], servers)
-            try:
-                yield servers
-            finally:
-                _stop(redis)
+            servers.start_mariadb()
+            servers.start_redis()
+            yield servers
         finally:
-            _stop(mariadb)
+            servers.stop_redis()
+            servers.stop_mariadb()
 
 
-def _start_mariadb(
-    programs: dict[str, str], servers: PrivateServers, sockets: Path, options: tuple[str, ...]
-) -> "subprocess.Popen[bytes]":
-    data = servers.folder / "mariadb"
-    log = servers.folder / "mariadb.log"
-    user = f"--user={getpass.getuser()}"  # as root, mariadbd starts only when it is told so
-    if not (data / "mysql").is_dir():
-        shutil.rmtree(data, ignore_errors=True)
-        install = [programs["mariadb-install-db"], "--no-defaults", user, f"--datadir={data}", "--skip-test-db"]
-        with log.open("wb") as output:
-            if subprocess.run(install, stdout=output, stderr=output).returncode:
-                raise ServersMissing(f"mariadb-install-db failed; see {log}")
-    accounts = sockets / "accounts.sql"
-    accounts.touch(mode=0o600)
-    accounts.write_text(
-        "".join(
-            f"CREATE OR REPLACE USER {name}@'127.0.0.1' IDENTIFIED BY '{servers.passwords[name]}';\n"
-            for name in ("owner",)
-        )
-        + "".join(
-            f"CREATE USER IF NOT EXISTS {name}@'127.0.0.1' IDENTIFIED BY '{servers.passwords[name]}';\n"
-            for name in ("reader", "writer")
-        )
-        + "GRANT ALL ON *.* TO owner@'127.0.0.1' WITH GRANT OPTION;\n"
-    )
-    command = [
-        programs["mariadbd"],
-        "--no-defaults",
-        user,
-        f"--datadir={data}",
-        f"--socket={sockets / 'mariadb.sock'}",
-        f"--pid-file={sockets / 'mariadb.pid'}",
-        f"--port={servers.mariadb_port}",
-        "--bind-address=127.0.0.1",
-        "--skip-name-resolve",
-        "--skip-log-bin",
-        "--character-set-server=utf8mb4",
-        # The posts can be made anew: what a power cut would cost is not worth waiting for.
-        "--innodb-flush-log-at-trx-commit=2",
-        f"--init-file={accounts}",
-        *options,
-    ]
-    with log.open("ab") as output:
-        process = _popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    _wait_until(lambda: servers.connect().close(), pymysql.Error, process, f"mariadbd; see {log}")
-    accounts.unlink()
-    return process
+def make_folder(folder: Path) -> None:
+    """Makes a folder for this user only. Raises ServersMissing where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ServersMissing(
+            f"{folder} cannot be made: {error.strerror}; XDG_STATE_HOME names another place"
+        ) from error
 
 
-def _start_redis(program: str, servers: PrivateServers) -> "subprocess.Popen[bytes]":
-    data = servers.folder / "redis"
-    data.mkdir(exist_ok=True)
-    log = servers.folder / "redis.log"
-    configuration = (
-        f"port {servers.redis_port}\nbind 127.0.0.1\ndir {data}\nlogfile {log}\n"
-        f'requirepass {servers.passwords["redis"]}\nsave ""\nappendonly yes\n'
-    )
-    process = _popen([program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert process.stdin is not None
-    process.stdin.write(configuration.encode())
-    process.stdin.close()
-    client = Redis.from_url(servers.redis_url)
-    _wait_until(client.ping, RedisError, process, f"redis-server; see {log}")
-    client.close()
-    return process
-
-
-def _popen(command: list[str], **streams: Any) -> "subprocess.Popen[bytes]":
-    """Starts a server that Ctrl-C does not reach, and that does not outlive this process."""
+def popen(command: list[str], **streams: Any) -> "subprocess.Popen[bytes]":
+    """Starts a program that Ctrl-C does not reach, and that does not outlive this process."""
     return subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent, **streams)
 
 
@@ -207,8 +231,10 @@ def _program(name: str) -> str:
 def _passwords(path: Path) -> dict[str, str]:
     """The passwords of these servers' accounts: as they were last time, or new ones."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{name}={secrets.token_hex(16)}\n" for name in ("owner", "reader", "writer", "redis")))
+        aside = path.with_suffix(".new")
+        aside.touch(mode=0o600)
+        aside.write_text("".join(f"{name}={secrets.token_hex(16)}\n" for name in (*_ACCOUNTS, "redis")))
+        aside.rename(path)
     return {name: value or "" for name, value in dotenv_values(path).items()}
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs of the private servers (demo, tests, benchmark) where they are missing.
-# Only the programs matter: the demo and the tests start instances of their own.
+# Installs the programs of the private servers (demo, tests), and those named as arguments, where
+# they are missing. Only the programs matter: the demo and the tests start instances of their own.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -8,6 +8,9 @@ missing=""
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="mariadb-server-core"
 command -v mariadb >/dev/null || missing="$missing mariadb-client-core"
 command -v redis-server >/dev/null || missing="$missing redis-server"
+for program in "$@"; do
+  command -v "$program" >/dev/null || missing="$missing $program"
+done
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ]; then
@@ -19,7 +22,7 @@ else
 fi
 if ! command -v apt-get >/dev/null || [ "$as_root" = none ]; then
   echo "Please install MariaDB 10.6 or later and Redis 6 or later: the programs mariadbd, mariadb-install-db," >&2
-  echo "mariadb and redis-server must be in PATH. On Debian, as root: apt-get install$missing" >&2
+  echo "mariadb, redis-server${*:+, }$* must be in PATH. On Debian, as root: apt-get install$missing" >&2
   exit 1
 fi
 echo "installing $missing"

@@ -1,0 +1,1 @@
+"""The terminal app. Only `audience console` and `audience demo` import it."""

@@ -1,0 +1,66 @@
+"""How fast each task goes, from what the screen has seen of it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from jobs.task import Task
+
+_SECONDS = 20.0
+_POINTS = 120
+
+
+@dataclass
+class _Track:
+    seen: deque[tuple[float, int, int]] = field(default_factory=deque)
+    """Moment, rows received, windows done; of the last _SECONDS."""
+    history: deque[float] = field(default_factory=lambda: deque(maxlen=_POINTS))
+
+
+class Rates:
+    """Rows a second and time left, by task."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[str, _Track] = {}
+
+    def note(self, moment: float, tasks: tuple[Task, ...]) -> None:
+        """Takes in how the tasks stand at a moment, in seconds."""
+        for task in tasks:
+            if task.stat != "STARTED":
+                continue
+            track = self._tracks.setdefault(task.task_id, _Track())
+            track.seen.append((moment, task.length_receive_table or 0, task.windows_done or 0))
+            while moment - track.seen[0][0] > _SECONDS and len(track.seen) > 2:
+                track.seen.popleft()
+            track.history.append(self._rate(track))
+        known = {task.task_id for task in tasks}
+        for task_id in self._tracks.keys() - known:
+            del self._tracks[task_id]
+
+    def rows_a_second(self, task: Task) -> float | None:
+        """Of a task that runs, as it goes now; of one that is over, on the whole."""
+        if task.stat == "STARTED":
+            track = self._tracks.get(task.task_id)
+            return self._rate(track) if track and len(track.seen) > 1 else None
+        if task.run_time and task.length_receive_table:
+            return task.length_receive_table / (task.run_time * 60)
+        return None
+
+    def history(self, task: Task) -> list[float]:
+        """The rates of the last minutes, oldest first."""
+        track = self._tracks.get(task.task_id)
+        return list(track.history) if track else []
+
+    def seconds_left(self, task: Task) -> float | None:
+        """Until the label job is done, at the pace of its windows; None where it cannot be told."""
+        track = self._tracks.get(task.task_id)
+        if task.stat != "STARTED" or track is None or not task.windows or len(track.seen) < 2:
+            return None
+        (first, _, done_then), (last, _, done_now) = track.seen[0], track.seen[-1]
+        if done_now == done_then:
+            return None
+        return (task.windows - done_now) * (last - first) / (done_now - done_then)
+
+    @staticmethod
+    def _rate(track: _Track) -> float:
+        (first, rows_then, _), (last, rows_now, _) = track.seen[0], track.seen[-1]
+        return max(rows_now - rows_then, 0) / (last - first) if last > first else 0.0

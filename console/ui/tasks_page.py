@@ -1,0 +1,395 @@
+"""Home: the live table of tasks, and the task under the cursor in full."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from console.ui.dialogs import Choose, Confirm
+from console.ui.field import Field
+from console.ui.format import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
+from console.ui.live_table import LiveTable
+from console.ui.page import Page
+from console.ui.rates import Rates
+from console.ui.snapshot import Snapshot
+from console.ui.task_view import TaskView
+from jobs import overview, services
+from jobs.overview import Board
+from jobs.task import Task
+
+WIDE = 110
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: what it shows, and what it sorts by."""
+
+    label: str
+    width: int
+    show: Callable[[Task, Board, Rates], Text]
+    order: Callable[[Task, Rates], Any]
+    rank: int
+    """In a narrow table the columns of the lowest ranks stay."""
+
+
+def _rows(value: int | None) -> Text:
+    return cell(number(value), right=True)
+
+
+_COLUMNS = (
+    Column("id", 8, lambda t, b, r: cell(t.task_id[:8]), lambda t, r: t.task_id, 1),
+    Column("stat", 7, lambda t, b, r: cell(t.stat, STAT_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
+    Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 10),
+    Column("model", 13, lambda t, b, r: cell(t.model_type), lambda t, r: t.model_type, 13),
+    Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 8),
+    Column("target", 24, lambda t, b, r: cell(_target(t)), lambda t, r: _target(t), 11),
+    Column("range", 21, lambda t, b, r: cell(_days(t)), lambda t, r: _days(t), 12),
+    Column("windows", 8, lambda t, b, r: cell(progress(t), right=True), lambda t, r: _share_done(t), 3),
+    Column("received", 11, lambda t, b, r: _rows(t.length_receive_table), lambda t, r: t.length_receive_table or 0, 4),
+    Column("labelled", 11, lambda t, b, r: _rows(t.length_output_table), lambda t, r: t.length_output_table or 0, 9),
+    Column("rate", 6, lambda t, b, r: cell(label_rate(t), right=True), lambda t, r: float(label_rate(t)[:-1] or -1), 6),
+    Column("rows/s", 7, lambda t, b, r: _pace(r.rows_a_second(t)), lambda t, r: r.rows_a_second(t) or 0, 7),
+    Column("age", 5, lambda t, b, r: cell(age(b.now, t.create_time), right=True), lambda t, r: t.create_time, 5),
+)
+
+
+def columns_for(width: int) -> list[Column]:
+    """The columns that fit into so many cells, in their order."""
+    fitting = []
+    for column in sorted(_COLUMNS, key=lambda column: column.rank):
+        width -= column.width + 2
+        if width < 0:
+            break
+        fitting.append(column)
+    return [column for column in _COLUMNS if column in fitting]
+
+
+class TasksPage(Page):
+    """The table of tasks."""
+
+    TITLE = "Tasks"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New"),
+        Binding("s", "sample", "Sample"),
+        Binding("a", "abort", "Abort"),
+        Binding("r", "resume", "Resume"),
+        Binding("e", "rerun", "Rerun"),
+        Binding("enter", "detail", "Detail", priority=False),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("o", "sort", "Sort", show=False),
+        Binding("i", "reverse", "Reverse order", show=False),
+        Binding("y", "copy", "Copy the id", show=False),
+        Binding("space", "pause", "Pause, or go on", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sort = _COLUMNS[-1]
+        self._descending = True
+        self._board: Board | None = None
+        self._paused = False
+        self._windows_of: tuple[str, int | None] | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield Static("", id="note", markup=False)
+                yield LiveTable(id="tasks")
+                yield Field(
+                    placeholder="filter: any part of id, state, names; Enter keeps it, Escape clears it",
+                    id="filter",
+                    compact=True,
+                )
+            yield TaskView(id="view")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#filter").display = False
+        self._table.focus()
+
+    @property
+    def _table(self) -> LiveTable:
+        return self.query_one(LiveTable)
+
+    @property
+    def chosen(self) -> Task | None:
+        """The task that the cursor is on."""
+        key = self._table.cursor_key
+        tasks = self._board.tasks if self._board else ()
+        return next((task for task in tasks if task.task_id == key), None)
+
+    def choose(self, task_id: str) -> None:
+        """Moves the cursor to a task, as soon as it is in the table."""
+        self._table.want(task_id)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Takes in the board, unless it is paused."""
+        if not self._paused or self._board is None:
+            self._board = snapshot.board
+        self._refresh_table()
+
+    def on_resize(self) -> None:
+        """Columns drop out where there is no room for them."""
+        self.query_one("#view").display = self.size.width >= WIDE
+        self.call_after_refresh(self._refresh_table)
+
+    def _refresh_table(self) -> None:
+        if not self.is_mounted:
+            return
+        board = self._board
+        tasks = self._filtered(board.tasks) if board else []
+        width = self._table.size.width or self.size.width
+        columns = columns_for(width - 1)
+        rates = self.console.rates
+        self._table.set_columns({self._label(column): column.width for column in columns})
+        if board:
+            by_key = {task.task_id: task for task in tasks}
+
+            def cells(key: str) -> tuple[Text, ...]:
+                return tuple(column.show(by_key[key], board, rates) for column in columns)
+
+            self._table.show(list(by_key), cells)
+        self._show_note(tasks)
+        self._show_view()
+        self.refresh_bindings()
+
+    def _label(self, column: Column) -> str:
+        """The label of a column: in capitals where the table is sorted by it, ^ where upwards."""
+        if column is not self._sort:
+            return column.label
+        return column.label.upper() + ("" if self._descending else "^")
+
+    def _filtered(self, tasks: tuple[Task, ...]) -> list[Task]:
+        words = self.query_one("#filter", Input).value.lower().split()
+        chosen = [task for task in tasks if all(word in _searched(task) for word in words)]
+        rates = self.console.rates
+        return sorted(chosen, key=lambda task: self._sort.order(task, rates), reverse=self._descending)
+
+    def _show_note(self, tasks: list[Task]) -> None:
+        note = self.query_one("#note", Static)
+        snapshot = self.console.snapshot
+        text = Text()
+        words = self.query_one("#filter", Input).value.strip()
+        if self._board is None:
+            text.append(snapshot.output.error or "asking the output server ...", "yellow")
+        elif not self._board.tasks:
+            text.append("No tasks yet. Press n to create one.")
+        elif words:
+            text.append(f"{len(tasks)} of {len(self._board.tasks)} tasks match {words!r}")
+        if self._paused:
+            text.append("  paused: press space to go on", "black on yellow")
+        note.update(text)
+        note.display = bool(text)
+
+    def _show_view(self) -> None:
+        view = self.query_one("#view", TaskView)
+        if not view.display:
+            return
+        task = self.chosen
+        key = (task.task_id, task.windows_done) if task else None
+        if key != self._windows_of:
+            if not key or not self._windows_of or key[0] != self._windows_of[0]:
+                view.windows = ()
+            self._windows_of = key
+            if task:
+                self._read_windows(task)
+        view.show(task, self.console.rates)
+
+    @work(group="windows", exclusive=True, exit_on_error=False)
+    async def _read_windows(self, task: Task) -> None:
+        self.query_one("#view", TaskView).windows = await overview.look_at_windows(self.site, task)
+
+    @on(LiveTable.RowHighlighted)
+    def _cursor_moved(self) -> None:
+        self._show_view()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is not possible now is not offered."""
+        task = self.chosen if self.is_mounted and self._board else None
+        read_only = self.site.read_only
+        match action:
+            case "new":
+                return not read_only
+            case "rerun":
+                return not read_only and task is not None and task.start_time is not None
+            case "sample":
+                return task is not None and task.prod_stat == "finish" and bool(task.results)
+            case "abort":
+                return not read_only and task is not None and task.generation is not None and not task.finished
+            case "resume":
+                stopped = task is not None and task.stat in ("FAILURE", "ABORTED") and task.generation is not None
+                return not read_only and stopped
+            case "detail" | "copy":
+                return task is not None
+            case "back":
+                return bool(self.query_one("#filter", Input).value) if self.is_mounted else False
+            case _:
+                return True
+
+    def action_new(self) -> None:
+        """To the form of a new task."""
+        self.console.open_new_task()
+
+    def action_rerun(self) -> None:
+        """To the form, filled in as this task was."""
+        if self.chosen:
+            self.console.open_new_task(self.chosen)
+
+    def action_sample(self) -> None:
+        """To the samples of this task."""
+        if self.chosen:
+            self.console.open_samples(self.chosen)
+
+    @on(LiveTable.RowSelected)
+    def action_detail(self) -> None:
+        """The task in full: beside the table where there is room, else on a page of its own."""
+        if self.chosen is None:
+            return
+        if self.query_one("#view").display:
+            self.query_one("#view").focus()
+        else:
+            self.app.push_screen(TaskPage(self.chosen.task_id))
+
+    def action_filter(self) -> None:
+        """Starts typing a filter."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self) -> None:
+        self._refresh_table()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_kept(self, event: Input.Submitted) -> None:
+        event.input.display = bool(event.value)
+        self._table.focus()
+
+    def action_back(self) -> None:
+        """Clears the filter."""
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.display = False
+        self._table.focus()
+
+    def on_key(self, event: Any) -> None:
+        """Escape leaves the filter even where there is nothing in it."""
+        if event.key == "escape" and self.focused in (self.query_one("#filter"), self.query_one("#view")):
+            event.stop()
+            self.action_back()
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_sort(self) -> None:
+        """Asks which column to sort by; the same again turns the order."""
+        labels = [column.label for column in _COLUMNS]
+        label = await self.app.push_screen_wait(Choose("Sort by", labels))
+        column = next((column for column in _COLUMNS if column.label == label), None)
+        if column is not None:
+            self.sort_by(column)
+
+    @on(LiveTable.HeaderSelected)
+    def _header_selected(self, event: LiveTable.HeaderSelected) -> None:
+        self.sort_by(next(column for column in _COLUMNS if column.label == (event.key or "").rstrip("^").lower()))
+
+    def sort_by(self, column: Column) -> None:
+        """Sorts by a column; turns the order where it is sorted by it already."""
+        self._descending = not self._descending if column is self._sort else column.label not in ("id", "stat")
+        self._sort = column
+        self._refresh_table()
+
+    def action_reverse(self) -> None:
+        """Turns the order."""
+        self.sort_by(self._sort)
+
+    def action_copy(self) -> None:
+        """Sends the task's id to the terminal's clipboard."""
+        if self.chosen:
+            self.app.copy_to_clipboard(self.chosen.task_id)
+            self.tell(f"sent to the terminal's clipboard: {self.chosen.task_id}")
+
+    def action_pause(self) -> None:
+        """Holds the table still; the header goes on."""
+        self._paused = not self._paused
+        self.show(self.console.snapshot)
+
+    def action_abort(self) -> None:
+        """Asks, then aborts the task that was under the cursor when the key was pressed."""
+        if self.chosen:
+            self._abort(self.chosen)
+
+    @work(group="dialog", exit_on_error=False)
+    async def _abort(self, task: Task) -> None:
+        question = f"Abort task {task.task_id[:8]} ({task.predict_type}, {progress(task) or 'no'} windows done)?"
+        if await self.app.push_screen_wait(Confirm(question, "Abort")):
+            await services.abort(self.site, task.task_id)
+            self.tell(f"task {task.task_id[:8]} aborted; r resumes it")
+            self.console.poll_now()
+
+    def action_resume(self) -> None:
+        """Resumes the task that was under the cursor when the key was pressed."""
+        if self.chosen:
+            self._resume(self.chosen)
+
+    @work(group="resume", exit_on_error=False)
+    async def _resume(self, task: Task) -> None:
+        await services.resume(self.site, task.task_id)
+        self.tell(f"task {task.task_id[:8]} goes on")
+        self.console.poll_now()
+
+
+class TaskPage(Page):
+    """One task on a page of its own, for narrow terminals."""
+
+    TITLE = "Task"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self._task_id = task_id
+        self._windows_done: int | None = -1
+
+    def compose_body(self) -> ComposeResult:
+        yield TaskView(id="view")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Shows how the task stands."""
+        tasks = snapshot.board.tasks if snapshot.board else ()
+        task = next((task for task in tasks if task.task_id == self._task_id), None)
+        self.query_one(TaskView).show(task, self.console.rates)
+        if task and task.windows_done != self._windows_done:
+            self._windows_done = task.windows_done
+            self._read_windows(task)
+
+    @work(group="windows", exclusive=True, exit_on_error=False)
+    async def _read_windows(self, task: Task) -> None:
+        self.query_one(TaskView).windows = await overview.look_at_windows(self.site, task)
+
+
+def _pace(rows_a_second: float | None) -> Text:
+    return cell(short_number(rows_a_second), right=True)
+
+
+def _target(task: Task) -> str:
+    return f"{task.target_table}.{task.source_table or ''}"
+
+
+def _days(task: Task) -> str:
+    if task.start_time is None or task.end_time is None:
+        return task.date_range
+    return f"{task.start_time:%Y-%m-%d} {task.end_time:%Y-%m-%d}"
+
+
+def _share_done(task: Task) -> float:
+    return (task.windows_done or 0) / task.windows if task.windows else 0.0
+
+
+def _searched(task: Task) -> str:
+    parts = (task.task_id, task.stat, task.model_type, task.predict_type, task.target_table, task.source_table)
+    return " ".join(part or "" for part in (*parts, task.result, task.queue, task.output_schema)).lower()

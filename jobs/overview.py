@@ -1,0 +1,178 @@
+"""What a console looks at again and again: the tasks, a task's windows, the workers, the input's tables.
+
+Read-only, quick, and typed; where it cannot look, it raises an AudienceError.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from arq.connections import ArqRedis
+
+from jobs import queue, state, window_table
+from jobs.database import connect, quote
+from jobs.errors import CannotStart, DatabaseError, StateUnreadable
+from jobs.input_table import is_indexed
+from jobs.queue import QUEUE_PREFIX, REDIS_ERRORS, open_redis
+from jobs.site import Site
+from jobs.task import Task
+from jobs.worker import PRESENCE_PREFIX, PRESENCE_SECONDS, PRESENCE_TTL
+
+
+@dataclass(frozen=True)
+class Board:
+    """The newest tasks of every output schema that can be seen, newest first, at one moment."""
+
+    now: datetime
+    """By the clock of the output server, in its time zone, as `create_time` is."""
+    tasks: tuple[Task, ...]
+
+
+async def look_at_tasks(site: Site, limit: int = 1_000) -> Board:
+    """The board as it is now. Raises StateUnreadable."""
+    try:
+        async with site.output_session() as session:
+            row = await session.row("SELECT NOW(6)")
+            tasks = [
+                task for schema in await state.schemas(session) for task in await state.newest(session, schema, limit)
+            ]
+    except DatabaseError as error:
+        raise StateUnreadable(f"cannot connect to state table: {error}") from error
+    tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
+    return Board(row[0] if row else datetime.now(), tuple(tasks[:limit]))
+
+
+async def look_at_windows(site: Site, task: Task) -> tuple[bool, ...]:
+    """Of each window of a task, in their order, whether it is done. Raises StateUnreadable."""
+    if task.windows is None or task.output_schema is None:
+        return ()
+    try:
+        async with site.output_session() as session:
+            return await window_table.strip(session, task.output_schema, task.task_id)
+    except DatabaseError as error:
+        raise StateUnreadable(f"cannot read the windows of {task.task_id}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process, as it told of itself."""
+
+    host: str
+    pid: int
+    queue: str
+    tasks: tuple[str, ...]
+    """The tasks it has a lane of."""
+    rows_a_second: float
+    peak_memory: float
+    """MB."""
+    age: float
+    """Seconds since it told so, by the clock of Redis."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether it should have been heard of since."""
+        return self.age > 3 * PRESENCE_SECONDS
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """What waits in a queue."""
+
+    name: str
+    ready: int
+    """Jobs that a worker may take now, or has."""
+    deferred: int
+    due_in: float | None
+    """Seconds until the next deferred job is due."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All workers and queues, at one moment."""
+
+    workers: tuple[Worker, ...]
+    queues: tuple[QueueDepth, ...]
+
+
+async def look_at_workers(site: Site) -> Fleet:
+    """The fleet as it is now. Raises CannotStart where Redis does not answer."""
+    try:
+        async with open_redis(site.settings) as redis:
+            return Fleet(await _workers(redis), await _queues(redis, site.settings.queue))
+    except REDIS_ERRORS as error:
+        raise CannotStart(f"Redis: {error}") from error
+
+
+async def _workers(redis: ArqRedis) -> tuple[Worker, ...]:
+    workers = []
+    async for key in redis.scan_iter(match=f"{PRESENCE_PREFIX}*"):
+        presence, milliseconds_left = await redis.get(key), await redis.pttl(key)
+        if presence is None or milliseconds_left < 0:
+            continue
+        told = json.loads(presence)
+        age = PRESENCE_TTL - milliseconds_left / 1000
+        workers.append(
+            Worker(
+                host=str(told["host"]),
+                pid=int(told["pid"]),
+                queue=str(told["queue"]),
+                tasks=tuple(map(str, told["tasks"])),
+                rows_a_second=float(told["rows_a_second"]),
+                peak_memory=float(told["peak_memory"]),
+                age=max(age, 0.0),
+            )
+        )
+    return tuple(sorted(workers, key=lambda worker: (worker.queue, worker.host, worker.pid)))
+
+
+async def _queues(redis: ArqRedis, own: str) -> tuple[QueueDepth, ...]:
+    seconds, microseconds = await redis.time()
+    now = seconds * 1000 + microseconds / 1000
+    keys = {key.decode() async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*")} | {queue.queue_key(own)}
+    depths = []
+    for key in sorted(keys):
+        ready = await redis.zcount(key, "-inf", now)
+        later = await redis.zrangebyscore(key, f"({now}", "+inf", withscores=True)
+        due_in = (later[0][1] - now) / 1000 if later else None
+        depths.append(QueueDepth(key.removeprefix(QUEUE_PREFIX), ready, len(later), due_in))
+    return tuple(depths)
+
+
+async def input_tables(site: Site) -> dict[str, list[str]]:
+    """The tables on the input server that could be an input, by schema. Raises CannotStart."""
+    try:
+        async with connect(site.input) as session:
+            rows = await session.rows(
+                """
+                SELECT table_schema, table_name FROM information_schema.columns
+                WHERE column_name IN ('post_time', 'author', 's_id')
+                GROUP BY table_schema, table_name HAVING COUNT(*) = 3 ORDER BY 1, 2
+                """
+            )
+    except DatabaseError as error:
+        raise CannotStart(f"cannot list the input's tables: {error}") from error
+    tables: dict[str, list[str]] = {}
+    for schema, table in rows:
+        tables.setdefault(schema, []).append(table)
+    return tables
+
+
+async def input_edges(site: Site, schema: str, table: str) -> tuple[datetime, datetime] | None:
+    """The first and the last post_time of an input table, where an index makes that quick."""
+    try:
+        async with connect(site.input) as session:
+            if not await is_indexed(session, schema, table):
+                return None
+            row = await session.row(f"SELECT MIN(post_time), MAX(post_time) FROM {quote(schema, table)}")
+    except DatabaseError as error:
+        raise CannotStart(f"cannot read {schema}.{table}: {error}") from error
+    return row if row and all(isinstance(edge, datetime) for edge in row) else None
+
+
+async def input_answers(site: Site) -> None:
+    """Returns where the input server answers; raises CannotStart where it does not."""
+    try:
+        async with connect(site.input) as session:
+            await session.row("SELECT 1")
+    except DatabaseError as error:
+        raise CannotStart(str(error)) from error
