@@ -93,6 +93,10 @@ class Fleet:
     workers: tuple[Worker, ...]
     queues: tuple[QueueDepth, ...]
 
+    def serves(self, queue: str) -> bool:
+        """Whether a worker that is alive takes jobs from this queue."""
+        return any(worker.queue == queue and not worker.stale for worker in self.workers)
+
 
 async def look_at_workers(site: Site) -> Fleet:
     """The fleet as it is now. Raises CannotStart where Redis does not answer."""

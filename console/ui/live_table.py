@@ -6,6 +6,7 @@ of that, whatever the number of rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from rich.style import Style
@@ -136,13 +137,21 @@ class LiveTable(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("live-table--header")
-            return self._strip(tuple(Text(label) for label in self._columns), style, width)
+            return self._strip(self._header(), style, width)
         row = self.scroll_offset.y + y - 1
         if row >= len(self._keys):
             return Strip.blank(width, self.rich_style)
         at_cursor = row == self._cursor
         style = self.get_component_rich_style("live-table--cursor") if at_cursor else self.rich_style
         return self._strip(self._cells(self._keys[row]), style, width)
+
+    def _header(self) -> Cells:
+        """The labels, each over its column as the cells stand in it."""
+        first = self._cells(self._keys[0]) if self._keys else ()
+        return tuple(
+            Text(label, justify="right" if cell is not None and cell.justify == "right" else "left")
+            for label, cell in zip_longest(self._columns, first[: len(self._columns)])
+        )
 
     def _strip(self, cells: Cells, style: Style, width: int) -> Strip:
         line = Text(end="")

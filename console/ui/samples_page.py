@@ -46,7 +46,7 @@ class SamplesPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resample", "Resample"),
         Binding("f", "panel", "Next panel"),
-        Binding("ctrl+s", "save", "Save to a file"),
+        Binding("ctrl+s", "save", "Save"),
     ]
 
     def __init__(self, task_id: str) -> None:

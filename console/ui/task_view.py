@@ -9,6 +9,7 @@ from textual.widgets import Sparkline, Static
 from console.text import harmless
 from console.ui.format import STAT_STYLES, bar, duration, label_rate, number, short_number
 from console.ui.rates import Rates
+from jobs.overview import Fleet
 from jobs.task import Task
 
 _STRIP_ROWS = 4
@@ -29,10 +30,10 @@ class TaskView(VerticalScroll):
         yield Static("", id="strip", markup=False)
         yield Static("", id="columns", markup=False)
 
-    def show(self, task: Task | None, rates: Rates) -> None:
+    def show(self, task: Task | None, rates: Rates, fleet: Fleet | None) -> None:
         """Shows how the task stands now."""
         self._shown = task
-        self.query_one("#facts", Static).update(_facts(task, rates) if task else Text("no task", "dim"))
+        self.query_one("#facts", Static).update(_facts(task, rates, fleet) if task else Text("no task", "dim"))
         self.query_one("#columns", Static).update(_columns(task) if task else "")
         pace = self.query_one("#pace", Sparkline)
         history = rates.history(task) if task else []
@@ -56,11 +57,14 @@ class TaskView(VerticalScroll):
             strip.update(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
 
 
-def _facts(task: Task, rates: Rates) -> Text:
+def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     text = Text()
     text.append(task.stat, STAT_STYLES.get(task.stat, ""))
     if task.stat == "SUCCESS":
         text.append("  production " + ("finished" if task.prod_stat == "finish" else "waits for its countdown"))
+    if task.stat == "PENDING" and fleet is not None and task.queue is not None and not fleet.serves(task.queue):
+        queue = harmless(task.queue)
+        text.append(f"\nno worker serves queue {queue}; start one: audience worker --queue {queue}", "yellow")
     rate, left = rates.rows_a_second(task), rates.seconds_left(task)
     if rate is not None:
         text.append(f"  {short_number(rate)} rows/s")

@@ -200,7 +200,7 @@ class TasksPage(Page):
             self._windows_of = key
             if task:
                 self._read_windows(task)
-        view.show(task, self.console.rates)
+        view.show(task, self.console.rates, self.console.snapshot.fleet)
 
     @work(group="windows", exclusive=True, exit_on_error=False)
     async def _read_windows(self, task: Task) -> None:
@@ -362,7 +362,7 @@ class TaskPage(Page):
         """Shows how the task stands."""
         tasks = snapshot.board.tasks if snapshot.board else ()
         task = next((task for task in tasks if task.task_id == self._task_id), None)
-        self.query_one(TaskView).show(task, self.console.rates)
+        self.query_one(TaskView).show(task, self.console.rates, snapshot.fleet)
         if task and task.windows_done != self._windows_done:
             self._windows_done = task.windows_done
             self._read_windows(task)
