@@ -10,7 +10,7 @@ from console.worker import worker
 
 app = typer.Typer(
     name="audience",
-    help="Label the authors of social-media posts. Settings come from the environment and .env.",
+    help="Label the authors of social-media posts. Without a command, opens the console.",
     epilog="Start with: audience check. See how it works with: audience demo.",
     invoke_without_command=True,
     add_completion=False,

@@ -32,6 +32,10 @@ POLL_SECONDS = 1.0
 LEAVE_SECONDS = 3.0
 
 
+# Textual's own bindings of every screen, and what it has in the palette already.
+_NOT_OURS = ("Focus Next", "Focus Previous", "Copy selected text", "Palette", "Quit")
+
+
 class AudienceApp(App[None]):
     """The console."""
 
@@ -127,10 +131,13 @@ class AudienceApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, in the palette."""
         yield from super().get_system_commands(screen)
-        for _, binding, enabled, _ in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system:
+        offered: set[str] = set()
+        for node, binding, enabled, _ in screen.active_bindings.values():
+            if not enabled or node not in (screen, self) or binding.description in {"", *offered, *_NOT_OURS}:
+                continue
+            offered.add(binding.description)
 
-                def run(action: str = binding.action) -> None:
-                    self.call_later(screen.run_action, action)
+            def run(action: str = binding.action) -> None:
+                self.call_later(screen.run_action, action)
 
-                yield SystemCommand(binding.description, f"key {binding.key}", run)
+            yield SystemCommand(binding.description, f"key {binding.key_display or binding.key}", run)

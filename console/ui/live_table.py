@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -154,15 +155,15 @@ class LiveTable(ScrollView, can_focus=True):
         )
 
     def _strip(self, cells: Cells, style: Style, width: int) -> Strip:
-        line = Text(end="")
+        segments: list[Segment] = []
         for cell, column in zip(cells, self._columns.values(), strict=True):
             cell = cell.copy()
             cell.truncate(column, overflow="ellipsis")
             blank = " " * (column - cell.cell_len)
-            line.append(" ")
-            line.append_text(Text(blank) + cell if cell.justify == "right" else cell + Text(blank))
-            line.append(" ")
-        segments = list(line.render(self.app.console))
+            cell.pad_left(1 + len(blank) * (cell.justify == "right"))
+            cell.pad_right(1 + len(blank) * (cell.justify != "right"))
+            # A segment of its own for each cell: an exported picture then puts each in its place.
+            segments.append(Segment(cell.plain, self.app.console.get_style(cell.style)))
         left = self.scroll_offset.x
         strip = Strip(segments).apply_style(style) if style else Strip(segments)
         return strip.extend_cell_length(left + width, style).crop(left, left + width)

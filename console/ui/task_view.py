@@ -78,7 +78,7 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
         text.append(f"\n{result[:14]:14} ", "bold")
         share = float(rate_of_label) / 100 if rate_of_label else 0.0
         text.append_text(bar(share, 10, "green"))
-        text.append(f" {rate_of_label or '-':>6}%  {produced or '-'} of {authors or '-'} authors")
+        text.append(f" {rate_of_label or '-':>6}%  {produced or '-'} of {authors or '-'}")
     return text
 
 
