@@ -19,9 +19,6 @@ from jobs.task import Task, TaskRequest
 Result = TypeVar("Result")
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="32 hex digits, as create printed them.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is finished; status 1 if it fails.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Follow it until it is finished; status 1 if it fails.")]
-Tables = Annotated[list[str] | None, typer.Option("--table", help="A production table; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {error_code, error_message, ...}.")]
 
 _LIST_COLUMNS: dict[str, Callable[[Task], object]] = {

@@ -6,7 +6,6 @@ PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
 missing=""
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="mariadb-server-core"
-command -v mariadb >/dev/null || missing="$missing mariadb-client-core"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 for program in "$@"; do
   command -v "$program" >/dev/null || missing="$missing $program"
@@ -22,7 +21,7 @@ else
 fi
 if ! command -v apt-get >/dev/null || [ "$as_root" = none ]; then
   echo "Please install MariaDB 10.6 or later and Redis 6 or later: the programs mariadbd, mariadb-install-db," >&2
-  echo "mariadb, redis-server${*:+, }$* must be in PATH. On Debian, as root: apt-get install$missing" >&2
+  echo "redis-server${*:+, }$* must be in PATH. On Debian, as root: apt-get install$missing" >&2
   exit 1
 fi
 echo "installing $missing"

@@ -29,7 +29,7 @@ from jobs.errors import AudienceError
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
-_PACKAGES = "apt-get install mariadb-server-core mariadb-client-core redis-server"
+_PACKAGES = "apt-get install mariadb-server-core redis-server"
 
 
 class ServersMissing(AudienceError):
