@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from xxhash import xxh3_64_intdigest
@@ -55,24 +56,24 @@ class WindowTally:
         self._sources = definition.sources
         self._text_of = itemgetter(definition.input.text_index)
         self._decide = decide
-        self._received: Counter[str] = Counter()
-        self._authors: set[tuple[str, str]] = set()
+        # By (s_id, author): how many rows.
+        self._received: Counter[tuple[str, str]] = Counter()
         # By (s_id, author, label): how many rows, the latest of them, and what decided about it.
         self._votes: dict[tuple[str, str, str], tuple[int, InputRow, Match]] = {}
 
     def add(self, rows: Sequence[InputRow]) -> None:
         """Takes in a batch of rows, in any order."""
-        self._received.update(map(itemgetter(1), rows))
-        self._authors.update(map(itemgetter(1, 2), rows))
-        votes, text_of = self._votes, self._text_of
-        for row, match in zip(rows, map(self._decide, map(text_of, rows)), strict=True):
-            if match is None:
-                continue
+        self._received.update(map(itemgetter(1, 2), rows))
+        votes = self._votes
+        matches = list(map(self._decide, map(self._text_of, rows)))
+        labelled = cast("Iterator[tuple[InputRow, Match]]", compress(zip(rows, matches, strict=True), matches))
+        for row, match in labelled:
             key = (row[1], row[2], match.label)
             vote = votes.get(key)
             if vote is None:
                 votes[key] = (1, row, match)
-            elif self._order(row) > self._order(vote[1]):
+            # Rows come mostly in the order of their times: asking that first decides nearly always.
+            elif row[3] > vote[1][3] or self._order(row) > self._order(vote[1]):
                 votes[key] = (vote[0] + 1, row, match)
             else:
                 votes[key] = (vote[0] + 1, *vote[1:])
@@ -101,12 +102,12 @@ class WindowTally:
         received: Counter[str] = Counter()
         labelled: Counter[str] = Counter()
         hashes: defaultdict[str, list[int]] = defaultdict(list)
-        for s_id, count in self._received.items():
-            received[self._sources.result_of(s_id)] += count
+        for (s_id, author), count in self._received.items():
+            result = self._sources.result_of(s_id)
+            received[result] += count
+            hashes[result].append(author_hash(s_id, author))
         for (s_id, _, _), vote in self._votes.items():
             labelled[self._sources.result_of(s_id)] += vote[0]
-        for s_id, author in self._authors:
-            hashes[self._sources.result_of(s_id)].append(author_hash(s_id, author))
         return {result: ResultTally(received[result], labelled[result], _pack(hashes[result])) for result in received}
 
     def _order(self, row: InputRow) -> tuple[Any, ...]:
