@@ -36,7 +36,9 @@ def open_console(site: Site) -> None:
     from console.ui.app import AudienceApp  # Textual takes a moment, and only this command needs it
 
     try:
-        AudienceApp(site).run()
+        app = AudienceApp(site)
+        app.run()
+        app.left()
     except OSError:
         # The terminal is gone: nobody is there to be told, and nothing is left to be restored.
         os._exit(1)

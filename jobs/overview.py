@@ -4,8 +4,10 @@ Read-only, quick, and typed; where it cannot look, it raises an AudienceError.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from arq.connections import ArqRedis
 
@@ -28,7 +30,10 @@ class Board:
     tasks: tuple[Task, ...]
 
 
-async def look_at_tasks(site: Site, limit: int = 1_000) -> Board:
+MOST_TASKS = 1_000
+
+
+async def look_at_tasks(site: Site, limit: int = MOST_TASKS) -> Board:
     """The board as it is now. Raises StateUnreadable."""
     try:
         async with site.output_session() as session:
@@ -81,7 +86,8 @@ class QueueDepth:
     name: str
     ready: int
     """Jobs that a worker may take now, or has."""
-    deferred: int
+    deferred: tuple[str, ...]
+    """The tasks whose jobs are not due yet, the next first."""
     due_in: float | None
     """Seconds until the next deferred job is due."""
 
@@ -113,20 +119,22 @@ async def _workers(redis: ArqRedis) -> tuple[Worker, ...]:
         presence, milliseconds_left = await redis.get(key), await redis.pttl(key)
         if presence is None or milliseconds_left < 0:
             continue
-        told = json.loads(presence)
         age = PRESENCE_TTL - milliseconds_left / 1000
-        workers.append(
-            Worker(
-                host=str(told["host"]),
-                pid=int(told["pid"]),
-                queue=str(told["queue"]),
-                tasks=tuple(map(str, told["tasks"])),
-                rows_a_second=float(told["rows_a_second"]),
-                peak_memory=float(told["peak_memory"]),
-                age=max(age, 0.0),
-            )
-        )
+        with suppress(ValueError, KeyError, TypeError):  # not written by a worker of this release
+            workers.append(_worker(json.loads(presence), max(age, 0.0)))
     return tuple(sorted(workers, key=lambda worker: (worker.queue, worker.host, worker.pid)))
+
+
+def _worker(told: dict[str, Any], age: float) -> Worker:
+    return Worker(
+        host=str(told["host"]),
+        pid=int(told["pid"]),
+        queue=str(told["queue"]),
+        tasks=tuple(map(str, told["tasks"])),
+        rows_a_second=float(told["rows_a_second"]),
+        peak_memory=float(told["peak_memory"]),
+        age=age,
+    )
 
 
 async def _queues(redis: ArqRedis, own: str) -> tuple[QueueDepth, ...]:
@@ -135,10 +143,20 @@ async def _queues(redis: ArqRedis, own: str) -> tuple[QueueDepth, ...]:
     keys = {key.decode() async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*")} | {queue.queue_key(own)}
     depths = []
     for key in sorted(keys):
-        ready = await redis.zcount(key, "-inf", now)
-        later = await redis.zrangebyscore(key, f"({now}", "+inf", withscores=True)
-        due_in = (later[0][1] - now) / 1000 if later else None
-        depths.append(QueueDepth(key.removeprefix(QUEUE_PREFIX), ready, len(later), due_in))
+        jobs = [
+            (member.decode().split(":")[0], score)
+            for member, score in await redis.zrange(key, 0, -1, withscores=True)
+            if f":{queue.LABEL}:" in member.decode() or f":{queue.PRODUCE}:" in member.decode()
+        ]
+        later = [(task_id, score) for task_id, score in jobs if score > now]
+        depths.append(
+            QueueDepth(
+                name=key.removeprefix(QUEUE_PREFIX),
+                ready=len(jobs) - len(later),
+                deferred=tuple(task_id for task_id, _ in later),
+                due_in=(later[0][1] - now) / 1000 if later else None,
+            )
+        )
     return tuple(depths)
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from jobs.database import Server, Session, connect
 from jobs.errors import ReadOnly
@@ -29,6 +30,12 @@ class Site:
         """The server of the state and result tables."""
         its = self.settings
         return Server("output server", its.output_host, its.output_port, its.output_user, its.output_password)
+
+    @cached_property
+    def redis_address(self) -> str:
+        """Host and port of Redis."""
+        parts = urlsplit(self.settings.redis_url.get_secret_value())
+        return f"{parts.hostname}:{parts.port or 6379}"
 
     def refuse_if_read_only(self) -> None:
         """Raises ReadOnly on a site that is only to be read."""

@@ -6,11 +6,13 @@ so neither a worker's clock nor a change to winter time moves them.
 
 from collections.abc import Collection
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from jobs.database import Session, quote
 from jobs.task import Task, TaskRequest
 
+_LONG_AGO = datetime(1970, 1, 1)
 _FIELDS = [field.name for field in fields(Task)]
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, NOW(6)) / 60e6"
 
@@ -269,6 +271,10 @@ def _task(schema: str, record: dict[str, Any]) -> Task:
     for name, value in record.items():
         if name in values and value is not None:
             values[name] = str(value) if name in _TEXTS else value
+    # v2.1 let them be NULL.
+    for name in ("task_id", "stat", "model_type", "predict_type", "date_range", "target_table"):
+        values[name] = values[name] or ""
+    values["create_time"] = values["create_time"] or _LONG_AGO
     return Task(**values)
 
 

@@ -1,5 +1,6 @@
 """Pictures of screens on data that stands still. `pytest --snapshot-update` takes them anew."""
 
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.ui.app import AudienceApp
-from console.ui.snapshot import Answer, Snapshot
+from console.ui.snapshot import Answer, Snapshot, Source
 from jobs.overview import Board, Fleet, QueueDepth, Worker
 from jobs.settings import Settings
 from jobs.site import Site
@@ -54,21 +55,21 @@ TASKS = (
     task(4, "FAILURE", "title", windows_done=2, length_receive_table=198_000, length_output_table=1, error="disk full"),
     task(5, "ABORTED", windows_done=11, length_receive_table=1_089_000, length_output_table=200_104),
 )
-HEARD = Answer(at=0.0)
+HEARD = Answer(at=time.monotonic() + 1e6)  # never old
 FLEET = Fleet(
     workers=(
         Worker("alpha", 4711, "queue1", ("02",), 212_345.0, 79.6, 0.4),
         Worker("beta", 815, "queue1", (), 0.0, 61.0, 1.9),
         Worker("gamma", 99, "late", (), 0.0, 61.0, 31.0),
     ),
-    queues=(QueueDepth("late", 0, 1, 95.0), QueueDepth("queue1", 2, 0, None)),
+    queues=(QueueDepth("late", 0, ("03c5762412c11ec836d04ea56825ba",), 95.0), QueueDepth("queue1", 2, (), None)),
 )
 
 
 class StillApp(AudienceApp):
     """The app on one snapshot that never changes."""
 
-    def _poll(self) -> None:  # type: ignore[override]
+    def _poll(self, source: Source) -> None:  # type: ignore[override]
         self.snapshot = Snapshot(board=Board(NOW, TASKS), fleet=FLEET, input=HEARD, output=HEARD, redis=HEARD)
 
 

@@ -75,7 +75,7 @@ def test_the_whole_job_in_tmux_with_the_installed_command(ready: TestSite) -> No
             screen = tmux.wait_for(lambda screen: "1 sampled of 1 rows produced" in screen)
             assert "WH_F0045_林雅婷" in screen
             tmux.type("C-s")
-            tmux.wait_for(lambda screen: "Save as" in screen)
+            tmux.wait_for(lambda screen: "Save the 1 rows" in screen)
             tmux.type("Enter")
             tmux.wait_for(lambda screen: "rows saved" in screen)
             tmux.type("Escape")

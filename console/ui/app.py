@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,26 +15,31 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
+from textual.worker import Worker
 
 from console.ui.help_page import HelpPage
 from console.ui.new_task_page import NewTaskPage
+from console.ui.page import tell_failure
 from console.ui.patterns_page import PatternsPage
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.rates import Rates
 from console.ui.samples_page import SamplesPage
-from console.ui.snapshot import Snapshot, take
+from console.ui.snapshot import SOURCES, Snapshot, Source
 from console.ui.tasks_page import TasksPage
 from console.ui.workers_page import WorkersPage
+from jobs import services
 from jobs.site import Site
-from jobs.task import Task
+from jobs.task import Task, TaskRequest
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 3.0
 
 
 # Textual's own bindings of every screen, and what it has in the palette already.
-_NOT_OURS = ("Focus Next", "Focus Previous", "Copy selected text", "Palette", "Quit")
+_NOT_OURS = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
+_EVERYWHERE = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "F1"))
 
 
 class AudienceApp(App[None]):
@@ -47,9 +53,9 @@ class AudienceApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "open('workers')", "Workers"),
         Binding("p", "open('patterns')", "Patterns"),
-        Binding("question_mark,f1", "open('help')", "Help", key_display="?"),
+        Binding("f1,question_mark", "open('help')", "Help", key_display="F1"),
         Binding("ctrl+p", "command_palette", "Palette", show=False),
-        Binding("q", "quit", "Quit"),
+        Binding("q", "quit_page", "Quit"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -59,85 +65,134 @@ class AudienceApp(App[None]):
         super().__init__()
         self.site = site
         self.rates = Rates()
-        self._poke = asyncio.Event()
+        self._pokes = {source.name: asyncio.Event() for source in SOURCES}
+        self._last_resort: threading.Timer | None = None
 
     def on_mount(self) -> None:
         """Opens home and starts to poll. A lost terminal or a SIGTERM ends the app as q does."""
         theme = read_preferences().theme
         if theme in self.available_themes:
             self.theme = theme
-        self.theme_changed_signal.subscribe(self, lambda theme: write_preferences(theme=theme.name))
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._leave)
         self.push_screen(TasksPage())
-        self._poll()
+        for source in SOURCES:
+            self._poll(source)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        try:
+            write_preferences(theme=theme.name)
+        except OSError as error:
+            self.notify(f"theme not kept: {error}", severity="warning", markup=False)
 
     def _leave(self) -> None:
         """Ends the app; where the terminal that is gone holds it up, the process."""
-        last_resort = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
-        last_resort.daemon = True
-        last_resort.start()
+        self._last_resort = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
+        self._last_resort.daemon = True
+        self._last_resort.start()
         self.exit()
 
+    def left(self) -> None:
+        """To be called when the app has ended as it should."""
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+
     @work(group="poll", exit_on_error=False)
-    async def _poll(self) -> None:
-        """Takes a snapshot each second. What a server fails of stands in the snapshot."""
+    async def _poll(self, source: Source) -> None:
+        """Asks a server each second. What it fails of stands in the snapshot."""
+        poke = self._pokes[source.name]
         while True:
             started = time.monotonic()
-            snapshot = await take(self.site, self.snapshot)
-            if snapshot.board is not None and snapshot.output.ok:
-                self.rates.note(snapshot.taken_at, snapshot.board.tasks)
-            self.snapshot = snapshot
+            self.snapshot = await source.ask(self.site, lambda: self.snapshot)
+            if source.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
+                self.rates.note(time.monotonic(), self.snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
-                    await self._poke.wait()
-            self._poke.clear()
+                    await poke.wait()
+            poke.clear()
 
     def poll_now(self) -> None:
-        """Takes the next snapshot at once: something was changed from here."""
-        self._poke.set()
+        """Asks all servers at once: something was changed from here."""
+        for poke in self._pokes.values():
+            poke.set()
+
+    @property
+    def page(self) -> Screen[Any]:
+        """The newest screen that is no dialog and no palette."""
+        return next(screen for screen in reversed(self.screen_stack) if not screen.is_modal)
 
     def action_open(self, name: str) -> None:
-        """Opens a page by name; where it is open already, nothing."""
+        """Opens a page by name; where one is open already, goes back to it."""
         pages: dict[str, type[Screen[Any]]] = {"workers": WorkersPage, "patterns": PatternsPage, "help": HelpPage}
-        if not isinstance(self.screen, pages[name]):
-            page = HelpPage(self.screen) if name == "help" else pages[name]()
-            self.push_screen(page)
+        if any(isinstance(screen, pages[name]) for screen in self.screen_stack):
+            while not isinstance(self.screen, pages[name]):
+                self.pop_screen()
+        else:
+            self.push_screen(HelpPage(self.page) if name == "help" else pages[name]())
 
     def open_new_task(self, like: Task | None = None) -> None:
         """Opens the form of a new task, filled in like an earlier one."""
         self.push_screen(NewTaskPage(like))
 
-    def task_created(self, task_id: str) -> None:
-        """Back home, to the new task."""
-        while not isinstance(self.screen, TasksPage):
-            self.pop_screen()
-        self.screen.choose(task_id)
-        self.poll_now()
+    @work(group="launch", exit_on_error=False)
+    async def launch(self, request: TaskRequest) -> None:
+        """Creates a task, whatever page is left meanwhile; then home, to the task, if its form is still open."""
+        task_id = await services.create_task(self.site, request)
         self.notify(f"task {task_id[:8]} created", markup=False)
+        if isinstance(self.screen, NewTaskPage):
+            self.pop_screen()
+        if isinstance(self.screen, TasksPage):
+            self.screen.choose(task_id)
+        self.poll_now()
+
+    @work(group="change", exit_on_error=False)
+    async def abort(self, task: Task) -> None:
+        """Aborts a task."""
+        await services.abort(self.site, task.task_id)
+        self.notify(f"task {task.task_id[:8]} aborted; r resumes it", markup=False)
+        self.poll_now()
+
+    @work(group="change", exit_on_error=False)
+    async def resume(self, task: Task) -> None:
+        """Resumes a task."""
+        await services.resume(self.site, task.task_id)
+        self.notify(f"task {task.task_id[:8]} goes on", markup=False)
+        self.poll_now()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tells what a piece of work failed of."""
+        tell_failure(self, event)
 
     def open_samples(self, task: Task) -> None:
         """Opens the samples of a task."""
         self.push_screen(SamplesPage(task.task_id))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Pages are opened from pages, not from dialogs."""
+        """Pages are opened from pages, not from dialogs; a form is not left by a slip of a key."""
         if action == "open":
-            return not self.screen.is_modal
+            return self.page in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
+        if action == "quit_page":
+            return not isinstance(self.page, NewTaskPage)
         return super().check_action(action, parameters)
+
+    def action_quit_page(self) -> None:
+        """Leaves the console."""
+        self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, in the palette."""
         yield from super().get_system_commands(screen)
+        page = self.page
         offered: set[str] = set()
-        for node, binding, enabled, _ in screen.active_bindings.values():
-            if not enabled or node not in (screen, self) or binding.description in {"", *offered, *_NOT_OURS}:
+        for action, title, key in _EVERYWHERE:
+            yield SystemCommand(title, f"key {key}", partial(self.action_open, action))
+            offered.add(title)
+        for node, binding, enabled, _ in page.active_bindings.values():
+            if not enabled or node is self or binding.description in {"", *offered, *_NOT_OURS}:
                 continue
             offered.add(binding.description)
-
-            def run(action: str = binding.action) -> None:
-                self.call_later(screen.run_action, action)
-
+            run = partial(self.call_later, self.run_action, binding.action, node)
             yield SystemCommand(binding.description, f"key {binding.key_display or binding.key}", run)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from rich.text import Text
+from textual.content import Content
 
 from console.text import harmless
 from jobs.task import Task
@@ -20,6 +21,11 @@ def cell(value: object, style: str = "", *, right: bool = False) -> Text:
     """A value as a table's cell. Never markup, never a character that a terminal acts on."""
     text = "" if value is None else harmless(value)
     return Text(text, style, justify="right" if right else "left", no_wrap=True, overflow="ellipsis", end="")
+
+
+def plain(value: object) -> Content:
+    """A value for a widget that would take a str for markup."""
+    return Content(harmless(value))
 
 
 def number(value: float | None) -> str:

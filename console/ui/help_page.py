@@ -38,16 +38,19 @@ class HelpPage(Page):
     def _text(self) -> Text:
         text = Text(_WORDS.strip() + "\n\n")
         text.append(f"On the page {self._about.title or self._about.TITLE or ''}\n", "bold")
-        _append(text, [*type(self._about).BINDINGS, *Page.BINDINGS])
+        _append(text, [*type(self._about).BINDINGS, *Page.BINDINGS], self._about)
         text.append("\nEverywhere\n", "bold")
-        _append(text, list(type(self.app).BINDINGS))
+        _append(text, list(type(self.app).BINDINGS), None)
+        text.append(f"{'j k, g G':18}", "cyan").append("In tables: down, up; first row, last row\n")
         text.append(f"{'tab, shift+tab':18}", "cyan").append("Next field, previous field\n")
         text.append(f"{'ctrl+p':18}", "cyan").append("Command palette: every action, and the themes\n")
         return text
 
 
-def _append(text: Text, bindings: Iterable[BindingType]) -> None:
+def _append(text: Text, bindings: Iterable[BindingType], about: Screen[Any] | None) -> None:
+    read_only = isinstance(about, Page) and about.site.read_only
     for binding in Binding.make_bindings(bindings):
-        if binding.description and not (binding.system or binding.key == "ctrl+q"):
+        refused = read_only and binding.action in ("new", "abort", "resume", "rerun")
+        if binding.description and not refused and binding.key not in ("ctrl+q", "question_mark"):
             key = binding.key_display or binding.key
             text.append(f"{key:18}", "cyan").append(f"{binding.description}\n")

@@ -169,6 +169,7 @@ class LiveTable(ScrollView, can_focus=True):
         return strip.extend_cell_length(left + width, style).crop(left, left + width)
 
     def _move_to(self, row: int) -> None:
+        self._wanted = None
         row = max(0, min(row, len(self._keys) - 1))
         if row != self._cursor and self._keys:
             self._cursor = row

@@ -1,5 +1,6 @@
 """The form of a new task, and beside it the plan of what would happen."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -11,12 +12,15 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.css.query import NoMatches
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select, Static
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from console.text import harmless
-from console.ui.dialogs import Ask, Choose
+from console.ui.dialogs import Ask, Choose, Confirm
 from console.ui.field import Field
+from console.ui.format import plain
 from console.ui.page import Page
 from console.ui.preferences import read_preferences, write_preferences
+from console.ui.snapshot import Snapshot
 from jobs import overview, services
 from jobs.errors import AudienceError, InvalidRange, InvalidValue
 from jobs.services import Plan
@@ -37,6 +41,7 @@ _LABELS = {
 _HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, belongs to the range"}
 _SELECTS = ("model_type", "predict_type", "target_schema", "target_table")
 _PLAN_SECONDS = 0.3
+_LAUNCH = "Launch (ctrl+l)"
 
 
 class NewTaskPage(Page):
@@ -56,6 +61,9 @@ class NewTaskPage(Page):
         self._tables: dict[str, list[str]] = {}
         self._planning: Timer | None = None
         self._faults: dict[str, str] = {}
+        self._launching = False
+        self._input_was_ok = True
+        self._untouched: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
         values = self._first_values()
@@ -66,15 +74,15 @@ class NewTaskPage(Page):
                         yield Label(label, classes="label")
                         yield self._field(name, values[name])
                     yield Static("", id=f"fault-{name}", classes="fault", markup=False)
-                yield Button("Launch (ctrl+l)", id="launch", variant="primary", compact=True)
-            yield VerticalScroll(Static("", id="plan", markup=False), id="plan-box", can_focus=False)
+                yield Button(_LAUNCH, id="launch", variant="primary", compact=True)
+            yield VerticalScroll(Static("", id="plan", markup=False), id="plan-box")
 
     def _field(self, name: str, value: str) -> Input | Select[str]:
         if name not in _SELECTS:
             return Field(value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False)
         options = {"model_type": MODEL_TYPES, "predict_type": PREDICT_TYPES}.get(name, (value,) if value else ())
         return Select(
-            [(harmless(option), option) for option in options],
+            [(plain(option), option) for option in options],
             value=value if value else Select.NULL,
             prompt="choose",
             allow_blank=name.startswith("target"),
@@ -100,6 +108,7 @@ class NewTaskPage(Page):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#start_time").focus()
+        self._untouched = self._values()
         self._read_tables()
         self._read_edges()
         self._plan_soon()
@@ -114,16 +123,21 @@ class NewTaskPage(Page):
         self._offer("target_table", self._tables.get(self._value("target_schema"), []))
 
     def _offer(self, name: str, options: list[str]) -> None:
-        """The options of a field, its present value among them."""
+        """The options of a field; what it has stays, also where it is none of them: the plan will tell."""
         field = self.query_one(f"#{name}", Select)
-        value = self._value(name)
-        if value and value not in options and name == "target_schema":
+        value = self._value(name) or (options[0] if name == "target_table" and options else "")
+        if value and value not in options:
             options = [value, *options]
-        if name == "target_table" and value not in options:
-            value = options[0] if options else value
-            options = options or ([value] if value else [])
-        field.set_options([(harmless(option), option) for option in options])
-        field.value = value if value else Select.NULL
+        field.set_options([(plain(option), option) for option in options])
+        field.value = value or Select.NULL
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Asks for what there is to choose from again, once an input server that was away is back."""
+        if snapshot.input.ok and not self._input_was_ok:
+            self._read_tables()
+            self._read_edges()
+            self._plan_soon()
+        self._input_was_ok = snapshot.input.ok
 
     @work(group="edges", exclusive=True, exit_on_error=False)
     async def _read_edges(self) -> None:
@@ -135,6 +149,7 @@ class NewTaskPage(Page):
         if edges and not self._value("start_time") and not self._value("end_time"):
             for name, edge in zip(("start_time", "end_time"), edges, strict=True):
                 self.query_one(f"#{name}", Input).value = str(edge)
+                self._untouched[name] = str(edge)
 
     def _value(self, name: str) -> str:
         field = self.query_one(f"#{name}")
@@ -150,15 +165,17 @@ class NewTaskPage(Page):
             if isinstance(field, Input):
                 field.value = value
             elif isinstance(field, Select):
-                options = [option for _, option in field._options]
-                if value not in options:
-                    field.set_options([(harmless(option), option) for option in (value, *options) if option])
-                field.value = value
+                options = [str(option) for _, option in field._options if option is not Select.NULL]
+                if value and value not in options:
+                    field.set_options([(plain(option), option) for option in (value, *options)])
+                field.value = value or Select.NULL
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _changed(self, event: Input.Changed | Select.Changed) -> None:
-        if isinstance(event, Select.Changed) and event.select.id == "target_schema" and self._tables:
+        if isinstance(event, Select.Changed) and event.select.id == "target_schema" and event.select.has_focus_within:
+            # Chosen by hand: the table that was chosen belongs to another schema.
+            self.query_one("#target_table", Select).clear()
             self._offer_tables()
         if isinstance(event, Select.Changed):
             self._read_edges()
@@ -217,26 +234,36 @@ class NewTaskPage(Page):
             first = next(name for name in _LABELS if name in self._faults)
             self.query_one(f"#{first}").focus()
             self.tell(f"{_LABELS[first]}: {self._faults[first]}", error=True)
-        else:
-            self._launch(request)
+        elif not self._launching:
+            self._launching = True
+            self.query_one("#launch", Button).label = "launching ..."
+            # The app's work, not the page's: it is not given up when the page is left.
+            launch = self.console.launch(request)
+            self._wait_for(launch)
+
+    @work(group="launch", exit_on_error=False)
+    async def _wait_for(self, launch: Worker[None]) -> None:
+        """Lets the form be launched again where the launch failed; the app says why it did."""
+        with suppress(WorkerFailed, WorkerCancelled):
+            await launch.wait()
+        self._launching = False
+        self.query_one("#launch", Button).label = _LAUNCH
 
     @on(Button.Pressed, "#launch")
     def _launch_pressed(self) -> None:
         self.action_launch()
 
-    @work(group="launch", exit_on_error=False)
-    async def _launch(self, request: TaskRequest) -> None:
-        button = self.query_one("#launch", Button)
-        if button.disabled:
-            return
-        button.disabled = True
-        button.label = "launching ..."
-        try:
-            task_id = await services.create_task(self.site, request)
-        finally:
-            button.disabled = False
-            button.label = "Launch (ctrl+l)"
-        self.console.task_created(task_id)
+    def action_back(self) -> None:
+        """Back; asks first where something was filled in."""
+        if self._values() == self._untouched:
+            self.app.pop_screen()
+        elif self.app.screen is self:
+            self._ask_and_leave()
+
+    @work(group="dialog", exit_on_error=False)
+    async def _ask_and_leave(self) -> None:
+        if await self.app.push_screen_wait(Confirm("Leave this form? What is filled in is lost.", "Leave")):
+            self.app.pop_screen()
 
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:

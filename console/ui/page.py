@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -26,7 +26,7 @@ class Page(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 
     def compose(self) -> ComposeResult:
-        yield Header(self.TITLE or "", read_only=self.site.read_only)
+        yield Header(self.TITLE or "", self.site)
         yield from self.compose_body()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -69,7 +69,13 @@ class Page(Screen[None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Tells what a piece of work on this page failed of."""
-        if event.state == WorkerState.ERROR and event.worker.error is not None:
-            error = event.worker.error
-            self.log.error(error)
-            self.tell(f"{error.code} {error}" if isinstance(error, AudienceError) else repr(error), error=True)
+        tell_failure(self, event)
+
+
+def tell_failure(node: "Page | App[None]", event: Worker.StateChanged) -> None:
+    """Tells what a piece of work failed of; it is no reason to end the app."""
+    if event.state == WorkerState.ERROR and event.worker.error is not None:
+        error = event.worker.error
+        node.log.error(error)
+        words = f"{error.code} {error}" if isinstance(error, AudienceError) else f"{type(error).__name__}: {error}"
+        node.notify(harmless(words), severity="error", markup=False)

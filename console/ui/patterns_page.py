@@ -22,7 +22,7 @@ from patterns.matcher import Match, Matcher, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PredictType
 
 _MOST_SHOWN = 1_000
-_MOST_HITS = 12
+_MOST_HITS = 6
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,18 @@ class PatternsPage(Page):
         self.query_one("#files", LiveTable).set_columns(
             {"model": 13, "label": 10, "predict": 11, "count": 6, "faults": 6}
         )
-        self.query_one("#patterns", LiveTable).set_columns({"line": 6, "pattern": 40, "match": 10})
+        self._set_columns()
         self.query_one("#files").focus()
         self.query_one("#about", Static).update("reading ...")
         self.action_read()
+
+    def on_resize(self) -> None:
+        """The patterns take what room there is."""
+        self.call_after_refresh(self._set_columns)
+
+    def _set_columns(self) -> None:
+        table = self.query_one("#patterns", LiveTable)
+        table.set_columns({"line": 6, "pattern": max(table.size.width - 24, 20), "match": 10})
 
     @work(group="read", exclusive=True, exit_on_error=False)
     async def action_read(self) -> None:
@@ -85,6 +93,7 @@ class PatternsPage(Page):
         self._files, self._problems, self._matchers = {file.key: file for file in files}, problems, {}
         self.query_one("#files", LiveTable).show(list(self._files), lambda key: _file_cells(self._files[key]))
         self._show_file()
+        self._try(self.query_one("#try", Input).value)
 
     @on(LiveTable.RowHighlighted, "#files")
     def _file_highlighted(self) -> None:
@@ -102,10 +111,7 @@ class PatternsPage(Page):
         if file is None:
             about.append(f"pattern files are read from {self.site.settings.patterns_dir}", "dim")
         elif file.faults:
-            about.append(
-                f"/{harmless(file.label)}: {len(file.faults):,} faults; no task can be created with this file",
-                "bold red",
-            )
+            about.append(_faults(file), "bold red")
             rows = [
                 (str(index), (cell(fault.line or "", right=True), cell(fault.message, "red"), cell("")))
                 for index, fault in enumerate(file.faults[:_MOST_SHOWN])
@@ -121,6 +127,14 @@ class PatternsPage(Page):
         self.query_one("#about", Static).update(about)
         cells = dict(rows)
         self.query_one("#patterns", LiveTable).show(list(cells), cells.__getitem__)
+
+    @on(LiveTable.RowHighlighted, "#patterns")
+    def _fault_highlighted(self) -> None:
+        """The fault under the cursor in full."""
+        file, key = self._file, self.query_one("#patterns", LiveTable).cursor_key
+        if file is not None and file.faults and key is not None:
+            about = Text().append(_faults(file), "bold red").append(f"\n{harmless(file.faults[int(key)])}", "red")
+            self.query_one("#about", Static).update(about)
 
     def action_try(self) -> None:
         """To the box."""
@@ -148,6 +162,10 @@ class PatternsPage(Page):
             self._matchers[key] = await asyncio.to_thread(_matcher, self.site, *key)
         matcher = self._matchers[key]
         hits.update(Text(harmless(matcher), "red") if isinstance(matcher, str) else _verdict(matcher.hits(text)))
+
+
+def _faults(file: PatternFile) -> str:
+    return f"/{harmless(file.label)}: {len(file.faults):,} faults; no task can be created with this file"
 
 
 def _file_cells(file: PatternFile) -> tuple[Text, ...]:

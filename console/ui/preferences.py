@@ -35,6 +35,8 @@ def write_preferences(**changes: Any) -> None:
     """Changes some of them. Raises OSError where the file cannot be written."""
     path = preferences_path()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and read_preferences() == Preferences():
+        path.replace(path.with_suffix(".bak"))  # what could not be read may still be mended
     text = json.dumps(asdict(replace(read_preferences(), **changes)), ensure_ascii=False, indent=2)
     # Written aside and put in place, so that two consoles never leave half a file.
     aside = path.with_suffix(".new")

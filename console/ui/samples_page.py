@@ -18,7 +18,7 @@ from textual.widgets.selection_list import Selection
 
 from console.text import harmless
 from console.ui.dialogs import Ask
-from console.ui.format import bar, cell
+from console.ui.format import bar, cell, plain
 from console.ui.live_table import LiveTable
 from console.ui.page import Page
 from console.ui.snapshot import Snapshot
@@ -69,6 +69,7 @@ class SamplesPage(Page):
                 yield SelectionList[str](id="tables", compact=True)
                 yield Static("", id="shares", markup=False)
             yield LiveTable(id="rows")
+        yield Static("", id="row", markup=False)
         yield Static("", id="count", markup=False)
 
     def on_mount(self) -> None:
@@ -101,13 +102,19 @@ class SamplesPage(Page):
         chosen = (self._task_id[:8], self._task_id)
         return offered if self._task_id in dict(offered).values() else [chosen, *offered]
 
+    def on_resize(self) -> None:
+        """Columns drop out where there is no room for them."""
+        self._show_rows()
+
     def _offer_tables(self) -> None:
+        self._rows = []
+        self._show_rows()
         tables = self.query_one("#tables", SelectionList)
         task = self._sampled
         with tables.prevent(SelectionList.SelectedChanged):
             tables.clear_options()
             names = task.results if task else []
-            tables.add_options(Selection(Text(harmless(name)).plain, name, initial_state=True) for name in names)
+            tables.add_options(Selection(plain(name), name, initial_state=True) for name in names)
         self.action_resample()
 
     @on(Select.Changed, "#task")
@@ -138,23 +145,44 @@ class SamplesPage(Page):
             tables = [production_table(name) for name in chosen]
             self._rows = await services.sample_result(self.site, self._task_id, tables, int(str(size)))
         except Exception:
-            count.update("")
+            self._rows = []
+            self._show_rows()
             raise
         panels = [_ALL, *sorted({row.panel for row in self._rows})]
         choice = self.query_one("#panel", Select)
+        kept = choice.value if choice.value in panels else _ALL
         with choice.prevent(Select.Changed):
-            choice.set_options([(harmless(panel), panel) for panel in panels])
+            choice.set_options([(plain(panel), panel) for panel in panels])
+            choice.value = kept
         self._show_rows()
+
+    @property
+    def _rows_shown(self) -> list[SampleRow]:
+        panel = self.query_one("#panel", Select).value
+        return [row for row in self._rows if panel in (_ALL, row.panel)]
 
     @on(Select.Changed, "#panel")
     def _show_rows(self) -> None:
-        panel = self.query_one("#panel", Select).value
-        rows = [row for row in self._rows if panel in (_ALL, row.panel)]
+        if not self.is_mounted:
+            return
+        rows = self._rows_shown
         table = self.query_one("#rows", LiveTable)
         columns = _columns_for(self.size.width - _ASIDE)
         table.set_columns(columns)
         table.show(list(map(str, range(len(rows)))), lambda key: tuple(_cell(rows[int(key)], name) for name in columns))
         self._show_shares(len(rows))
+        self._show_row()
+
+    @on(LiveTable.RowHighlighted, "#rows")
+    def _show_row(self) -> None:
+        """The row under the cursor in full, whatever columns there is room for."""
+        key = self.query_one("#rows", LiveTable).cursor_key
+        row = self._rows_shown[int(key)] if key is not None else None
+        text = Text()
+        if row is not None:
+            text.append(f"{row.create_time} {harmless(row.panel)} ", "dim").append(harmless(row.match_content))
+            text.append(f"  {harmless(row.source_author)}, id {harmless(row.id)}", "dim")
+        self.query_one("#row", Static).update(text)
 
     def _show_shares(self, shown: int) -> None:
         counts = Counter(row.panel for row in self._rows)
@@ -167,7 +195,12 @@ class SamplesPage(Page):
         self.query_one("#shares", Static).update(text if counts else "")
         task = self._sampled
         lengths = (task.length_prod_table or "").split(",") if task else []
-        there = sum(int(length) for length in lengths if length.isdigit())
+        chosen = self.query_one("#tables", SelectionList).selected
+        there = sum(
+            int(length)
+            for result, length in zip(task.results if task else [], lengths, strict=False)
+            if length.isdigit() and result in chosen
+        )
         of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
         self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {there:,} rows produced")
 
@@ -181,24 +214,28 @@ class SamplesPage(Page):
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
         """Saves the sample: CSV that no spreadsheet takes for formulas, or JSON Lines, by the file's ending."""
-        if not self._rows:
+        rows = self._rows_shown
+        if not rows or self.app.screen is not self:
             self.tell("nothing to save", error=True)
             return
-        name = await self.app.push_screen_wait(Ask("Save as (.csv or .jsonl)", f"sample-{self._task_id[:8]}.csv"))
+        question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
+        name = await self.app.push_screen_wait(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
         if not name:
             return
-        self._save(Path(name))
+        self._save(Path(name), rows)
 
-    def _save(self, path: Path) -> None:
-        if path.suffix not in (".csv", ".jsonl"):
+    def _save(self, path: Path, rows: list[SampleRow]) -> None:
+        if path.suffix.lower() not in (".csv", ".jsonl"):
             self.tell("the name must end in .csv or .jsonl", error=True)
             return
         try:
-            save_rows(path.expanduser(), self._rows)
-        except OSError as error:
+            save_rows(path.expanduser(), rows)
+        except FileExistsError:
+            self.tell(f"not saved: {path} is there already; choose another name", error=True)
+        except (OSError, RuntimeError) as error:
             self.tell(f"not saved: {error}", error=True)
         else:
-            self.tell(f"{len(self._rows):,} rows saved to {path.expanduser().absolute()}")
+            self.tell(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
 
 
 def _columns_for(width: int) -> dict[str, int]:
@@ -225,7 +262,7 @@ def _cell(row: SampleRow, name: str) -> Text:
 def save_rows(path: Path, rows: Sequence[SampleRow]) -> None:
     """Writes rows to a new file. Raises OSError; FileExistsError rather than overwrite."""
     with path.open("x", encoding="utf-8", newline="") as file:
-        if path.suffix == ".jsonl":
+        if path.suffix.lower() == ".jsonl":
             for row in rows:
                 file.write(json.dumps(asdict(row) | {"create_time": row.create_time.isoformat()}, ensure_ascii=False))
                 file.write("\n")

@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from jobs import overview
 from jobs.errors import AudienceError
 from jobs.overview import Board, Fleet
 from jobs.site import Site
+
+_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -22,49 +26,57 @@ class Answer:
         """Whether it answered the last time it was asked."""
         return self.error is None and self.at is not None
 
+    def age(self, now: float) -> float:
+        """Seconds since it answered."""
+        return 0.0 if self.at is None else now - self.at
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """What was last heard of everything. A server that is away leaves what it said before, with its age."""
 
-    taken_at: float = 0.0
     input: Answer = Answer()
     output: Answer = Answer()
     redis: Answer = Answer()
     board: Board | None = None
     fleet: Fleet | None = None
 
-
-async def take(site: Site, before: Snapshot, seconds: float = 5.0) -> Snapshot:
-    """Asks all three servers at once; what one does not answer within the time is kept from before."""
-    board, fleet, answers = await asyncio.gather(
-        _within(seconds, overview.look_at_tasks(site)),
-        _within(seconds, overview.look_at_workers(site)),
-        _within(seconds, overview.input_answers(site)),
-    )
-    now = time.monotonic()
-    return Snapshot(
-        taken_at=now,
-        input=_answer(answers, before.input, now),
-        output=_answer(board, before.output, now),
-        redis=_answer(fleet, before.redis, now),
-        board=board if isinstance(board, Board) else before.board,
-        fleet=fleet if isinstance(fleet, Fleet) else before.fleet,
-    )
+    @property
+    def errors(self) -> list[str]:
+        """What the servers that are away said."""
+        return [answer.error for answer in (self.input, self.output, self.redis) if answer.error is not None]
 
 
-async def _within(seconds: float, call: object) -> object:
-    """The call's result, or the error it ended in."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await call  # type: ignore[misc]
-    except AudienceError as error:
-        return error
-    except TimeoutError:
-        return AudienceError(f"no answer within {seconds:.0f} seconds")
+@dataclass(frozen=True)
+class Source:
+    """A server that is asked again and again, on its own: one that hangs holds up no other."""
+
+    name: Literal["input", "output", "redis"]
+    look: Callable[[Site], Awaitable[object]]
+    field: Literal["board", "fleet"] | None = None
+    """The part of the snapshot that its answer is."""
+
+    async def ask(self, site: Site, current: Callable[[], Snapshot]) -> Snapshot:
+        """The current snapshot, with what this server says now."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                heard = await self.look(site)
+        except AudienceError as error:
+            return self._away(current(), str(error))
+        except TimeoutError:
+            return self._away(current(), f"no answer within {_SECONDS:.0f} seconds")
+        except Exception as error:  # whatever it sent: the polling must go on, and say so
+            return self._away(current(), f"{type(error).__name__}: {error}")
+        part = {self.field: heard} if self.field else {}
+        return replace(current(), **{self.name: Answer(at=time.monotonic())}, **part)  # type: ignore[arg-type]
+
+    def _away(self, before: Snapshot, reason: str) -> Snapshot:
+        answer: Answer = getattr(before, self.name)
+        return replace(before, **{self.name: replace(answer, error=reason)})  # type: ignore[arg-type]
 
 
-def _answer(heard: object, before: Answer, now: float) -> Answer:
-    if isinstance(heard, AudienceError):
-        return replace(before, error=str(heard))
-    return Answer(at=now)
+SOURCES = (
+    Source("output", overview.look_at_tasks, "board"),
+    Source("redis", overview.look_at_workers, "fleet"),
+    Source("input", overview.input_answers),
+)

@@ -59,7 +59,7 @@ class TaskView(VerticalScroll):
 
 def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     text = Text()
-    text.append(task.stat, STAT_STYLES.get(task.stat, ""))
+    text.append(task.stat or "?", STAT_STYLES.get(task.stat, ""))
     if task.stat == "SUCCESS":
         text.append("  production " + ("finished" if task.prod_stat == "finish" else "waits for its countdown"))
     if task.stat == "PENDING" and fleet is not None and task.queue is not None and not fleet.serves(task.queue):
@@ -76,7 +76,7 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
         text.append(f"\nstands at {task.check_point}; what is before that is done", "yellow")
     for result, produced, authors, rate_of_label in _results(task):
         text.append(f"\n{result[:14]:14} ", "bold")
-        share = float(rate_of_label) / 100 if rate_of_label else 0.0
+        share = _share(rate_of_label)
         text.append_text(bar(share, 10, "green"))
         text.append(f" {rate_of_label or '-':>6}%  {produced or '-'} of {authors or '-'}")
     return text
@@ -91,6 +91,13 @@ def _results(task: Task) -> list[tuple[str, str, str, str]]:
         produced, authors, rate = (column[index] if index < len(column) else "" for column in columns)
         rows.append((harmless(result), _grouped(produced), _grouped(authors), rate))
     return rows
+
+
+def _share(per_cent: str) -> float:
+    try:
+        return float(per_cent) / 100
+    except ValueError:
+        return 0.0
 
 
 def _grouped(digits: str) -> str:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
+from console.text import harmless
 from console.ui.dialogs import Choose, Confirm
 from console.ui.field import Field
 from console.ui.format import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
@@ -19,7 +20,7 @@ from console.ui.page import Page
 from console.ui.rates import Rates
 from console.ui.snapshot import Snapshot
 from console.ui.task_view import TaskView
-from jobs import overview, services
+from jobs import overview
 from jobs.overview import Board
 from jobs.task import Task
 
@@ -45,24 +46,24 @@ def _rows(value: int | None) -> Text:
 _COLUMNS = (
     Column("id", 8, lambda t, b, r: cell(t.task_id[:8]), lambda t, r: t.task_id, 1),
     Column("stat", 7, lambda t, b, r: cell(t.stat, STAT_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
-    Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 10),
+    Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 6),
     Column("model", 13, lambda t, b, r: cell(t.model_type), lambda t, r: t.model_type, 13),
-    Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 8),
+    Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 9),
     Column("target", 24, lambda t, b, r: cell(_target(t)), lambda t, r: _target(t), 11),
     Column("range", 21, lambda t, b, r: cell(_days(t)), lambda t, r: _days(t), 12),
     Column("windows", 8, lambda t, b, r: cell(progress(t), right=True), lambda t, r: _share_done(t), 3),
     Column("received", 11, lambda t, b, r: _rows(t.length_receive_table), lambda t, r: t.length_receive_table or 0, 4),
-    Column("labelled", 11, lambda t, b, r: _rows(t.length_output_table), lambda t, r: t.length_output_table or 0, 9),
-    Column("rate", 6, lambda t, b, r: cell(label_rate(t), right=True), lambda t, r: float(label_rate(t)[:-1] or -1), 6),
-    Column("rows/s", 7, lambda t, b, r: _pace(r.rows_a_second(t)), lambda t, r: r.rows_a_second(t) or 0, 7),
+    Column("labelled", 11, lambda t, b, r: _rows(t.length_output_table), lambda t, r: t.length_output_table or 0, 10),
+    Column("rate", 6, lambda t, b, r: cell(label_rate(t), right=True), lambda t, r: float(label_rate(t)[:-1] or -1), 7),
+    Column("rows/s", 7, lambda t, b, r: _pace(r.rows_a_second(t)), lambda t, r: r.rows_a_second(t) or 0, 8),
     Column("age", 5, lambda t, b, r: cell(age(b.now, t.create_time), right=True), lambda t, r: t.create_time, 5),
 )
 
 
-def columns_for(width: int) -> list[Column]:
-    """The columns that fit into so many cells, in their order."""
+def columns_for(width: int, sort: Column) -> list[Column]:
+    """The columns that fit into so many cells, in their order; the one that sorts among them."""
     fitting = []
-    for column in sorted(_COLUMNS, key=lambda column: column.rank):
+    for column in sorted(_COLUMNS, key=lambda column: 0 if column is sort else column.rank):
         width -= column.width + 2
         if width < 0:
             break
@@ -127,6 +128,10 @@ class TasksPage(Page):
 
     def choose(self, task_id: str) -> None:
         """Moves the cursor to a task, as soon as it is in the table."""
+        self._paused = False
+        self.query_one("#filter", Input).value = ""
+        self.query_one("#filter").display = False
+        self._table.focus()
         self._table.want(task_id)
 
     def show(self, snapshot: Snapshot) -> None:
@@ -146,7 +151,7 @@ class TasksPage(Page):
         board = self._board
         tasks = self._filtered(board.tasks) if board else []
         width = self._table.size.width or self.size.width
-        columns = columns_for(width - 1)
+        columns = columns_for(width - 1, self._sort)
         rates = self.console.rates
         self._table.set_columns({self._label(column): column.width for column in columns})
         if board:
@@ -170,7 +175,7 @@ class TasksPage(Page):
         words = self.query_one("#filter", Input).value.lower().split()
         chosen = [task for task in tasks if all(word in _searched(task) for word in words)]
         rates = self.console.rates
-        return sorted(chosen, key=lambda task: self._sort.order(task, rates), reverse=self._descending)
+        return sorted(chosen, key=lambda task: (self._sort.order(task, rates), task.task_id), reverse=self._descending)
 
     def _show_note(self, tasks: list[Task]) -> None:
         note = self.query_one("#note", Static)
@@ -183,6 +188,10 @@ class TasksPage(Page):
             text.append("No tasks yet. Press n to create one.")
         elif words:
             text.append(f"{len(tasks)} of {len(self._board.tasks)} tasks match {words!r}")
+        elif len(self._board.tasks) == overview.MOST_TASKS:
+            text.append(f"the newest {overview.MOST_TASKS:,} tasks")
+        for error in snapshot.errors if self._board is not None else []:
+            text.append(("\n" if text else "") + harmless(error), "yellow")
         if self._paused:
             text.append("  paused: press space to go on", "black on yellow")
         note.update(text)
@@ -251,7 +260,7 @@ class TasksPage(Page):
     @on(LiveTable.RowSelected)
     def action_detail(self) -> None:
         """The task in full: beside the table where there is room, else on a page of its own."""
-        if self.chosen is None:
+        if self.chosen is None or self.app.screen is not self:
             return
         if self.query_one("#view").display:
             self.query_one("#view").focus()
@@ -282,13 +291,18 @@ class TasksPage(Page):
 
     def on_key(self, event: Any) -> None:
         """Escape leaves the filter even where there is nothing in it."""
-        if event.key == "escape" and self.focused in (self.query_one("#filter"), self.query_one("#view")):
+        if event.key == "escape" and self.focused is self.query_one("#view"):
+            event.stop()
+            self._table.focus()
+        elif event.key == "escape" and self.focused is self.query_one("#filter"):
             event.stop()
             self.action_back()
 
     @work(group="dialog", exit_on_error=False)
     async def action_sort(self) -> None:
         """Asks which column to sort by; the same again turns the order."""
+        if self.app.screen is not self:
+            return
         labels = [column.label for column in _COLUMNS]
         label = await self.app.push_screen_wait(Choose("Sort by", labels))
         column = next((column for column in _COLUMNS if column.label == label), None)
@@ -327,22 +341,16 @@ class TasksPage(Page):
 
     @work(group="dialog", exit_on_error=False)
     async def _abort(self, task: Task) -> None:
+        if self.app.screen is not self:  # the key was pressed twice
+            return
         question = f"Abort task {task.task_id[:8]} ({task.predict_type}, {progress(task) or 'no'} windows done)?"
         if await self.app.push_screen_wait(Confirm(question, "Abort")):
-            await services.abort(self.site, task.task_id)
-            self.tell(f"task {task.task_id[:8]} aborted; r resumes it")
-            self.console.poll_now()
+            self.console.abort(task)
 
     def action_resume(self) -> None:
         """Resumes the task that was under the cursor when the key was pressed."""
         if self.chosen:
-            self._resume(self.chosen)
-
-    @work(group="resume", exit_on_error=False)
-    async def _resume(self, task: Task) -> None:
-        await services.resume(self.site, task.task_id)
-        self.tell(f"task {task.task_id[:8]} goes on")
-        self.console.poll_now()
+            self.console.resume(self.chosen)
 
 
 class TaskPage(Page):

@@ -1,5 +1,7 @@
 """The workers that are alive, and what waits in the queues."""
 
+import time
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -31,7 +33,9 @@ class WorkersPage(Page):
     def on_mount(self) -> None:
         workers = {"host": 14, "pid": 7, "queue": 10, "lanes": 5, "rows/s": 6, "memory": 7, "heard": 5, "state": 7}
         self.query_one("#workers", LiveTable).set_columns(workers)
-        self.query_one("#queues", LiveTable).set_columns({"queue": 16, "ready": 9, "deferred": 9, "next due": 9})
+        self.query_one("#queues", LiveTable).set_columns(
+            {"queue": 16, "ready": 7, "deferred": 9, "next due": 9, "deferred tasks": 26}
+        )
         super().on_mount()
         self.query_one("#workers").focus()
 
@@ -41,14 +45,19 @@ class WorkersPage(Page):
         if fleet is None:
             note.update(Text(snapshot.redis.error or "asking Redis ...", "yellow"))
             return
-        if fleet.workers:
+        since = snapshot.redis.age(time.monotonic()) if not snapshot.redis.ok else 0.0
+        if not snapshot.redis.ok:
+            note.update(Text(f"Redis is away; this is {duration(since)} old", "bold white on red"))
+        elif fleet.workers:
             total = sum(worker.rows_a_second for worker in fleet.workers if not worker.stale)
             note.update(
                 f"{len(fleet.workers)} worker{'s' if len(fleet.workers) > 1 else ''}, {number(total)} rows/s together"
             )
         else:
             note.update(Text("No worker is running: tasks wait. Start one with: audience worker", "yellow"))
-        workers = {f"{worker.host}:{worker.pid}": worker for worker in fleet.workers}
+        # What was heard gets older while nothing is heard.
+        older = [replace(worker, age=worker.age + since) for worker in fleet.workers]
+        workers = {f"{worker.host}:{worker.pid}": worker for worker in older}
         self.query_one("#workers", LiveTable).show(list(workers), lambda key: _worker_cells(workers[key]))
         queues = {queue.name: queue for queue in fleet.queues}
         self.query_one("#queues", LiveTable).show(list(queues), lambda key: _queue_cells(queues[key]))
@@ -70,4 +79,5 @@ def _worker_cells(worker: Worker) -> tuple[Text, ...]:
 
 def _queue_cells(queue: QueueDepth) -> tuple[Text, ...]:
     due = "" if queue.due_in is None else f"in {duration(queue.due_in)}"
-    return cell(queue.name), cell(queue.ready, right=True), cell(queue.deferred, right=True), cell(due, right=True)
+    numbers = (cell(queue.ready, right=True), cell(len(queue.deferred), right=True), cell(due, right=True))
+    return cell(queue.name), *numbers, cell(" ".join(task_id[:8] for task_id in queue.deferred))
