@@ -3,11 +3,11 @@
 import time
 
 from rich.text import Text
-from textual.widgets import Static
 
 from console.text import harmless
 from console.ui.format import duration
 from console.ui.snapshot import Answer, Snapshot
+from console.ui.words import Words
 from jobs.site import Site
 
 # From this width on, addresses are shown too.
@@ -16,11 +16,11 @@ WIDE = 110
 _OLD_SECONDS = 3.0
 
 
-class Header(Static):
+class Header(Words):
     """One line, always there: input, output, Redis, workers, and how old the data is."""
 
     def __init__(self, title: str, site: Site) -> None:
-        super().__init__("", id="header", markup=False)
+        super().__init__(id="header")
         self._title = title
         self._site = site
         self._addresses = {
@@ -42,7 +42,7 @@ class Header(Static):
             alive = sum(not worker.stale for worker in snapshot.fleet.workers)
             style = "dim" if not snapshot.redis.ok else "" if alive else "bold yellow"
             line.append(f"{alive} worker{'' if alive == 1 else 's'}" if alive else "no worker", style)
-        self.update(line)
+        self.say(line)
 
 
 def _mark(name: str, answer: Answer, now: float) -> Text:

@@ -4,11 +4,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.reactive import reactive
-from textual.widgets import Sparkline, Static
+from textual.widgets import Sparkline
 
 from console.text import harmless
 from console.ui.format import STAT_STYLES, bar, duration, label_rate, number, short_number
 from console.ui.rates import Rates
+from console.ui.words import Words
 from jobs.overview import Fleet
 from jobs.task import Task
 
@@ -25,20 +26,21 @@ class TaskView(VerticalScroll):
         self._shown: Task | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="facts", markup=False)
+        yield Words(id="facts")
         yield Sparkline([], id="pace")
-        yield Static("", id="strip", markup=False)
-        yield Static("", id="columns", markup=False)
+        yield Words(id="strip")
+        yield Words(id="columns")
 
     def show(self, task: Task | None, rates: Rates, fleet: Fleet | None) -> None:
         """Shows how the task stands now."""
         self._shown = task
-        self.query_one("#facts", Static).update(_facts(task, rates, fleet) if task else Text("no task", "dim"))
-        self.query_one("#columns", Static).update(_columns(task) if task else "")
+        self.query_one("#facts", Words).say(_facts(task, rates, fleet) if task else Text("no task", "dim"))
+        self.query_one("#columns", Words).say(_columns(task) if task else "")
         pace = self.query_one("#pace", Sparkline)
         history = rates.history(task) if task else []
         pace.display = len(history) > 1 and bool(task and task.stat == "STARTED")
-        pace.data = history
+        if list(pace.data or []) != history:
+            pace.data = history
         self._show_strip()
 
     def watch_windows(self) -> None:
@@ -51,10 +53,10 @@ class TaskView(VerticalScroll):
         self._show_strip()
 
     def _show_strip(self) -> None:
-        strip = self.query_one("#strip", Static)
+        strip = self.query_one("#strip", Words)
         strip.display = bool(self._shown and self.windows)
         if strip.display:
-            strip.update(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
+            strip.say(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
 
 
 def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:

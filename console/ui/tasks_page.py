@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from console.text import harmless
 from console.ui.dialogs import Choose, Confirm
@@ -20,11 +20,14 @@ from console.ui.page import Page
 from console.ui.rates import Rates
 from console.ui.snapshot import Snapshot
 from console.ui.task_view import TaskView
+from console.ui.words import Words
 from jobs import overview
 from jobs.overview import Board
 from jobs.task import Task
 
 WIDE = 110
+# Actions that are possible only sometimes.
+_SOMETIMES = ("new", "rerun", "sample", "abort", "resume", "detail")
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,12 @@ class TasksPage(Page):
         self._board: Board | None = None
         self._paused = False
         self._windows_of: tuple[str, int | None] | None = None
+        self._possible: tuple[bool | None, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Static("", id="note", markup=False)
+                yield Words(id="note")
                 yield LiveTable(id="tasks")
                 yield Field(
                     placeholder="filter: any part of id, state, names; Enter keeps it, Escape clears it",
@@ -136,9 +140,12 @@ class TasksPage(Page):
 
     def show(self, snapshot: Snapshot) -> None:
         """Takes in the board, unless it is paused."""
-        if not self._paused or self._board is None:
+        if snapshot.board is not self._board and (not self._paused or self._board is None):
             self._board = snapshot.board
-        self._refresh_table()
+            self._refresh_table()
+        else:
+            self._show_note()
+            self._show_view()
 
     def on_resize(self) -> None:
         """Columns drop out where there is no room for them."""
@@ -161,9 +168,9 @@ class TasksPage(Page):
                 return tuple(column.show(by_key[key], board, rates) for column in columns)
 
             self._table.show(list(by_key), cells)
-        self._show_note(tasks)
+        self._show_note()
         self._show_view()
-        self.refresh_bindings()
+        self._offer()
 
     def _label(self, column: Column) -> str:
         """The label of a column: in capitals where the table is sorted by it, ^ where upwards."""
@@ -177,8 +184,17 @@ class TasksPage(Page):
         rates = self.console.rates
         return sorted(chosen, key=lambda task: (self._sort.order(task, rates), task.task_id), reverse=self._descending)
 
-    def _show_note(self, tasks: list[Task]) -> None:
-        note = self.query_one("#note", Static)
+    def _offer(self) -> None:
+        """Has the footer offer what is possible now, where that has changed."""
+        possible = tuple(
+            self.check_action(name, ()) for name in ("new", "rerun", "sample", "abort", "resume", "detail")
+        )
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
+
+    def _show_note(self) -> None:
+        note = self.query_one("#note", Words)
         snapshot = self.console.snapshot
         text = Text()
         words = self.query_one("#filter", Input).value.strip()
@@ -187,14 +203,14 @@ class TasksPage(Page):
         elif not self._board.tasks:
             text.append("No tasks yet. Press n to create one.")
         elif words:
-            text.append(f"{len(tasks)} of {len(self._board.tasks)} tasks match {words!r}")
+            text.append(f"{self._table.row_count} of {len(self._board.tasks)} tasks match {words!r}")
         elif len(self._board.tasks) == overview.MOST_TASKS:
             text.append(f"the newest {overview.MOST_TASKS:,} tasks")
         for error in snapshot.errors if self._board is not None else []:
             text.append(("\n" if text else "") + harmless(error), "yellow")
         if self._paused:
             text.append("  paused: press space to go on", "black on yellow")
-        note.update(text)
+        note.say(text)
         note.display = bool(text)
 
     def _show_view(self) -> None:
@@ -218,7 +234,7 @@ class TasksPage(Page):
     @on(LiveTable.RowHighlighted)
     def _cursor_moved(self) -> None:
         self._show_view()
-        self.refresh_bindings()
+        self._offer()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is not possible now is not offered."""
@@ -332,7 +348,8 @@ class TasksPage(Page):
     def action_pause(self) -> None:
         """Holds the table still; the header goes on."""
         self._paused = not self._paused
-        self.show(self.console.snapshot)
+        self._board = self.console.snapshot.board
+        self._refresh_table()
 
     def action_abort(self) -> None:
         """Asks, then aborts the task that was under the cursor when the key was pressed."""
