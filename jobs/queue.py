@@ -59,7 +59,8 @@ def redis_client(settings: Settings) -> ArqRedis:
         )
     except ValueError:  # its message may quote a part of the password
         raise InvalidValue(
-            "REDIS_URL: expected redis://[user:password@]host:port/database; @ : / % of a password as %40 %3A %2F %25"
+            "REDIS_URL: expected redis://<user>:<password>@<host>:<port>/<database>,"
+            " with @ : / % of a password written as %40 %3A %2F %25"
         ) from None
     client.job_serializer = serialize
     client.job_deserializer = json.loads

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     """Default of `output_schema`, and the schema where tasks are looked for first."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """`redis://[user:password@]host:port/database`; reserved characters of a password %-encoded."""
+    """`redis://<user>:<password>@<host>:<port>/<database>`; reserved characters of a password %-encoded."""
 
     patterns_dir: Path = Path(patterns.__file__).parent
     """Folder of the pattern files; by default those that come with the project."""

@@ -1,7 +1,5 @@
 """Home: the live table of tasks, and the task under the cursor in full."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -14,11 +12,11 @@ from textual.widgets import Input
 from console.text import harmless
 from console.ui.dialogs import Choose, Confirm
 from console.ui.field import Field
-from console.ui.format import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
+from console.ui.format import progress
 from console.ui.live_table import LiveTable
 from console.ui.page import Page
-from console.ui.rates import Rates
 from console.ui.snapshot import Snapshot
+from console.ui.task_columns import COLUMNS, Column, columns_for
 from console.ui.task_view import TaskView
 from console.ui.words import Words
 from jobs import overview
@@ -28,50 +26,6 @@ from jobs.task import Task
 WIDE = 110
 # Actions that are possible only sometimes.
 _SOMETIMES = ("new", "rerun", "sample", "abort", "resume", "detail")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table: what it shows, and what it sorts by."""
-
-    label: str
-    width: int
-    show: Callable[[Task, Board, Rates], Text]
-    order: Callable[[Task, Rates], Any]
-    rank: int
-    """In a narrow table the columns of the lowest ranks stay."""
-
-
-def _rows(value: int | None) -> Text:
-    return cell(number(value), right=True)
-
-
-_COLUMNS = (
-    Column("id", 8, lambda t, b, r: cell(t.task_id[:8]), lambda t, r: t.task_id, 1),
-    Column("stat", 7, lambda t, b, r: cell(t.stat, STAT_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
-    Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 6),
-    Column("model", 13, lambda t, b, r: cell(t.model_type), lambda t, r: t.model_type, 13),
-    Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 9),
-    Column("target", 24, lambda t, b, r: cell(_target(t)), lambda t, r: _target(t), 11),
-    Column("range", 21, lambda t, b, r: cell(_days(t)), lambda t, r: _days(t), 12),
-    Column("windows", 8, lambda t, b, r: cell(progress(t), right=True), lambda t, r: _share_done(t), 3),
-    Column("received", 11, lambda t, b, r: _rows(t.length_receive_table), lambda t, r: t.length_receive_table or 0, 4),
-    Column("labelled", 11, lambda t, b, r: _rows(t.length_output_table), lambda t, r: t.length_output_table or 0, 10),
-    Column("rate", 6, lambda t, b, r: cell(label_rate(t), right=True), lambda t, r: float(label_rate(t)[:-1] or -1), 7),
-    Column("rows/s", 7, lambda t, b, r: _pace(r.rows_a_second(t)), lambda t, r: r.rows_a_second(t) or 0, 8),
-    Column("age", 5, lambda t, b, r: cell(age(b.now, t.create_time), right=True), lambda t, r: t.create_time, 5),
-)
-
-
-def columns_for(width: int, sort: Column) -> list[Column]:
-    """The columns that fit into so many cells, in their order; the one that sorts among them."""
-    fitting = []
-    for column in sorted(_COLUMNS, key=lambda column: 0 if column is sort else column.rank):
-        width -= column.width + 2
-        if width < 0:
-            break
-        fitting.append(column)
-    return [column for column in _COLUMNS if column in fitting]
 
 
 class TasksPage(Page):
@@ -95,7 +49,7 @@ class TasksPage(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sort = _COLUMNS[-1]
+        self._sort = COLUMNS[-1]
         self._descending = True
         self._board: Board | None = None
         self._paused = False
@@ -319,15 +273,15 @@ class TasksPage(Page):
         """Asks which column to sort by; the same again turns the order."""
         if self.app.screen is not self:
             return
-        labels = [column.label for column in _COLUMNS]
+        labels = [column.label for column in COLUMNS]
         label = await self.app.push_screen_wait(Choose("Sort by", labels))
-        column = next((column for column in _COLUMNS if column.label == label), None)
+        column = next((column for column in COLUMNS if column.label == label), None)
         if column is not None:
             self.sort_by(column)
 
     @on(LiveTable.HeaderSelected)
     def _header_selected(self, event: LiveTable.HeaderSelected) -> None:
-        self.sort_by(next(column for column in _COLUMNS if column.label == (event.key or "").rstrip("^").lower()))
+        self.sort_by(next(column for column in COLUMNS if column.label == (event.key or "").rstrip("^").lower()))
 
     def sort_by(self, column: Column) -> None:
         """Sorts by a column; turns the order where it is sorted by it already."""
@@ -395,24 +349,6 @@ class TaskPage(Page):
     @work(group="windows", exclusive=True, exit_on_error=False)
     async def _read_windows(self, task: Task) -> None:
         self.query_one(TaskView).windows = await overview.look_at_windows(self.site, task)
-
-
-def _pace(rows_a_second: float | None) -> Text:
-    return cell(short_number(rows_a_second), right=True)
-
-
-def _target(task: Task) -> str:
-    return f"{task.target_table}.{task.source_table or ''}"
-
-
-def _days(task: Task) -> str:
-    if task.start_time is None or task.end_time is None:
-        return task.date_range
-    return f"{task.start_time:%Y-%m-%d} {task.end_time:%Y-%m-%d}"
-
-
-def _share_done(task: Task) -> float:
-    return (task.windows_done or 0) / task.windows if task.windows else 0.0
 
 
 def _searched(task: Task) -> str:
