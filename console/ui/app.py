@@ -76,7 +76,7 @@ class AudienceApp(App[None]):
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            with contextlib.suppress(RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._leave)
         self.push_screen(TasksPage())
         for source in SOURCES:
