@@ -1,7 +1,6 @@
 """A site: the settings with the servers they name. What every service is given."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -42,8 +41,6 @@ class Site:
         if self.read_only:
             raise ReadOnly("read-only: nothing can be created, aborted or resumed here")
 
-    @asynccontextmanager
-    async def output_session(self) -> AsyncIterator[Session]:
+    def output_session(self) -> AbstractAsyncContextManager[Session]:
         """A connection to the output server."""
-        async with connect(self.output) as session:
-            yield session
+        return connect(self.output)

@@ -1,6 +1,5 @@
 """What once went wrong on the screens: each case stays mended."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -173,4 +172,3 @@ async def test_a_form_that_was_filled_in_is_not_left_without_a_question(ready: T
         await wait_until(pilot, lambda: pilot.app.screen.is_modal)
         await pilot.press("y")
         await chosen(pilot, TasksPage)
-        await asyncio.sleep(0)

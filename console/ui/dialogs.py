@@ -41,48 +41,55 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class Ask(ModalScreen[str | None]):
-    """Asks for a line of text; None where it is left with Escape."""
+class _Question(ModalScreen[str | None]):
+    """Asks for a text; None where it is left with Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
-    def __init__(self, question: str, value: str = "") -> None:
+    def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
-        self._value = value
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(harmless(self._question), markup=False)
-            yield Field(self._value, id="answer", compact=True, select_on_focus=False)
-            yield Label("Enter to accept, Escape to leave", classes="hint")
+            yield from self.compose_answer()
+
+    def compose_answer(self) -> ComposeResult:
+        """What the answer is given in."""
+        raise TypeError("a question has an answer")
+
+    def action_cancel(self) -> None:
+        """Leaves without an answer."""
+        self.dismiss(None)
+
+
+class Ask(_Question):
+    """Asks for a line of text."""
+
+    def __init__(self, question: str, value: str = "") -> None:
+        super().__init__(question)
+        self._value = value
+
+    def compose_answer(self) -> ComposeResult:
+        """A field."""
+        yield Field(self._value, id="answer", compact=True, select_on_focus=False)
+        yield Label("Enter to accept, Escape to leave", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
 
-    def action_cancel(self) -> None:
-        """Leaves without an answer."""
-        self.dismiss(None)
 
-
-class Choose(ModalScreen[str | None]):
-    """Lets one of some names be chosen; None where it is left with Escape."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+class Choose(_Question):
+    """Lets one of some names be chosen."""
 
     def __init__(self, question: str, names: Sequence[str]) -> None:
-        super().__init__()
-        self._question = question
+        super().__init__(question)
         self._names = list(names)
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Label(harmless(self._question), markup=False)
-            yield OptionList(*(harmless(name) for name in self._names), markup=False, compact=True)
+    def compose_answer(self) -> ComposeResult:
+        """A list."""
+        yield OptionList(*(harmless(name) for name in self._names), markup=False, compact=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._names[event.option_index])
-
-    def action_cancel(self) -> None:
-        """Leaves without an answer."""
-        self.dismiss(None)

@@ -20,6 +20,7 @@ from console.ui.task_columns import COLUMNS, Column, columns_for
 from console.ui.task_view import TaskView
 from console.ui.words import Words
 from jobs import overview
+from jobs.errors import StateUnreadable
 from jobs.overview import Board
 from jobs.task import Task
 
@@ -183,7 +184,10 @@ class TasksPage(Page):
 
     @work(group="windows", exclusive=True, exit_on_error=False)
     async def _read_windows(self, task: Task) -> None:
-        self.query_one("#view", TaskView).windows = await overview.look_at_windows(self.site, task)
+        try:
+            self.query_one("#view", TaskView).windows = await overview.look_at_windows(self.site, task)
+        except StateUnreadable:
+            self._windows_of = None  # the header says that the server is away; once it is back, again
 
     @on(LiveTable.RowHighlighted)
     def _cursor_moved(self) -> None:
