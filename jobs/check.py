@@ -67,7 +67,7 @@ async def _check_input(site: Site) -> Finding:
             await describe(session, schema, table, "author_name")
             if not await is_indexed(session, schema, table):
                 advice = f"CREATE INDEX post_time ON `{table}` (post_time)"
-                return Finding("input", "warning", f"{schema}.{table} can be read, by one worker at a time", advice)
+                return Finding("input", "warning", f"{schema}.{table} can be read, always the whole table", advice)
     except DatabaseError as error:
         return Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
     except AudienceError as error:

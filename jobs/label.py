@@ -4,9 +4,10 @@ transaction, and again until none is left; whoever finds them all done joins the
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from jobs import definition as definitions
@@ -15,10 +16,10 @@ from jobs.database import Session
 from jobs.definition import Definition
 from jobs.errors import DatabaseError
 from jobs.stream import stream
-from jobs.tally import WindowTally
+from jobs.tally import Decide, WindowTally, new_tally
 from jobs.task import Window
-from jobs.watch import TaskStopped, Watch
-from jobs.workplace import Decide, Workplace, decider, describe
+from jobs.watch import TaskStopped, Watch, peak_memory
+from jobs.workplace import Workplace, decider, describe
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class Lane:
     workplace: Workplace
     schema: str
     task_id: str
+    tables: set[str] = field(default_factory=set)
+    """The label tables that are ready for the task's rows."""
 
     async def run(self) -> bool:
         """Works until no window is left; True where it was this lane that brought the task to SUCCESS.
@@ -57,8 +60,7 @@ class Lane:
         async with self.workplace.turns, self.workplace.site.output_session() as session:
             definition = await definitions.find(session, self.schema, self.task_id)
             await state.start(session, self.schema, self.task_id)
-        # Contents hardly come again; names, titles and areas do.
-        decide = await decider(definition.patterns, remember=definition.input.text != "content")
+        decide = await decider(definition)
         async with self.workplace.watchman.watching(self.schema, self.task_id, "STARTED") as watch:
             try:
                 while (step := await self._step(watch, definition, decide)) is not Step.ALL_DONE:
@@ -101,19 +103,17 @@ class Lane:
 
     async def _join(self) -> bool:
         async with self.workplace.site.output_session() as session:
-            if await state.stat(session, self.schema, self.task_id) != "STARTED":
+            # The last beat: a task may be done between two of the watchman's.
+            if await state.beat(session, self.schema, self.task_id, peak_memory()) != "STARTED":
                 return False
-            totals = await window_table.totals(session, self.schema, self.task_id)
-            results = [total.result for total in totals if total.labelled]
-            counts = [
-                await window_table.count_authors(session, self.schema, self.task_id, result) for result in results
-            ]
+            results = await window_table.results(session, self.schema, self.task_id)
+            authors = await window_table.count_authors(session, self.schema, self.task_id)
             joined = await state.join(
                 session,
                 self.schema,
                 self.task_id,
                 results=",".join(results),
-                uniq_source_author=",".join(map(str, counts)),
+                uniq_source_author=",".join(str(authors[result]) for result in results),
             )
         if joined:
             _logger.info("task %s: labelled, results: %s", self.task_id, ",".join(results) or "none")
@@ -131,35 +131,51 @@ class Claim:
 
     async def work(self) -> Step:
         """Does the next window that is free, all in one transaction."""
-        site, schema, task_id = self._lane.workplace.site, self._lane.schema, self._lane.task_id
-        async with site.output_session() as session:
+        schema, task_id = self._lane.schema, self._lane.task_id
+        async with self._lane.workplace.site.output_session() as session:
             await session.execute(f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS}")
             async with session.transaction():
                 self.window = await window_table.claim(session, schema, task_id)
                 if self.window is None:
                     left = await window_table.left(session, schema, task_id)
                     return Step.WAIT if left else Step.ALL_DONE
+                received, labelled = 0, Counter[str]()
                 async with _kept_alive(session):
-                    tally = await self._read(self.window)
-                    label_rows = tally.label_rows()
-                    async with site.output_session() as other:  # making a table commits
-                        await label_table.ensure(other, schema, label_rows, self._definition)
-                for result, rows in label_rows.items():
-                    await label_table.insert(session, schema, result, task_id, rows)
-                await window_table.finish(session, schema, task_id, self.window, tally.results())
+                    async for part, tally in self._tallies(self.window):
+                        await self._write(session, self.window, part, tally)
+                        received += tally.received
+                        labelled.update(tally.labelled())
+                        del tally  # before the next part grows
+                await window_table.finish(session, schema, task_id, self.window, received, labelled)
                 # From here to the commit the task cannot be aborted: its check point stays true.
                 if await state.hold(session, schema, task_id) != "STARTED":
                     raise TaskStopped(task_id)
         return Step.DONE
 
-    async def _read(self, window: Window) -> WindowTally:
+    async def _tallies(self, window: Window) -> AsyncIterator[tuple[int, WindowTally]]:
+        """The window's rows added up: in one tally, or in parts where one does not hold them."""
         workplace = self._lane.workplace
-        tally = WindowTally(self._definition, self._decide)
+        part, tally = 0, new_tally(self._definition, self._decide)
         async with stream(workplace.site.input, *self._definition.input.window_query(window)) as batches:
             async for rows in batches:
                 tally.add(rows)
                 workplace.rows += len(rows)
-        return tally
+                if tally.full:
+                    yield part, tally
+                    part, tally = part + 1, new_tally(self._definition, self._decide)
+        yield part, tally
+
+    async def _write(self, session: Session, window: Window, part: int, tally: WindowTally) -> None:
+        schema, task_id = self._lane.schema, self._lane.task_id
+        label_rows = tally.label_rows()
+        missing = label_rows.keys() - self._lane.tables
+        if missing:
+            async with self._lane.workplace.site.output_session() as other:  # making a table commits
+                await label_table.ensure(other, schema, missing, self._definition)
+            self._lane.tables.update(missing)
+        for result, rows in label_rows.items():
+            await label_table.insert(session, schema, result, task_id, rows)
+        await window_table.add_authors(session, schema, task_id, window, part, tally.author_hashes())
 
 
 @asynccontextmanager

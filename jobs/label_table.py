@@ -2,9 +2,10 @@
 
 Beside the seed's seven columns, `votes` (how many rows of the window matched) and `rule` (the
 pattern that decided). A row's window is not kept: windows share no post, so no two have the same row.
+A window with more authors than a worker holds makes rows for each of its parts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from jobs.database import Session, quote
 from jobs.definition import Definition
@@ -40,10 +41,10 @@ async def ensure(session: Session, schema: str, results: Iterable[str], definiti
         await ensure_table(session, schema, result, columns)
 
 
-async def insert(session: Session, schema: str, result: str, task_id: str, rows: Sequence[LabelRow]) -> None:
+async def insert(session: Session, schema: str, result: str, task_id: str, rows: Iterable[LabelRow]) -> None:
     """Adds label rows of a task."""
     await session.insert_many(
         f"INSERT INTO {quote(schema, result)} (task_id, id, source_author, panel, create_time,"
         " field_content, match_content, votes, rule)",
-        [(task_id, *row) for row in rows],
+        ((task_id, *row) for row in rows),
     )

@@ -1,4 +1,8 @@
-"""The production job: turns a task's label rows into its production rows, in one transaction (spec 4)."""
+"""The production job: turns a task's label rows into its production rows (spec 4).
+
+Each result in a transaction of its own, several at once; the task is finished when all are done. To
+begin again at any moment comes to the same, because a result's rows are replaced.
+"""
 
 import asyncio
 import logging
@@ -7,20 +11,22 @@ from contextlib import suppress
 from jobs import definition as definitions
 from jobs import production_table, state, window_table
 from jobs.database import Session
+from jobs.definition import Definition
 from jobs.errors import DatabaseError, LockTaken
 from jobs.tables import lock_holder, named_lock
-from jobs.task import Task
 from jobs.watch import TaskStopped
 from jobs.workplace import Workplace
 
 _logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
+RESULTS_AT_ONCE = 4
 
 # The server goes on with the statement of a producer that was killed, and holds its lock. When the
 # task's heart has not beaten for so long, it is ended.
 SILENT_SECONDS = 15.0
 _KILL_SECONDS = 2.0
+_LOCK_SECONDS = 10.0
 
 
 async def produce(workplace: Workplace, schema: str, task_id: str) -> bool:
@@ -56,7 +62,7 @@ class Production:
         self._task_id = task_id
 
     async def run(self) -> None:
-        """Replaces the rows of every result and finishes the task, or does nothing at all."""
+        """Replaces the rows of every result and finishes the task."""
         async with self._workplace.site.output_session() as session:
             lock = f"audience produce {self._task_id}"
             try:
@@ -71,35 +77,48 @@ class Production:
         if task is None or task.stat != "SUCCESS" or task.finished:
             return
         async with self._workplace.watchman.watching(self._schema, self._task_id, "SUCCESS") as watch:
-            try:
-                lengths = await watch.run(self._replace(session, task))
-            except BaseException:
-                await self._kill(session.id)
-                raise
+            definition = await definitions.find(session, self._schema, self._task_id)
+            lengths = await watch.run(self._replace_all(task.results, definition))
+            async with session.transaction():
+                finished = await state.finish(
+                    session,
+                    self._schema,
+                    self._task_id,
+                    length_prod_table=",".join(map(str, lengths)),
+                    rate_of_label=",".join(_rates(lengths, task.uniq_source_author or "")),
+                )
+                if not finished:
+                    raise TaskStopped(self._task_id)
+                await window_table.forget_authors(session, self._schema, self._task_id)
         _logger.info("task %s: produced %s rows", self._task_id, sum(lengths))
 
-    async def _replace(self, session: Session, task: Task) -> list[int]:
-        definition = await definitions.find(session, self._schema, self._task_id)
-        for result in task.results:
+    async def _replace_all(self, results: list[str], definition: Definition) -> list[int]:
+        turns = asyncio.Semaphore(RESULTS_AT_ONCE)
+        replacing = [asyncio.create_task(self._replace(result, definition, turns)) for result in results]
+        try:
+            return await asyncio.gather(*replacing)
+        finally:
+            for each in replacing:
+                each.cancel()
+            await asyncio.gather(*replacing, return_exceptions=True)
+
+    async def _replace(self, result: str, definition: Definition, turns: asyncio.Semaphore) -> int:
+        async with turns, self._workplace.site.output_session() as session:
             await production_table.ensure(session, self._schema, result, definition)
-        async with session.transaction():
-            lengths = [
-                await production_table.replace(
-                    session, self._schema, result, self._task_id, integer_id=definition.input.integer_id
-                )
-                for result in task.results
-            ]
-            finished = await state.finish(
-                session,
-                self._schema,
-                self._task_id,
-                length_prod_table=",".join(map(str, lengths)),
-                rate_of_label=",".join(_rates(lengths, task.uniq_source_author or "")),
-            )
-            if not finished:
-                raise TaskStopped(self._task_id)
-            await window_table.forget_authors(session, self._schema, self._task_id)
-        return lengths
+            lock = f"audience produce {self._task_id} {result}"
+            # We are alone at the task: whoever is still at this result was left behind.
+            orphan = await lock_holder(session, lock)
+            if orphan is not None:
+                await self._kill(orphan)
+            async with named_lock(session, lock, seconds=_LOCK_SECONDS):
+                try:
+                    async with session.transaction():
+                        return await production_table.replace(
+                            session, self._schema, result, self._task_id, definition.input
+                        )
+                except BaseException:
+                    await self._kill(session.id)
+                    raise
 
     async def _end_orphan(self, session: Session, lock: str) -> None:
         """Ends the connection that holds the lock, where nobody beats for the task any more."""

@@ -2,6 +2,7 @@
 
 from jobs.database import Row, Session, quote
 from jobs.definition import Definition
+from jobs.input_table import InputTable
 from jobs.label_table import mapping_columns
 from jobs.tables import ensure_table
 
@@ -21,33 +22,47 @@ async def ensure(session: Session, schema: str, result: str, definition: Definit
     await ensure_table(session, schema, production_table(result), mapping_columns(definition))
 
 
-async def replace(session: Session, schema: str, result: str, task_id: str, *, integer_id: bool) -> int:
+async def replace(session: Session, schema: str, result: str, task_id: str, table: InputTable) -> int:
     """Replaces the task's rows of a result by what its label rows come to; how many there are.
 
     Within a source_author the panels with the most votes, and of each its latest row: greatest
-    create_time, then greatest id.
+    create_time, then greatest id. In a transaction.
     """
-    table = quote(schema, production_table(result))
-    order_of_id = "CAST(id AS DECIMAL(20))" if integer_id else "id"
-    await session.execute(f"DELETE FROM {table} WHERE task_id = %s", (task_id,), seconds=None)
+    production, label = quote(schema, production_table(result)), quote(schema, result)
+    # What rows are grouped and looked up by are digests: keys as wide as the columns take several times as
+    # long, and the widest are no keys at all. A panel has one slash, its first character, so no two pairs
+    # of source_author and panel make the same text.
+    pair = _digest("CONCAT(source_author, panel)")
+    # Sorts as create_time, then id, do.
+    id_ = "LPAD(CAST(id AS DECIMAL(20)) + 9223372036854775808, 20, '0')" if table.integer_id else "id"
+    age = f"CONCAT(BINARY create_time, {id_})"
+    # Where ids are unique, age alone tells a row from all others. Else several rows may be the latest.
+    row = _digest(age if table.unique_id else f"CONCAT({pair}, {age})")
+    winner = _digest("latest" if table.unique_id else "CONCAT(pair, latest)")
+    columns, group = _COLUMNS, ""
+    if not table.unique_id:
+        columns = _COLUMNS.replace("field_content, match_content", "MAX(field_content), MAX(match_content)")
+        group = "GROUP BY winner ORDER BY NULL"
+    await session.execute(f"DELETE FROM {production} WHERE task_id = %s", (task_id,), seconds=None)
+    # STRAIGHT_JOIN: each label row looks for itself among the winners, not the reverse.
     return await session.execute(
         f"""
-        INSERT INTO {table} ({_COLUMNS})
-        SELECT {_COLUMNS} FROM (
-          SELECT *, MAX(panel_votes) OVER (PARTITION BY source_author) AS most_votes FROM (
-            SELECT {_COLUMNS},
-              SUM(votes) OVER (PARTITION BY source_author, panel) AS panel_votes,
-              ROW_NUMBER() OVER (PARTITION BY source_author, panel
-                                 ORDER BY create_time DESC, {order_of_id} DESC, match_content DESC) AS age
-            FROM {quote(schema, result)} WHERE task_id = %s
-          ) AS counted
-          WHERE age = 1
-        ) AS decided
-        WHERE panel_votes = most_votes
+        INSERT INTO {production} ({_COLUMNS})
+        SELECT {columns} FROM {label} STRAIGHT_JOIN (
+          SELECT {winner} AS winner, panel_votes, MAX(panel_votes) OVER (PARTITION BY author) AS most_votes FROM (
+            SELECT {pair} AS pair, {_digest("source_author")} AS author, SUM(votes) AS panel_votes, MAX({age}) AS latest
+            FROM {label} WHERE task_id = %s GROUP BY pair ORDER BY NULL
+          ) AS pairs
+        ) AS decided ON winner = {row} AND panel_votes = most_votes
+        WHERE task_id = %s {group}
         """,
-        (task_id,),
+        (task_id, task_id),
         seconds=None,
     )
+
+
+def _digest(expression: str) -> str:
+    return f"UNHEX(SHA2({expression}, 256))"
 
 
 async def sample(session: Session, schema: str, table: str, task_id: str, share: float) -> list[Row]:

@@ -32,7 +32,7 @@ from jobs.errors import (
     UnknownTask,
     UnreadablePatterns,
 )
-from jobs.input_table import Extent, InputTable, describe, extent
+from jobs.input_table import Extent, by_key, cut_by_key, describe, extent
 from jobs.production_table import production_table as table_of
 from jobs.queue import REDIS_ERRORS, open_redis
 from jobs.site import Site
@@ -40,7 +40,7 @@ from jobs.sources import read_sources
 from jobs.state_table import ensure_own_tables
 from jobs.tables import existing_columns
 from jobs.task import Task, TaskRequest, Window, check_task_id
-from jobs.windows import plan_windows, window_count
+from jobs.windows import key_windows, plan_windows, window_count
 from patterns.files import PatternFileError, read_pattern_set
 from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
@@ -55,7 +55,8 @@ class Plan:
 
     definition: Definition
     extent: Extent
-    windows: list[Window]
+    windows: int
+    """How many the range would be cut into, about."""
 
     @property
     def results(self) -> list[str]:
@@ -69,15 +70,14 @@ async def plan_task(site: Site, request: TaskRequest) -> Plan:
     patterns, sources = await asyncio.gather(
         asyncio.to_thread(_read_patterns, site, request), asyncio.to_thread(read_sources, site.settings.sources_file)
     )
-    input_table, found = await _look_at_input(site, request)
-    windows = plan_windows(
-        request.start_time,
-        request.end_time,
-        window_count(found.estimated_rows, site.settings.window_rows) if found.indexed else 1,
-        found.first,
-        found.last,
-    )
-    return Plan(Definition(patterns, sources, input_table), found, windows)
+    async with _input(site) as session:
+        schema, table = request.target_schema, request.target_table
+        input_table = await describe(session, schema, table, request.predict_type)
+        found = await extent(session, schema, table, request.start_time, request.end_time)
+    rows = found.table_rows if by_key(input_table, found) else found.estimated_rows
+    divisible = found.indexed or input_table.key is not None
+    count = window_count(rows, site.settings.window_rows) if divisible else 1
+    return Plan(Definition(patterns, sources, input_table), found, count)
 
 
 async def create_task(site: Site, request: TaskRequest) -> str:
@@ -90,6 +90,7 @@ async def create_task(site: Site, request: TaskRequest) -> str:
     async with open_redis(site.settings) as redis:
         await _on_redis(redis.ping())
         plan = await plan_task(site, request)
+        windows = await _cut(site, request, plan)
         task_id = uuid1().hex
         schema = request.output_schema
         async with _output(site, OutputUnreachable, "Cannot connect to output schema") as session:
@@ -97,13 +98,13 @@ async def create_task(site: Site, request: TaskRequest) -> str:
             await _refuse_foreign_tables(session, request, plan.results)
             async with session.transaction():
                 await definitions.insert(session, schema, task_id, plan.definition)
-                await window_table.insert(session, schema, task_id, plan.windows)
+                await window_table.insert(session, schema, task_id, windows)
                 await state.insert(
                     session,
                     task_id,
                     request,
                     pattern_hash=plan.definition.patterns.hash,
-                    windows=len(plan.windows),
+                    windows=len(windows),
                 )
             task = await state.find(session, schema, task_id)
             assert task is not None
@@ -264,12 +265,22 @@ async def _refuse_foreign_tables(session: Session, request: TaskRequest, results
             )
 
 
-async def _look_at_input(site: Site, request: TaskRequest) -> tuple[InputTable, Extent]:
-    schema, table = request.target_schema, request.target_table
+async def _cut(site: Site, request: TaskRequest, plan: Plan) -> list[Window]:
+    """The task's windows."""
+    table, found = plan.definition.input, plan.extent
+    start, end = request.start_time, request.end_time
+    if plan.windows == 1 or not by_key(table, found):
+        return plan_windows(start, end, plan.windows, found.first, found.last)
+    async with _input(site) as session:
+        return key_windows(start, end, await cut_by_key(session, table, found, plan.windows))
+
+
+@asynccontextmanager
+async def _input(site: Site) -> AsyncIterator[Session]:
+    """A session with the input server, whose failures keep a task from being started."""
     try:
         async with connect(site.input) as session:
-            described = await describe(session, schema, table, request.predict_type)
-            return described, await extent(session, schema, table, request.start_time, request.end_time)
+            yield session
     except DatabaseError as error:
         raise CannotStart(f"failed to start a labeling task, additional error message: {error}") from error
 

@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     """Default queue of new tasks and of workers."""
     countdown: int = Field(default=5, ge=0)
     """Default seconds between the label job and the production job."""
-    window_rows: int = Field(default=50_000, ge=1)
-    """About how many rows of a task make a window: what a worker has in hand, and loses when it is killed."""
+    window_rows: int = Field(default=600_000, ge=1)
+    """About how many rows of a large task make a window: what a worker does anew when it was killed in it."""
 
 
 def read_settings(**given: Any) -> Settings:

@@ -284,8 +284,8 @@ def _table(schema: str) -> str:
 
 def _progress(schema: str) -> str:
     """The assignments that bring a task's progress up to date; they take its id three times."""
-    counted = quote(schema, "task_window_result")
+    windows, results = quote(schema, "task_window"), quote(schema, "task_result")
     return f"""
-          windows_done = (SELECT COUNT(*) FROM {quote(schema, "task_window")} WHERE task_id = %s AND done),
-          length_receive_table = (SELECT COALESCE(SUM(received), 0) FROM {counted} WHERE task_id = %s),
-          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {counted} WHERE task_id = %s)"""
+          windows_done = (SELECT COUNT(*) FROM {windows} WHERE task_id = %s AND done),
+          length_receive_table = (SELECT COALESCE(SUM(received), 0) FROM {windows} WHERE task_id = %s),
+          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {results} WHERE task_id = %s)"""

@@ -54,24 +54,27 @@ _WINDOW = [
     Column("number", "INT NOT NULL"),
     Column("start_time", "time", 6, "NOT NULL"),
     Column("end_time", "time", 6, "NOT NULL"),
+    Column("from_key", "LONGTEXT"),
+    Column("before_key", "LONGTEXT"),
     Column("done", "BOOLEAN NOT NULL DEFAULT FALSE"),
+    Column("received", "integer"),
     Column("attempts", "INT NOT NULL DEFAULT 0"),
     Column("retry_at", "time", 6),
 ]
 
-_WINDOW_RESULT = [
+_RESULT = [
     _TASK_ID,
     Column("number", "INT NOT NULL"),
     Column("result", "text", 64, "NOT NULL"),
-    Column("received", "integer", suffix="NOT NULL"),
     Column("labelled", "integer", suffix="NOT NULL"),
 ]
 
-_WINDOW_AUTHOR = [
+_AUTHOR = [
     _TASK_ID,
-    Column("result", "text", 64, "NOT NULL"),
+    Column("slice", "INT NOT NULL"),
     Column("number", "INT NOT NULL"),
     Column("part", "INT NOT NULL"),
+    Column("result", "text", 64, "NOT NULL"),
     Column("authors", "LONGBLOB"),
 ]
 
@@ -87,9 +90,9 @@ async def ensure_own_tables(session: Session, schema: str) -> None:
     await ensure_table(session, schema, "state", _STATE, _STATE_KEY)
     await ensure_table(session, schema, "task_definition", _DEFINITION, "PRIMARY KEY (task_id)")
     await ensure_table(session, schema, "task_window", _WINDOW, "PRIMARY KEY (task_id, number)")
-    await ensure_table(session, schema, "task_window_result", _WINDOW_RESULT, "PRIMARY KEY (task_id, number, result)")
-    key = "PRIMARY KEY (task_id, result, number, part)"
-    await ensure_table(session, schema, "task_window_author", _WINDOW_AUTHOR, key)
+    await ensure_table(session, schema, "task_result", _RESULT, "PRIMARY KEY (task_id, number, result)")
+    key = "PRIMARY KEY (task_id, slice, number, part, result)"
+    await ensure_table(session, schema, "task_author", _AUTHOR, key)
 
 
 async def _make_ids_unique(session: Session, schema: str) -> None:

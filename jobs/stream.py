@@ -18,7 +18,7 @@ from asyncmy.cursors import SSCursor
 from jobs.database import CONNECT_SECONDS, Row, Server, database_error
 from jobs.errors import DatabaseError
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 2_000
 # The longest silence of the server. The first row of a range without an index may take a whole scan.
 READ_SECONDS = 600.0
 
@@ -35,18 +35,24 @@ async def stream(server: Server, sql: str, arguments: Sequence[object]) -> Async
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
     try:
-        yield _batches(server, connection.cursor(SSCursor), sql, arguments)
+        yield _batches(server, connection, sql, arguments)
     finally:
         connection.close()
 
 
-async def _batches(server: Server, cursor: Any, sql: str, arguments: Sequence[object]) -> AsyncIterator[list[Row]]:
+async def _batches(server: Server, connection: Any, sql: str, arguments: Sequence[object]) -> AsyncIterator[list[Row]]:
+    cursor = connection.cursor(SSCursor)
+    # The driver takes in whatever the server sends while nobody asks for rows, without bound.
+    transport = connection._transport
+
     async def next_batch() -> list[Row]:
         # A deadline of our own: the driver's read_timeout waits in a task of its own, and while that
-        # starts and ends its buffer takes in and grows by whatever the server has sent meanwhile.
+        # starts and ends its buffer grows likewise.
         with _as_database_error(server):
             async with asyncio.timeout(READ_SECONDS):
+                transport.resume_reading()
                 rows: list[Row] = await cursor.fetchmany(BATCH_ROWS)
+                transport.pause_reading()
                 return rows
 
     with _as_database_error(server):

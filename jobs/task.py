@@ -159,13 +159,27 @@ def check_task_id(task_id: str) -> str:
     return task_id
 
 
+Key = int | str
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A slice of a task's range, closed at both ends; `number` counts from 1."""
+    """A part of a task's rows; `number` counts from 1.
+
+    Its times are closed at both ends. Where windows are cut by key each has the whole range's times, and
+    the rows from `from_key` to below `before_key`, in the server's order; None is no bound.
+    """
 
     number: int
     start_time: datetime
     end_time: datetime
+    from_key: Key | None = None
+    before_key: Key | None = None
+
+    @property
+    def by_key(self) -> bool:
+        """Whether it is cut by key."""
+        return self.from_key is not None or self.before_key is not None
 
 
 # The resolution of DATETIME(6), so that consecutive windows leave no room between them.

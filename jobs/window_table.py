@@ -4,25 +4,26 @@ The open transaction is the claim: a window is locked from `claim` to the commit
 its label rows. A worker that dies leaves nothing behind but a window that is free again.
 """
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from jobs import tally
 from jobs.database import Session, quote
-from jobs.tally import ResultTally
-from jobs.task import Window
+from jobs.tally import SLICES, hashes_of
+from jobs.task import Key, Window
 
-# A window of any size fits into statements of a size that the server takes.
-_PART_BYTES = 1_000_000
-_PARTS_AT_ONCE = 20
+_AUTHOR_ROWS = 100
 
 
 async def insert(session: Session, schema: str, task_id: str, windows: Sequence[Window]) -> None:
     """The windows of a new task."""
     await session.insert_many(
-        f"INSERT INTO {_windows(schema)} (task_id, number, start_time, end_time)",
-        [(task_id, window.number, window.start_time, window.end_time) for window in windows],
+        f"INSERT INTO {_windows(schema)} (task_id, number, start_time, end_time, from_key, before_key)",
+        (
+            (task_id, its.number, its.start_time, its.end_time, _to_text(its.from_key), _to_text(its.before_key))
+            for its in windows
+        ),
     )
 
 
@@ -30,32 +31,36 @@ async def claim(session: Session, schema: str, task_id: str) -> Window | None:
     """Locks the first window that is neither done, nor locked, nor waiting to be tried again."""
     row = await session.row(
         f"""
-        SELECT number, start_time, end_time FROM {_windows(schema)}
+        SELECT number, start_time, end_time, from_key, before_key FROM {_windows(schema)}
         WHERE task_id = %s AND NOT done AND (retry_at IS NULL OR retry_at <= UTC_TIMESTAMP(6))
         ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
         """,
         (task_id,),
     )
-    return Window(*row) if row else None
+    return Window(*row[:3], *map(_from_text, row[3:])) if row else None
 
 
-async def finish(session: Session, schema: str, task_id: str, window: Window, results: dict[str, ResultTally]) -> None:
-    """Marks the claimed window done, with what it came to."""
+async def add_authors(
+    session: Session, schema: str, task_id: str, window: Window, part: int, authors: Mapping[tuple[str, int], bytes]
+) -> None:
+    """Keeps the authors of a part of the claimed window, by result and slice."""
     await session.insert_many(
-        f"INSERT INTO {_results(schema)} (task_id, number, result, received, labelled)",
-        [(task_id, window.number, result, its.received, its.labelled) for result, its in results.items()],
+        f"INSERT INTO {_authors(schema)} (task_id, slice, number, part, result, authors)",
+        ((task_id, slice_, window.number, part, result, hashes) for (result, slice_), hashes in authors.items()),
     )
+
+
+async def finish(
+    session: Session, schema: str, task_id: str, window: Window, received: int, labelled: Mapping[str, int]
+) -> None:
+    """Marks the claimed window done: how many rows were read, and how many got a label, by result."""
     await session.insert_many(
-        f"INSERT INTO {_authors(schema)} (task_id, result, number, part, authors)",
-        (
-            (task_id, result, window.number, part, its.authors[start : start + _PART_BYTES])
-            for result, its in results.items()
-            for part, start in enumerate(range(0, len(its.authors), _PART_BYTES))
-        ),
+        f"INSERT INTO {_results(schema)} (task_id, number, result, labelled)",
+        ((task_id, window.number, result, rows) for result, rows in labelled.items()),
     )
     await session.execute(
-        f"UPDATE {_windows(schema)} SET done = TRUE, retry_at = NULL WHERE task_id = %s AND number = %s",
-        (task_id, window.number),
+        f"UPDATE {_windows(schema)} SET done = TRUE, received = %s, retry_at = NULL WHERE task_id = %s AND number = %s",
+        (received, task_id, window.number),
     )
 
 
@@ -98,43 +103,31 @@ async def forget_attempts(session: Session, schema: str, task_id: str) -> None:
     )
 
 
-@dataclass(frozen=True)
-class ResultTotal:
-    """What all windows of a task came to for one result."""
-
-    result: str
-    received: int
-    labelled: int
+async def results(session: Session, schema: str, task_id: str) -> list[str]:
+    """The results that the windows have labelled rows of, in the order of their names."""
+    rows = await session.rows(f"SELECT DISTINCT result FROM {_results(schema)} WHERE task_id = %s", (task_id,))
+    return sorted(row[0] for row in rows)
 
 
-async def totals(session: Session, schema: str, task_id: str) -> list[ResultTotal]:
-    """The totals of the windows that are done, in the order of the results' names."""
-    rows = await session.rows(
-        f"SELECT result, SUM(received), SUM(labelled) FROM {_results(schema)} WHERE task_id = %s GROUP BY result",
-        (task_id,),
-    )
-    return sorted(
-        (ResultTotal(result, int(received), int(labelled)) for result, received, labelled in rows),
-        key=lambda total: total.result,
-    )
-
-
-async def count_authors(session: Session, schema: str, task_id: str, result: str) -> int:
-    """How many distinct authors all windows have for a result; exact."""
-    united, last = b"", (0, -1)
-    while True:
-        rows = await session.rows(
+async def count_authors(session: Session, schema: str, task_id: str) -> Counter[str]:
+    """How many distinct authors all windows have, by result; exact. One slice of them is in memory at a time."""
+    counts: Counter[str] = Counter()
+    for slice_ in range(SLICES):
+        united: defaultdict[str, set[int]] = defaultdict(set)
+        last = (-1, -1, "")
+        while rows := await session.rows(
             f"""
-            SELECT number, part, authors FROM {_authors(schema)}
-            WHERE task_id = %s AND result = %s AND (number, part) > (%s, %s)
-            ORDER BY number, part LIMIT {_PARTS_AT_ONCE}
+            SELECT number, part, result, authors FROM {_authors(schema)}
+            WHERE task_id = %s AND slice = %s AND (number, part, result) > (%s, %s, %s)
+            ORDER BY number, part, result LIMIT {_AUTHOR_ROWS}
             """,
-            (task_id, result, *last),
-        )
-        if not rows:
-            return tally.count_authors(united)
-        united = await asyncio.to_thread(tally.unite_authors, united, [row[2] for row in rows])
-        last = rows[-1][:2]
+            (task_id, slice_, *last),
+        ):
+            for _, _, result, packed in rows:
+                united[result].update(hashes_of(packed))
+            last = rows[-1][:3]
+        counts.update({result: len(authors) for result, authors in united.items()})
+    return counts
 
 
 async def forget_authors(session: Session, schema: str, task_id: str) -> None:
@@ -142,13 +135,21 @@ async def forget_authors(session: Session, schema: str, task_id: str) -> None:
     await session.execute(f"DELETE FROM {_authors(schema)} WHERE task_id = %s", (task_id,))
 
 
+def _to_text(key: Key | None) -> str | None:
+    return None if key is None else json.dumps(key)
+
+
+def _from_text(text: str | None) -> Key | None:
+    return None if text is None else cast("Key", json.loads(text))
+
+
 def _windows(schema: str) -> str:
     return quote(schema, "task_window")
 
 
 def _results(schema: str) -> str:
-    return quote(schema, "task_window_result")
+    return quote(schema, "task_result")
 
 
 def _authors(schema: str) -> str:
-    return quote(schema, "task_window_author")
+    return quote(schema, "task_author")

@@ -1,8 +1,10 @@
 """Planning: cutting a task's closed range into windows that cover it exactly once."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
-from jobs.task import TICK, Window
+from jobs.task import TICK, Key, Window
 
 MAX_WINDOWS = 10_000
 
@@ -10,6 +12,12 @@ MAX_WINDOWS = 10_000
 def window_count(estimated_rows: int, window_rows: int) -> int:
     """How many windows make one hold about `window_rows` rows."""
     return min(max(1, round(estimated_rows / window_rows)), MAX_WINDOWS)
+
+
+def key_windows(start: datetime, end: datetime, cuts: Sequence[Key]) -> list[Window]:
+    """The windows between these keys, of which each is the first of a window."""
+    edges = pairwise([None, *cuts, None])
+    return [Window(number, start, end, *keys) for number, keys in enumerate(edges, start=1)]
 
 
 def plan_windows(

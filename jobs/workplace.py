@@ -1,24 +1,22 @@
 """What all jobs of one worker process share."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from jobs import state
+from jobs.definition import Definition
 from jobs.errors import DatabaseError
 from jobs.site import Site
-from jobs.tally import Decisions
+from jobs.tally import Decide, Decisions
 from jobs.watch import Watchman
-from patterns.matcher import Match, build_matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
 
 # A worker has few windows in hand at once, so that neither its memory nor its connections grow
 # with the number of tasks; they take turns at them.
 WINDOWS_IN_HAND = 2
 PRODUCTIONS_IN_HAND = 2
-
-Decide = Callable[[str], Match | None]
 
 
 @dataclass
@@ -52,10 +50,11 @@ def describe(error: Exception) -> str:
     return str(error) if isinstance(error, DatabaseError) else f"{type(error).__name__}: {error}"
 
 
-async def decider(patterns: PatternSet, *, remember: bool) -> Decide:
-    """How to decide about texts. The tasks with the same patterns share one matcher, and its memory."""
-    decisions = await asyncio.to_thread(_decisions, patterns)
-    return decisions.__getitem__ if remember else decisions.match
+async def decider(definition: Definition) -> Decide:
+    """How to decide about a task's texts. The tasks with the same patterns share one matcher, and its memory."""
+    decisions = await asyncio.to_thread(_decisions, definition.patterns)
+    # Titles and areas come again; contents hardly do, and of authors a tally remembers its own.
+    return decisions.__getitem__ if definition.input.text in ("title", "s_area_id") else decisions.match
 
 
 @lru_cache(maxsize=4)

@@ -4,19 +4,14 @@ Both models number their patterns in deciding order (labels first, then lines) a
 the lowest number among all its hits: the first label in the set's order, by its first pattern.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import ahocorasick
 import re2
 
 from patterns.pattern_set import MatchType, PatternSet
-
-# Bytes that no UTF-8 text holds: they mark where a text starts and ends, so that one automaton
-# serves all four match types and no text can forge them.
-_START, _END = b"\xfe", b"\xff"
 
 # What RE2 may use for the automata of one set; past it a set is searched one regex at a time.
 _RE2_BYTES = 256 * 2**20
@@ -47,31 +42,35 @@ def build_matcher(pattern_set: PatternSet) -> Matcher:
 
 
 class KeywordMatcher:
-    """All keywords of all labels in one Aho-Corasick automaton over the UTF-8 bytes of a text."""
+    """All keywords of all labels in one Aho-Corasick automaton over the UTF-8 bytes of a text.
+
+    A text stands between \\xfe and \\xff, bytes that no UTF-8 text holds: one automaton serves all four
+    match types, and no text can forge the marks.
+    """
 
     def __init__(self, pattern_set: PatternSet) -> None:
         self._matches = _matches(pattern_set)
-        self._automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
+        automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         for number, (_, pattern) in enumerate(pattern_set):
             needle = _needle(pattern.text, pattern.match_type)
-            if needle not in self._automaton:  # an earlier, more decisive line says the same
-                self._automaton.add_word(needle, number)
-        self._automaton.make_automaton()
+            if needle not in automaton:  # an earlier, more decisive line says the same
+                automaton.add_word(needle, number)
+        automaton.make_automaton()
+        # By haystack: (where it ends, number) of each pattern in it. Without patterns there is no automaton.
+        self._hits_in: Callable[[str], Iterable[tuple[int, int]]] = automaton.iter if self._matches else _nothing
 
     def match(self, text: str) -> Match | None:
         """See Matcher. Text and keywords are compared in lower case."""
-        number = min(self._numbers(text), default=None)
-        return None if number is None else self._matches[number]
+        first = None
+        # Most texts have no hit: no list, no call for what mostly is not there.
+        for _, number in self._hits_in(_haystack(text)):
+            if first is None or number < first:
+                first = number
+        return None if first is None else self._matches[first]
 
     def hits(self, text: str) -> list[Match]:
         """See Matcher. Of lines that say the same, the first."""
-        return [self._matches[number] for number in sorted(set(self._numbers(text)))]
-
-    def _numbers(self, text: str) -> Iterable[int]:
-        if not self._matches:
-            return ()
-        haystack = (_START + _fold(text) + _END).decode("latin-1")
-        return map(itemgetter(1), self._automaton.iter(haystack))
+        return [self._matches[number] for number in sorted({number for _, number in self._hits_in(_haystack(text))})]
 
 
 class RuleMatcher:
@@ -123,11 +122,24 @@ def _fold(text: str) -> bytes:
     return text.lower().encode("utf-8", "surrogatepass")
 
 
+def _haystack(text: str) -> str:
+    """What the automaton is run over: the text's UTF-8 bytes, one character a byte, between the marks.
+
+    An automaton over these is four times smaller than one over the text, and twice as fast on long texts.
+    """
+    text = text.lower()
+    if text.isascii():
+        return f"\xfe{text}\xff"
+    return f"\xfe{text.encode('utf-8', 'surrogatepass').decode('latin-1')}\xff"
+
+
 def _needle(keyword: str, match_type: MatchType) -> str:
-    needle = _fold(keyword)
-    if match_type in ("start", "exactly"):
-        needle = _START + needle
-    if match_type in ("end", "exactly"):
-        needle = needle + _END
-    # One character a byte: the automaton is then four times smaller and twice as fast on long texts.
-    return needle.decode("latin-1")
+    """A keyword as it stands in the haystack, with the marks that its match type asks for."""
+    needle = _haystack(keyword)
+    start = 0 if match_type in ("start", "exactly") else 1
+    end = len(needle) - (0 if match_type in ("end", "exactly") else 1)
+    return needle[start:end]
+
+
+def _nothing(_: str) -> tuple[()]:
+    return ()

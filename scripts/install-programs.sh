@@ -8,7 +8,11 @@ missing=""
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="mariadb-server-core"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 for program in "$@"; do
-  command -v "$program" >/dev/null || missing="$missing $program"
+  case $program in
+    mariadb) package=mariadb-client-core ;;
+    *) package=$program ;;
+  esac
+  command -v "$program" >/dev/null || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0
 

@@ -53,7 +53,7 @@ def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
     that the project's own patterns know. One post in a thousand has no author.
     """
     rng = random.Random(seed)
-    authors = [_author(rng) for _ in range(max(rows // ROWS_AN_AUTHOR, 1))]
+    authors = _authors(rng, max(rows // ROWS_AN_AUTHOR, 1))
     weights = list(accumulate((rank + 3) ** -0.9 for rank in range(len(authors))))
     step = (END - START) / rows
     chosen: Iterator[tuple[str, str]] = iter(())
@@ -74,14 +74,14 @@ def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
         )
 
 
-def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None]) -> None:
+def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None], table: str = TABLE) -> None:
     """Makes the table anew with so many posts; tells how many are in as it goes."""
-    insert = f"INSERT INTO {SCHEMA}.{TABLE} VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    insert = f"INSERT INTO {SCHEMA}.{table} VALUES (%s, %s, %s, %s, %s, %s, %s)"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
-        cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{TABLE}")
+        cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{table}")
         cursor.execute(
-            f"CREATE TABLE {SCHEMA}.{TABLE} (id VARCHAR(64) PRIMARY KEY, s_id VARCHAR(32), s_area_id VARCHAR(64),"
+            f"CREATE TABLE {SCHEMA}.{table} (id VARCHAR(64) PRIMARY KEY, s_id VARCHAR(32), s_area_id VARCHAR(64),"
             " author VARCHAR(255), title VARCHAR(500), content TEXT, post_time DATETIME, INDEX (post_time))"
             " CHARACTER SET utf8mb4"
         )
@@ -93,7 +93,15 @@ def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None
             cursor.execute("COMMIT")
             done += len(batch)
             tell(done)
-        cursor.execute(f"ANALYZE TABLE {SCHEMA}.{TABLE}")
+        cursor.execute(f"ANALYZE TABLE {SCHEMA}.{table}")
+
+
+def _authors(rng: random.Random, count: int) -> list[tuple[str, str]]:
+    """So many different authors. The commonest names run out first."""
+    authors: dict[tuple[str, str], None] = {}
+    while len(authors) < count:
+        authors[_author(rng)] = None
+    return list(authors)
 
 
 def _author(rng: random.Random) -> tuple[str, str]:

@@ -317,11 +317,11 @@ def _plan_text(plan: Plan, request: TaskRequest) -> Text:
         text.append(f"{name:12}", "dim").append(harmless(value) + "\n", style)
 
     line("rows", f"about {extent.estimated_rows:,} (the optimizer's estimate)")
-    line("windows", f"{len(plan.windows):,}")
+    line("windows", f"{plan.windows:,}")
     if extent.indexed:
         line("post_time", "indexed")
     else:
-        line("post_time", "not indexed: one worker reads the whole table", "yellow")
+        line("post_time", "not indexed: the whole table is read", "yellow")
     if extent.first and extent.last:
         line("rows from", f"{extent.first} to {extent.last}")
     for label in definition.patterns.labels:
