@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench faults lint clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -15,12 +15,16 @@ demo: setup ## Open the console on 50,000 made-up posts, on private servers
 	@$(VENV)/bin/audience demo
 
 test: setup ## Run all tests, on private servers
-	@sh scripts/install-programs.sh tmux
+	@sh scripts/install-programs.sh tmux faketime
 	@$(VENV)/bin/pytest
 
 bench: setup ## Measure the main job; ROWS=, BENCH_JSON=file, PROFILE=1
 	@sh scripts/install-programs.sh mariadb
 	@$(VENV)/bin/python -m tests.benchmarks
+
+faults: setup ## Pull every plug, many times; ONLY=words of a fault's name
+	@sh scripts/install-programs.sh faketime
+	@$(VENV)/bin/python -m tests.faults
 
 lint: $(VENV)/installed ## Check style, types and layers
 	@$(VENV)/bin/ruff check .

@@ -6,7 +6,7 @@ no broken connection is ever handed on. Whatever goes wrong is raised as Databas
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,7 +129,7 @@ async def connect(server: Server) -> AsyncIterator[Session]:
     """A connection of its own for a piece of work. Raises DatabaseError."""
     with _as_database_error(server, CONNECT_SECONDS):
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await aiomysql.connect(**server.options(), autocommit=True)
+            connection = await cancellable(aiomysql.connect(**server.options(), autocommit=True))
     try:
         _keep_alive(connection)
         session = Session(server, connection)
@@ -141,6 +141,22 @@ async def connect(server: Server) -> AsyncIterator[Session]:
                 await connection.ensure_closed()
     finally:
         connection.close()
+
+
+async def cancellable(connecting: Awaitable[Any]) -> Any:
+    """The connection; where this task is cancelled meanwhile, it hears of it.
+
+    Both drivers connect with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that
+    comes as what it waits for is ready (python/cpython#86296): a poll or a lane then never ends.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    connection = await connecting
+    if task.cancelling() > before:
+        connection.close()
+        raise asyncio.CancelledError
+    return connection
 
 
 def _keep_alive(connection: aiomysql.Connection) -> None:

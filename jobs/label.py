@@ -186,7 +186,8 @@ async def _kept_alive(session: Session) -> AsyncIterator[None]:
     async def talk() -> None:
         while not done.is_set():
             try:
-                await asyncio.wait_for(done.wait(), _KEEPALIVE_SECONDS)
+                async with asyncio.timeout(_KEEPALIVE_SECONDS):
+                    await done.wait()
             except TimeoutError:
                 await session.execute("DO 0")
 

@@ -99,7 +99,8 @@ class Production:
             return await asyncio.gather(*replacing)
         finally:
             for each in replacing:
-                each.cancel()
+                if not each.cancelling():  # else it is ending its statement on the server
+                    each.cancel()
             await asyncio.gather(*replacing, return_exceptions=True)
 
     async def _replace(self, result: str, definition: Definition, turns: asyncio.Semaphore) -> int:

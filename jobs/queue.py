@@ -5,10 +5,13 @@ nothing, because the reconciler starts a new generation.
 """
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import arq.connections
+import arq.worker
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from redis.asyncio.retry import Retry
@@ -67,6 +70,27 @@ def redis_client(settings: Settings) -> ArqRedis:
     return client
 
 
+class _Clock:
+    """Redis's clock, told by this host's steady one since Redis was last asked."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time() - time.monotonic()
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return round((self._ahead + time.monotonic()) * 1000)
+
+    async def set(self, redis: ArqRedis) -> None:
+        """Asks Redis what time it is."""
+        seconds, microseconds = await redis.time()
+        self._ahead = seconds + microseconds / 1e6 - time.monotonic()
+
+
+clock = _Clock()
+# arq goes by its host's clock: the jobs of a host that is an hour ahead would wait for an hour on all others.
+arq.connections.timestamp_ms = arq.worker.timestamp_ms = clock.now_ms  # type: ignore[attr-defined]
+
+
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[ArqRedis]:
     """A client for a piece of work."""
@@ -79,6 +103,7 @@ async def open_redis(settings: Settings) -> AsyncIterator[ArqRedis]:
 
 async def enqueue_lane(redis: ArqRedis, queue: str, schema: str, task_id: str, generation: int, lane: int = 1) -> None:
     """Offers a place at a task's label job to whichever worker takes it."""
+    await clock.set(redis)
     job_id = _job_id(task_id, LABEL, generation, lane)
     await redis.enqueue_job(
         LABEL,
@@ -96,6 +121,7 @@ async def enqueue_production(
     redis: ArqRedis, queue: str, schema: str, task_id: str, generation: int, seconds: float = 0
 ) -> None:
     """Has a task's production job run so many seconds from now."""
+    await clock.set(redis)
     job_id = _job_id(task_id, PRODUCE, generation)
     await redis.enqueue_job(
         PRODUCE,

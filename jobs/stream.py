@@ -15,7 +15,7 @@ from asyncmy.constants import FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
-from jobs.database import CONNECT_SECONDS, Row, Server, database_error
+from jobs.database import CONNECT_SECONDS, Row, Server, cancellable, database_error
 from jobs.errors import DatabaseError
 
 BATCH_ROWS = 2_000
@@ -33,7 +33,7 @@ async def stream(server: Server, sql: str, arguments: Sequence[object]) -> Async
     with _as_database_error(server):
         # The driver's own time limit ends with the TCP connection, before the server has said anything.
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
+            connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
     try:
         yield _batches(server, connection, sql, arguments)
     finally:

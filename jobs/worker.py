@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from arq import Retry, cron, func
+from arq import Retry, func
 from arq.connections import ArqRedis
 from arq.worker import Worker
 
@@ -41,7 +41,7 @@ MAX_JOBS = 50
 JOB_SECONDS = 86_400
 STOP_SECONDS = 3.0
 POLL_SECONDS = 0.1
-RECONCILE_SECONDS = 10
+RECONCILE_SECONDS = 10.0
 PRESENCE_SECONDS = 2.0
 PRESENCE_PREFIX = "audience:worker:"
 PRESENCE_TTL = 60
@@ -68,7 +68,10 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
     workplace = Workplace(site)
     worker = _arq_worker(workplace, redis, queue_name, burst)
     _logger.info("worker %s on queue %s: ready", os.getpid(), queue_name)
-    working = asyncio.create_task(_work(worker))
+    if burst:  # what is to be done may have to be found first
+        await _reconcile(site, redis, queue_name)
+    working = asyncio.create_task(_work(worker, redis))
+    reconciling = asyncio.create_task(_keep_reconciling(site, redis, queue_name))
     present = asyncio.create_task(_tell_presence(workplace, redis, queue_name))
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,9 +80,9 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    for task in (working, present, waiting):
+    for task in (working, reconciling, present, waiting):
         task.cancel()
-    await asyncio.wait({working, present})
+    await asyncio.wait({working, reconciling, present})
     with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
         await worker.close()
     _logger.info("worker %s: stopped", os.getpid())
@@ -92,15 +95,6 @@ def _arq_worker(workplace: Workplace, redis: ArqRedis, queue_name: str, burst: b
         functions=[
             func(_job(_label), name=queue.LABEL, timeout=JOB_SECONDS, keep_result=0),
             func(_job(_produce), name=queue.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
-        ],
-        cron_jobs=[
-            cron(
-                _reconcile,
-                name=f"reconcile:{queue_name}",
-                second=set(range(0, 60, RECONCILE_SECONDS)),
-                run_at_startup=True,
-                keep_result=0,
-            )
         ],
         queue_name=queue.queue_key(queue_name),
         redis_pool=redis,
@@ -115,14 +109,15 @@ def _arq_worker(workplace: Workplace, redis: ArqRedis, queue_name: str, burst: b
         keep_result=0,
         job_serializer=queue.serialize,
         job_deserializer=json.loads,
-        ctx={"workplace": workplace, "queue_name": queue_name},
+        ctx={"workplace": workplace},
     )
 
 
-async def _work(worker: Worker) -> None:
+async def _work(worker: Worker, redis: ArqRedis) -> None:
     """arq's main loop, begun again whenever Redis fails it; the jobs in hand go on meanwhile."""
     while True:
         try:
+            await queue.clock.set(redis)
             await worker.async_run()
             return
         except REDIS_ERRORS as error:
@@ -187,12 +182,20 @@ async def _produce(ctx: Context, schema: str, task_id: str) -> None:
             raise Retry(defer=5)
 
 
-async def _reconcile(ctx: Context) -> None:
-    workplace: Workplace = ctx["workplace"]
+async def _keep_reconciling(site: Site, redis: ArqRedis, queue_name: str) -> None:
+    """Every worker does: to find the same twice is harmless."""
+    while True:
+        await _reconcile(site, redis, queue_name)
+        await asyncio.sleep(RECONCILE_SECONDS)
+
+
+async def _reconcile(site: Site, redis: ArqRedis, queue_name: str) -> None:
     try:
-        await reconcile(workplace.site, ctx["redis"], ctx["queue_name"])
+        await reconcile(site, redis, queue_name)
     except (DatabaseError, *REDIS_ERRORS) as error:
-        _logger.warning("reconciler: %s; trying again in %s seconds", error, RECONCILE_SECONDS)
+        _logger.warning("reconciler: %s; trying again in %.0f seconds", error, RECONCILE_SECONDS)
+    except Exception:
+        _logger.exception("reconciler; trying again in %.0f seconds", RECONCILE_SECONDS)
 
 
 async def _tell_presence(workplace: Workplace, redis: ArqRedis, queue_name: str) -> None:
@@ -211,6 +214,7 @@ async def _tell_presence(workplace: Workplace, redis: ArqRedis, queue_name: str)
             }
             with contextlib.suppress(*REDIS_ERRORS):
                 await redis.set(key, json.dumps(presence), ex=PRESENCE_TTL)
+                await queue.clock.set(redis)
             await asyncio.sleep(PRESENCE_SECONDS)
             now = time.monotonic()
             rate = (workplace.rows - rows) / (now - moment)

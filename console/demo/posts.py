@@ -74,14 +74,14 @@ def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
         )
 
 
-def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None], table: str = TABLE) -> None:
+def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None]) -> None:
     """Makes the table anew with so many posts; tells how many are in as it goes."""
-    insert = f"INSERT INTO {SCHEMA}.{table} VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    insert = f"INSERT INTO {SCHEMA}.{TABLE} VALUES (%s, %s, %s, %s, %s, %s, %s)"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
-        cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{table}")
+        cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{TABLE}")
         cursor.execute(
-            f"CREATE TABLE {SCHEMA}.{table} (id VARCHAR(64) PRIMARY KEY, s_id VARCHAR(32), s_area_id VARCHAR(64),"
+            f"CREATE TABLE {SCHEMA}.{TABLE} (id VARCHAR(64) PRIMARY KEY, s_id VARCHAR(32), s_area_id VARCHAR(64),"
             " author VARCHAR(255), title VARCHAR(500), content TEXT, post_time DATETIME, INDEX (post_time))"
             " CHARACTER SET utf8mb4"
         )
@@ -93,7 +93,7 @@ def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None
             cursor.execute("COMMIT")
             done += len(batch)
             tell(done)
-        cursor.execute(f"ANALYZE TABLE {SCHEMA}.{table}")
+        cursor.execute(f"ANALYZE TABLE {SCHEMA}.{TABLE}")
 
 
 def _authors(rng: random.Random, count: int) -> list[tuple[str, str]]:

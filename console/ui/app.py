@@ -104,7 +104,10 @@ class AudienceApp(App[None]):
     async def _poll(self, source: Source) -> None:
         """Asks a server each second. What it fails of stands in the snapshot."""
         poke = self._pokes[source.name]
-        while True:
+        task = asyncio.current_task()
+        assert task is not None
+        # redis sends with `asyncio.wait_for`, which before Python 3.12 may forget a cancellation.
+        while not task.cancelling():
             started = time.monotonic()
             self.snapshot = await source.ask(self.site, lambda: self.snapshot)
             if source.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:

@@ -1,0 +1,91 @@
+"""A TCP proxy between a worker and its server, that misbehaves when told to."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_COMMIT = b"\x03COMMIT"
+
+
+class Proxy:
+    """Passes everything on, until told otherwise."""
+
+    def __init__(self, target: int) -> None:
+        self.port = 0
+        self.replies_dropped = 0
+        self._target = target
+        self._swallowing = False
+        self._drop_commits = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+
+    def swallow(self, on: bool) -> None:
+        """Nothing passes any more, and nobody is told."""
+        self._swallowing = on
+
+    def drop_replies_to_commit(self, count: int) -> None:
+        """The next so many COMMITs arrive, but their replies, and all after them on the connection, do not."""
+        self._drop_commits = count
+
+    def cut(self) -> None:
+        """All connections are reset."""
+
+        def abort() -> None:
+            for writer in tuple(self._writers):
+                writer.transport.abort()
+
+        self._loop.call_soon_threadsafe(abort)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            to, back = await asyncio.open_connection("127.0.0.1", self._target)
+            dead = asyncio.Event()
+            self._writers |= {writer, back}
+            await asyncio.gather(self._pass(reader, back, dead, True), self._pass(to, writer, dead, False))
+            self._writers -= {writer, back}
+
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dead: asyncio.Event, to_server: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                while self._swallowing:  # what was in flight comes late, if ever
+                    await asyncio.sleep(0.05)
+                if to_server and self._drop_commits and data.endswith(_COMMIT):
+                    self._drop_commits -= 1
+                    self.replies_dropped += 1
+                    dead.set()
+                if to_server or not dead.is_set():
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
+
+    def run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self._connected, "127.0.0.1", 0, family=socket.AF_INET)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        self._loop.run_forever()
+
+    def stop(self) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+@contextmanager
+def proxy(target: int) -> Iterator[Proxy]:
+    """A proxy to this port, in a thread of its own."""
+    its, ready = Proxy(target), threading.Event()
+    thread = threading.Thread(target=its.run, args=(ready,), daemon=True)
+    thread.start()
+    ready.wait(5)
+    try:
+        yield its
+    finally:
+        its.stop()
+        thread.join(5)
