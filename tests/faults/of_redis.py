@@ -50,7 +50,7 @@ def emptied(how: str) -> Fault:
                 world.servers.start_redis()
             return await world.finished(task_id, time.monotonic(), seconds=60)
 
-    return Fault(f"Redis: {how}", disturb, trials=10, short=1)
+    return Fault(f"Redis: {how}", disturb, trials=5, short=1)
 
 
 async def emptied_before_anybody_looked(world: World, _: random.Random, __: int) -> Trial:

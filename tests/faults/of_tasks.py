@@ -6,7 +6,6 @@ import random
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from jobs import queue, services
@@ -15,7 +14,7 @@ from jobs.produce import produce
 from jobs.queue import open_redis
 from jobs.workplace import Workplace
 from tests.faults.world import Fault, Trial, World, world
-from tests.support import REFUSE
+from tests.support import REFUSE, until
 
 _MEGABYTE = 2**20
 
@@ -94,44 +93,45 @@ def always_failing(name: str, breaks: str, mends: str, says: str) -> Fault:
     return Fault(f"a window that always fails: {name}", disturb, trials=3, short=1)
 
 
-def aborted(when: str, reach: Callable[[World, str], Awaitable[None]]) -> Fault:
-    async def disturb(world: World, _: random.Random, __: int) -> Trial:
-        """Aborted, it stops within 2 s; resumed, it finishes."""
-        if when == "in production":
-            world.write_anything(
-                "CREATE OR REPLACE TRIGGER {output}.slow BEFORE INSERT ON {output}.wh_panel_mapping_fbfans"
-                " FOR EACH ROW DO SLEEP(0.2)"
-            )
-        if when == "queued":
-            task_id = await world.create()
-            await services.abort(world, task_id)
-        with world.workers(2):
-            if when != "queued":
-                task_id = await world.create()
-                await reach(world, task_id)
-                await services.abort(world, task_id)
-            await asyncio.sleep(2)
-            sql = "SELECT COUNT(*) FROM {output}.task_window WHERE task_id = %s AND done"
-            before = world.rows(sql, task_id)
-            busy = world.connections(world.settings.output_user, "%SLEEP%") + world.connections("owner", "DO SLEEP%")
-            await asyncio.sleep(0.5)
-            if busy or world.rows(sql, task_id) != before or (await world.look(task_id)).stat != "ABORTED":
-                return Trial(False, 2, "went on after it was aborted")
-            if when == "in production":
-                world.write_anything("DROP TRIGGER {output}.slow")
-            await services.resume(world, task_id)
-            return await world.finished(task_id, time.monotonic())
-
-    return Fault(f"abort {when}, then resume", disturb, trials=5, short=1)
+async def aborted_in_the_queue(world: World, _: random.Random, __: int) -> Trial:
+    """Aborted before a worker has seen it."""
+    task_id = await world.create()
+    await services.abort(world, task_id)
+    with world.workers(2):
+        return await _stays_stopped_and_resumes(world, task_id)
 
 
-async def _in_the_middle(world: World, task_id: str) -> None:
-    await world.progress(task_id, 10)
+async def aborted_in_the_middle(world: World, rng: random.Random, __: int) -> Trial:
+    """Aborted while its windows are worked on."""
+    with world.workers(2):
+        task_id = await world.create()
+        await world.progress(task_id, rng.randrange(1, 40))
+        await services.abort(world, task_id)
+        return await _stays_stopped_and_resumes(world, task_id)
 
 
-async def _in_production(world: World, task_id: str) -> None:
-    await world.labelled(task_id)
-    await asyncio.sleep(1)
+async def aborted_in_production(world: World, _: random.Random, __: int) -> Trial:
+    """Aborted while a statement of its production waits for another's lock of the table."""
+    with world.workers(2), world.servers.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(world._named("LOCK TABLES {output}.wh_panel_mapping_fbfans WRITE"))
+        task_id = await world.create()
+        await until(lambda: world.connections(world.settings.output_user, "DELETE%wh_panel_mapping_fbfans%"))
+        await services.abort(world, task_id)
+        await asyncio.sleep(2)
+        if world.connections(world.settings.output_user, "%wh_panel_mapping_fbfans%"):
+            return Trial(False, 2, "its statement went on after it was aborted")
+        cursor.execute("UNLOCK TABLES")
+        return await _stays_stopped_and_resumes(world, task_id)
+
+
+async def _stays_stopped_and_resumes(world: World, task_id: str) -> Trial:
+    await asyncio.sleep(2)
+    done = world.done(task_id)
+    await asyncio.sleep(0.5)
+    if world.done(task_id) != done or (await world.look(task_id)).stat != "ABORTED":
+        return Trial(False, 2, "went on after it was aborted")
+    await services.resume(world, task_id)
+    return await world.finished(task_id, time.monotonic())
 
 
 async def disk_full(_: World, __: random.Random, ___: int) -> Trial:
@@ -203,7 +203,7 @@ FAULTS = [
         "doesn't exist",
     ),
     Fault("output disk full (tmpfs)", disk_full, trials=3, short=0),
-    aborted("queued", _in_the_middle),
-    aborted("running", _in_the_middle),
-    aborted("in production", _in_production),
+    Fault("abort while queued, then resume", aborted_in_the_queue, trials=5, short=1),
+    Fault("abort while running, then resume", aborted_in_the_middle, trials=10, short=1),
+    Fault("abort in production, then resume", aborted_in_production, trials=5, short=1),
 ]

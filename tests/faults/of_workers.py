@@ -42,7 +42,7 @@ def killed_at(place: str) -> Fault:
         with world.workers(1):
             return await world.finished(task_id, killed, seconds=60)
 
-    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=10, short=1)
+    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=6, short=1)
 
 
 async def told_to_stop_ten_times(world: World, rng: random.Random, __: int) -> Trial:
@@ -105,7 +105,7 @@ FAULTS = [
         killed_at,
         ("before-commit", "after-commit", "before-join", "after-join", "in-production", "before-finish"),
     ),
-    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=10, short=1),
+    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=5, short=1),
     frozen(shortened=True),
     frozen(shortened=False),
     in_another_time("+1h"),
