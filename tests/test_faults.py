@@ -12,6 +12,7 @@ from tests.faults.world import Fault, World, world
 @pytest.fixture(scope="module")
 def its(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(tmp_path_factory.mktemp("faults")) as prepared:
+        prepared.hurried = True
         yield prepared
 
 

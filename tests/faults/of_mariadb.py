@@ -61,7 +61,7 @@ def _kill_five(world: World, command: str, user: str, rng: random.Random) -> int
 
 def behind_proxy(name: str, which: str, misbehave: Callable[[Proxy], None], heal: Callable[[Proxy], None]) -> Fault:
     async def disturb(world: World, rng: random.Random, _: int) -> Trial:
-        """The worker's time limits are cut to 3 s."""
+        """The worker's time limits are cut to 4 s."""
         with proxy(world.servers.mariadb_port) as between:
             port = {f"{which.upper()}_PORT": str(between.port)}
             with world.worker_with("limits", **port), world.worker_with("limits", **port):

@@ -77,7 +77,7 @@ def frozen(shortened: bool) -> Fault:
 
     name = "SIGSTOP longer than the idle limit, then SIGCONT"
     if shortened:
-        return Fault(f"{name} (limit cut to 3 s)", disturb, trials=8, short=1)
+        return Fault(f"{name} (limit cut to 4 s)", disturb, trials=8, short=1)
     return Fault(f"{name} (65 s)", disturb, trials=1, short=0)
 
 

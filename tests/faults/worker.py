@@ -11,13 +11,14 @@ from typing import Any
 
 import jobs.database
 import jobs.label
-import jobs.produce
+import jobs.reconcile
 import jobs.stream
+import jobs.worker
 from console.main import main
 from jobs import production_table, state
 from jobs.database import Session
 
-LIMITS_SECONDS = 3
+LIMITS_SECONDS = 4
 
 
 def shorten_limits() -> None:
@@ -29,6 +30,8 @@ def shorten_limits() -> None:
     jobs.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
     jobs.label.IDLE_SECONDS = LIMITS_SECONDS
     jobs.label._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
+    jobs.reconcile.NEGLECT_SECONDS = LIMITS_SECONDS
+    jobs.worker.RECONCILE_SECONDS = 1.0
 
 
 def kill(place: str, nth: int) -> None:

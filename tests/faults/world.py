@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class World(TestSite):
         self.cut = self.with_settings(window_rows=WINDOW_ROWS)
         self.range = {"start_time": str(START), "end_time": str(END)}
         self.undisturbed: dict[str, Any] = {}
+        self.hurried = False
+        """Whether workers take up what is neglected, and give up who is silent, within seconds."""
 
     async def prepare(self) -> None:
         """Runs the task undisturbed, to know what is exact."""
@@ -146,6 +148,15 @@ class World(TestSite):
         """The server's numbers of this account's connections that run a statement like this."""
         sql = "SELECT id FROM information_schema.processlist WHERE user = %s AND COALESCE(info, '') LIKE %s"
         return [row[0] for row in self.rows(sql, user, info)]
+
+    @contextmanager
+    def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list["subprocess.Popen[bytes]"]]:
+        """See TestSite."""
+        with ExitStack() as stack:
+            if self.hurried:
+                yield [stack.enter_context(self.worker_with("limits", **changes)) for _ in range(count)]
+            else:
+                yield stack.enter_context(super().workers(count, *options, **changes))
 
     @contextmanager
     def worker_with(self, *plan: str, **changes: str) -> Iterator["subprocess.Popen[bytes]"]:
