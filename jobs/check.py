@@ -27,7 +27,7 @@ _LEAST_VERSION = (10, 6)  # the first that can skip locked rows
 # Access denied to a database, a table, a column.
 _NO_RIGHT = (1044, 1142, 1143)
 
-OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX")
+OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER")
 
 
 @dataclass(frozen=True)

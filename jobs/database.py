@@ -121,7 +121,7 @@ class Session:
             yield
         except BaseException:
             # Closing rolls back as well, and works on a connection in any condition.
-            _drop(self._connection)
+            self._connection.close()
             raise
         await self.execute("COMMIT")
 
@@ -156,23 +156,23 @@ async def connect(server: Server) -> AsyncIterator[Session]:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await connection.ensure_closed()
     finally:
-        _drop(connection)
+        connection.close()
 
 
 class _Connection(aiomysql.Connection):  # type: ignore[misc]
-    """The driver's connection. Left to itself it would log in without TLS where the server offers none."""
+    """The driver's connection, with two of its ways mended that matter with TLS."""
 
     async def _request_authentication(self) -> None:
+        # Left to itself it logs in without TLS where the server says that it has none.
         if self._ssl_context is not None and not self.server_capabilities & CLIENT.SSL:
             raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "it has no TLS")
         await super()._request_authentication()
 
-
-def _drop(connection: aiomysql.Connection) -> None:
-    """Closes a connection at once. Over TLS a mere close() waits half a minute for a server that is busy."""
-    if connection._writer is not None:
-        connection._writer.transport.abort()
-    connection.close()
+    def close(self) -> None:
+        # Over TLS a transport's close() waits half a minute for the answer of a server that is busy.
+        if self._writer is not None:
+            self._writer.transport.abort()
+        super().close()
 
 
 def _keep_alive(connection: aiomysql.Connection) -> None:

@@ -40,7 +40,7 @@ async def stream(server: Server, sql: str, arguments: Sequence[object]) -> Async
             await _refuse_unencrypted(server, connection)
         yield _batches(server, connection, sql, arguments)
     finally:
-        # Not close() alone: over TLS that would go on reading what the server streams, for half a minute.
+        # Not close() alone: over TLS that waits half a minute for the answer of a server that is busy.
         transport.abort()
         connection.close()
 

@@ -56,7 +56,7 @@ class TestSite(Site):
                 cursor.execute(f"CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
             cursor.execute(f"GRANT SELECT ON {plain(self.input_schema, grant=True)}.* TO {reader}@'127.0.0.1'")
             cursor.execute(
-                "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX"
+                "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER"
                 f" ON {plain(self.output_schema, grant=True)}.* TO {writer}@'127.0.0.1'"
             )
         values: dict[str, Any] = {
