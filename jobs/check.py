@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,7 +78,7 @@ async def _check_input_table(session: Session, site: Site) -> Finding:
     schema, table = site.settings.input_schema, site.settings.input_table
     if not schema:
         return Finding("input", "warning", "no default schema", "set INPUT_SCHEMA, or give --target-schema each time")
-    grant = f"GRANT SELECT ON `{schema}`.* TO '{site.settings.input_user}'@..."
+    grant = _grant(("SELECT",), schema, site.settings.input_user)
     try:
         await describe(session, schema, table, "author_name")
     except DatabaseError as error:
@@ -146,10 +146,15 @@ async def _check_output_grants(session: Session, site: Site) -> Finding:
     grants = [str(row[0]) for row in await session.rows("SHOW GRANTS")]
     missing = [privilege for privilege in OUTPUT_GRANTS if privilege not in granted(grants, schema)]
     if missing:
-        needed = ", ".join(OUTPUT_GRANTS)
-        advice = f"GRANT {needed} ON `{schema}`.* TO '{site.settings.output_user}'@..."
+        advice = _grant(OUTPUT_GRANTS, schema, site.settings.output_user)
         return Finding("grants", "error", f"no right to {', '.join(missing)} in {schema}", advice)
     return Finding("grants", "ok", f"all that is needed in {schema}")
+
+
+def _grant(privileges: Sequence[str], schema: str, user: str) -> str:
+    """The statement that grants these. In a grant _ and % of a schema's name are wildcards unless escaped."""
+    name = re.sub(r"([\\_%])", r"\\\1", schema).replace("`", "``")
+    return f"GRANT {', '.join(privileges)} ON `{name}`.* TO '{user}'@..."
 
 
 def granted(grants: list[str], schema: str) -> set[str]:

@@ -35,6 +35,15 @@ _WITH_KEYS = {
 _WITHOUT_KEYS = ("DBSIZE", "INFO", "PING", "SCAN 0", "TIME")
 _OF_TRANSACTIONS = ("WATCH {}", "UNWATCH", "EXEC")  # of no effect while there is none
 
+_COMMANDS = {
+    command.split()[0].lower()
+    for commands in (*_WITH_KEYS.values(), _WITHOUT_KEYS, _OF_TRANSACTIONS)
+    for command in commands
+} | {"multi"}
+
+RULES = ["~audience:*", "~arq:*", *sorted(f"+{command}" for command in _COMMANDS)]
+"""All that an account needs, as ACL SETUSER takes it."""
+
 
 async def missing_rights(redis: ArqRedis) -> list[str]:
     """The rules that an account's ACL lacks, as ACL SETUSER takes them. Changes nothing.
@@ -49,12 +58,13 @@ async def missing_rights(redis: ArqRedis) -> list[str]:
         await connection.send_command(*words)
         try:
             await connection.read_response()
-        except NoPermissionError as error:
-            of_a_key = key and "command" not in str(error)
+        except ResponseError as error:
+            # Where EXEC is not allowed, it is the transaction that fails, and says why.
+            if not isinstance(error, NoPermissionError) and "NOPERM" not in str(error):
+                return True
+            of_a_key = "command" not in str(error)
             missing[f"~{key.split(':')[0]}:*" if of_a_key else f"+{words[0].lower()}"] = None
             return False
-        except ResponseError:  # allowed, but of no use here
-            pass
         return True
 
     try:

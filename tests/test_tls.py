@@ -180,7 +180,7 @@ async def test_a_server_that_says_it_has_no_tls_is_not_told_who_we_are(site: Tes
 async def test_encrypted_connections_to_a_server_that_is_busy_are_closed_at_once(encrypted: TestSite) -> None:
     def open_connections() -> int:
         port = encrypted.settings.input_port
-        return sum(its.raddr != () and its.raddr.port == port for its in psutil.Process().net_connections("tcp"))
+        return sum(bool(its.raddr) and its.raddr.port == port for its in psutil.Process().net_connections("tcp"))
 
     async def read_stream() -> None:
         async with stream(encrypted.input, "SELECT SLEEP(20)", ()) as batches:
