@@ -46,9 +46,9 @@ def secretive(site: TestSite) -> TestSite:
 async def redis(site: TestSite) -> Any:
     """Redis as its owner; with an account of the odd password."""
     client = Redis.from_url(site.servers.redis_url)
-    await client.execute_command("ACL", "SETUSER", "odd", "reset", "on", f">{REDIS_PASSWORD}", "+@all", "~*")  # type: ignore[no-untyped-call]
+    await client.execute_command("ACL", "SETUSER", "odd", "reset", "on", f">{REDIS_PASSWORD}", "+@all", "~*")
     yield client
-    await client.execute_command("ACL", "DELUSER", "odd")  # type: ignore[no-untyped-call]
+    await client.execute_command("ACL", "DELUSER", "odd")
     await client.aclose()
 
 
@@ -168,6 +168,7 @@ async def test_no_command_tells_a_password_whatever_fails(secretive: TestSite, r
             ("resume", task_id),
             ("check",),
             ("check", "--json"),
+            ("console",),
         ):
             done = await asyncio.to_thread(site.command, *arguments, **changes)
             said = done.stdout + done.stderr
