@@ -138,42 +138,50 @@ async def test_while_tasks_run_and_fail_no_password_shows_anywhere(secretive: Te
     assert_no_secret(site, repr(site.settings) + repr(site.input) + str(site.__dict__), "a repr")
 
 
-async def test_no_command_tells_a_password_whatever_fails(secretive: TestSite, redis: Any) -> None:
-    site = secretive
-    trouble: dict[str, dict[str, str]] = {
+def troubles(site: TestSite) -> dict[str, dict[str, str]]:
+    """What may be wrong with the settings, each with a password where it may be told."""
+    url = redis_url(site, REDIS_PASSWORD)
+    encoded = percent_encoded(PASSWORD, safe="")
+    return {
         "nothing": {},
-        "a wrong input password": {"INPUT_PASSWORD": WRONG_PASSWORD},
-        "a wrong output password": {"OUTPUT_PASSWORD": WRONG_PASSWORD},
-        "a wrong Redis password": {"REDIS_URL": redis_url(site, WRONG_PASSWORD)},
-        "servers that are away": {
-            "INPUT_PORT": "1",
-            "OUTPUT_PORT": "1",
-            "REDIS_URL": redis_url(site, REDIS_PASSWORD, 1),
-        },
-        "a URL that is not encoded": {"REDIS_URL": f"redis://odd:{REDIS_PASSWORD}@127.0.0.1:6379/0"},
-        "a URL with an option that there is not": {"REDIS_URL": f"{redis_url(site, REDIS_PASSWORD)}?nonsense=1"},
-        "a URL with a wrong option": {"REDIS_URL": f"{redis_url(site, REDIS_PASSWORD)}?db={percent_encoded(PASSWORD)}"},
-        "a URL with a port that is none": {"REDIS_URL": f"redis://127.0.0.1:{percent_encoded(PASSWORD)}/0"},
-        "settings in each other's place": {"INPUT_PORT": INPUT_PASSWORD, "OUTPUT_TLS": OUTPUT_PASSWORD},
-        "a file that is a password": {"INPUT_TLS": "required", "WINDOW_ROWS": REDIS_PASSWORD},
+        "wrong input password": {"INPUT_PASSWORD": WRONG_PASSWORD},
+        "wrong output password": {"OUTPUT_PASSWORD": WRONG_PASSWORD},
+        "wrong Redis password": {"REDIS_URL": redis_url(site, WRONG_PASSWORD)},
+        "servers away": {"INPUT_PORT": "1", "OUTPUT_PORT": "1", "REDIS_URL": redis_url(site, REDIS_PASSWORD, 1)},
+        "URL not encoded": {"REDIS_URL": f"redis://odd:{REDIS_PASSWORD}@127.0.0.1:6379/0"},
+        "URL with an unknown option": {"REDIS_URL": f"{url}?nonsense=1"},
+        "URL with a wrong option": {"REDIS_URL": f"{url}?db={encoded}"},
+        "URL with a wrong port": {"REDIS_URL": f"redis://127.0.0.1:{encoded}/0"},
+        "passwords in the wrong place": {"INPUT_PORT": INPUT_PASSWORD, "OUTPUT_TLS": OUTPUT_PASSWORD},
     }
-    task_id = await services.create_task(site, site.request(**RANGE))
-    for what, changes in trouble.items():
-        for arguments in (
-            CREATE,
-            (*CREATE, "--json"),
-            ("list", "--json"),
-            ("status", task_id),
-            ("sample", task_id, "--json"),
-            ("resume", task_id),
-            ("check",),
-            ("check", "--json"),
-            ("console",),
-        ):
-            done = await asyncio.to_thread(site.command, *arguments, **changes)
-            said = done.stdout + done.stderr
-            assert_no_secret(site, said, f"what {' '.join(arguments)} says of {what}")
-            assert "Traceback" not in said, f"{what}: {said}"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "nothing",
+        *("wrong input password", "wrong output password", "wrong Redis password", "servers away"),
+        *("URL not encoded", "URL with an unknown option", "URL with a wrong option", "URL with a wrong port"),
+        "passwords in the wrong place",
+    ],
+)
+async def test_no_command_tells_a_password_whatever_fails(secretive: TestSite, redis: Any, trouble: str) -> None:
+    task_id = await services.create_task(secretive, secretive.request(**RANGE))
+    for arguments in (
+        CREATE,
+        (*CREATE, "--json"),
+        ("list", "--json"),
+        ("status", task_id),
+        ("sample", task_id, "--json"),
+        ("resume", task_id),
+        ("check",),
+        ("check", "--json"),
+        ("console",),
+    ):
+        done = await asyncio.to_thread(secretive.command, *arguments, **troubles(secretive)[trouble])
+        said = done.stdout + done.stderr
+        assert_no_secret(secretive, said, f"what {' '.join(arguments)} says")
+        assert "Traceback" not in said
 
 
 async def test_a_worker_that_cannot_work_does_not_log_why_in_full(secretive: TestSite, redis: Any) -> None:
