@@ -8,6 +8,7 @@ import typer
 
 from console.output import fail, say_error
 from jobs.errors import AudienceError
+from jobs.queue import redis_client
 from jobs.settings import read_settings
 from jobs.site import Site
 
@@ -18,6 +19,7 @@ def console(
     """Open the console: configure, launch, watch and sample tasks in the terminal."""
     try:
         site = Site(read_settings(), read_only=read_only)
+        redis_client(site.settings)  # a URL that is none is said here, not drawn
     except AudienceError as error:
         fail(error, as_json=False)
     open_console(site)

@@ -1,17 +1,20 @@
 """The check: is everything in place that a task will need, and what to do where it is not."""
 
+import ipaddress
 import os
 import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jobs.database import Session, connect
+from jobs.database import Server, Session, connect
 from jobs.errors import AudienceError, DatabaseError
 from jobs.input_table import describe, is_indexed
 from jobs.overview import look_at_workers
+from jobs.queue import REDIS_ERRORS, open_redis, tls_version
+from jobs.redis_rights import missing_rights
 from jobs.settings import ENV_FILE
 from jobs.site import Site
 from jobs.sources import read_sources
@@ -21,7 +24,10 @@ from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
 _LEAST_VERSION = (10, 6)  # the first that can skip locked rows
 
-OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX")
+# Access denied to a database, a table, a column.
+_NO_RIGHT = (1044, 1142, 1143)
+
+OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class Finding:
 async def check(site: Site) -> AsyncIterator[Finding]:
     """Looks at everything, one finding after the other. Changes nothing; raises nothing."""
     yield _check_env_file(ENV_FILE)
-    yield await _check_input(site)
+    async for finding in _check_input(site):
+        yield finding
     async for finding in _check_output(site):
         yield finding
     async for finding in _check_redis(site):
@@ -58,25 +65,53 @@ def _check_env_file(path: Path) -> Finding:
     return Finding("settings", "ok", ".env is read, and by nobody else")
 
 
-async def _check_input(site: Site) -> Finding:
+async def _check_input(site: Site) -> AsyncIterator[Finding]:
+    try:
+        async with connect(site.input) as session:
+            yield await _check_input_table(session, site)
+            yield await _check_encryption(session, site.input, "INPUT_TLS")
+    except DatabaseError as error:
+        yield Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
+
+
+async def _check_input_table(session: Session, site: Site) -> Finding:
     schema, table = site.settings.input_schema, site.settings.input_table
     if not schema:
         return Finding("input", "warning", "no default schema", "set INPUT_SCHEMA, or give --target-schema each time")
+    grant = _grant(("SELECT",), schema, site.settings.input_user)
     try:
-        async with connect(site.input) as session:
-            await describe(session, schema, table, "author_name")
-            if not await is_indexed(session, schema, table):
-                advice = f"CREATE INDEX post_time ON `{table}` (post_time)"
-                return Finding("input", "warning", f"{schema}.{table} can be read, always the whole table", advice)
+        await describe(session, schema, table, "author_name")
     except DatabaseError as error:
-        return Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
+        if error.code not in _NO_RIGHT:
+            raise
+        return Finding("input", "error", str(error), grant)
     except AudienceError as error:
-        return Finding("input", "error", str(error), f"check INPUT_SCHEMA and INPUT_TABLE; {_grant(site, schema)}")
+        return Finding("input", "error", str(error), f"check INPUT_SCHEMA and INPUT_TABLE; {grant}")
+    if not await is_indexed(session, schema, table):
+        advice = f"CREATE INDEX post_time ON `{table}` (post_time)"
+        return Finding("input", "warning", f"{schema}.{table} can be read, always the whole table", advice)
     return Finding("input", "ok", f"{site.input}, {schema}.{table} can be read")
 
 
-def _grant(site: Site, schema: str) -> str:
-    return f"GRANT SELECT ON `{schema}`.* TO '{site.settings.input_user}'@..."
+async def _check_encryption(session: Session, server: Server, setting: str) -> Finding:
+    row = await session.row("SHOW SESSION STATUS LIKE 'Ssl_version'")
+    return _encryption(str(server), server.host, str(row[1]) if row else "", f"set {setting}=required")
+
+
+def _encryption(name: str, host: str, version: str, advice: str) -> Finding:
+    """What a connection's TLS version, "" for none, means for a server on this host."""
+    if version:
+        return Finding("tls", "ok", f"{name}: {version}")
+    if _is_loopback(host):
+        return Finding("tls", "ok", f"{name}: not encrypted, does not leave this machine")
+    return Finding("tls", "warning", f"{name}: not encrypted, can be read on the way", f"{advice}, see README")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _check_output(site: Site) -> AsyncIterator[Finding]:
@@ -84,6 +119,7 @@ async def _check_output(site: Site) -> AsyncIterator[Finding]:
     try:
         async with site.output_session() as session:
             yield await _check_version(session, site)
+            yield await _check_encryption(session, site.output, "OUTPUT_TLS")
             yield await _check_output_grants(session, site)
             columns = await existing_columns(session, schema, "state")
             if not columns:
@@ -110,10 +146,15 @@ async def _check_output_grants(session: Session, site: Site) -> Finding:
     grants = [str(row[0]) for row in await session.rows("SHOW GRANTS")]
     missing = [privilege for privilege in OUTPUT_GRANTS if privilege not in granted(grants, schema)]
     if missing:
-        needed = ", ".join(OUTPUT_GRANTS)
-        advice = f"GRANT {needed} ON `{schema}`.* TO '{site.settings.output_user}'@..."
+        advice = _grant(OUTPUT_GRANTS, schema, site.settings.output_user)
         return Finding("grants", "error", f"no right to {', '.join(missing)} in {schema}", advice)
     return Finding("grants", "ok", f"all that is needed in {schema}")
+
+
+def _grant(privileges: Sequence[str], schema: str, user: str) -> str:
+    """The statement that grants these. In a grant _ and % of a schema's name are wildcards unless escaped."""
+    name = re.sub(r"([\\_%])", r"\\\1", schema).replace("`", "``")
+    return f"GRANT {', '.join(privileges)} ON `{name}`.* TO '{user}'@..."
 
 
 def granted(grants: list[str], schema: str) -> set[str]:
@@ -138,11 +179,26 @@ def _name_matches(pattern: str, schema: str) -> bool:
 
 async def _check_redis(site: Site) -> AsyncIterator[Finding]:
     try:
+        async with open_redis(site.settings) as redis:
+            missing = await missing_rights(redis)
+            version = await tls_version(redis)
+    except AudienceError as error:
+        yield Finding("redis", "error", str(error), "correct REDIS_URL")
+        return
+    except REDIS_ERRORS as error:
+        yield Finding("redis", "error", f"Redis: {error}", "start Redis, or check REDIS_URL")
+        return
+    yield _encryption(f"Redis {site.redis_address}", site.redis_host, version, "begin REDIS_URL with rediss://")
+    if missing:
+        rules = " ".join(missing)
+        yield Finding("redis", "error", f"answers, but does not allow {rules}", f"ACL SETUSER ... {rules}, see README")
+        return
+    yield Finding("redis", "ok", "answers, and allows all that is needed")
+    try:
         fleet = await look_at_workers(site)
     except AudienceError as error:
-        yield Finding("redis", "error", str(error), "start Redis, or check REDIS_URL")
+        yield Finding("workers", "error", str(error))
         return
-    yield Finding("redis", "ok", "answers")
     queue = site.settings.queue
     count = sum(worker.queue == queue and not worker.stale for worker in fleet.workers)
     if count:

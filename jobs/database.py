@@ -15,8 +15,10 @@ from typing import Any
 import aiomysql
 import pymysql
 from pydantic import SecretStr
+from pymysql.constants import CLIENT, CR
 
 from jobs.errors import DatabaseError
+from jobs.tls import Tls, tls_trouble
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
@@ -32,6 +34,8 @@ Row = tuple[Any, ...]
 # the server's default: the drivers escape with backslashes. Notes ("table exists already") off: the
 # driver would ask for them and turn each into a Python warning.
 _SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0"
+# The cipher of the connection that asks, "" where it has none.
+ENCRYPTION = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
@@ -44,6 +48,8 @@ class Server:
     port: int
     user: str
     password: SecretStr
+    tls: Tls | None = None
+    """None: not encrypted."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.host}:{self.port}"
@@ -58,8 +64,15 @@ class Server:
             "password": self.password.get_secret_value().encode().decode("latin-1"),
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_SECONDS,
+            "ssl": self.tls.context() if self.tls else None,
             "init_command": _SESSION,
         }
+
+    def refuse_unencrypted(self, encryption: Row | None) -> None:
+        """Raises DatabaseError where TLS is required and the server's answer to ENCRYPTION says that there is none."""
+        if self.tls is not None and not (encryption and encryption[1]):
+            refusal = self.tls.refusal("the connection is not encrypted")
+            raise DatabaseError(str(self), CR.CR_SSL_CONNECTION_ERROR, refusal)
 
 
 class Session:
@@ -129,10 +142,12 @@ async def connect(server: Server) -> AsyncIterator[Session]:
     """A connection of its own for a piece of work. Raises DatabaseError."""
     with _as_database_error(server, CONNECT_SECONDS):
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await cancellable(aiomysql.connect(**server.options(), autocommit=True))
+            connection = await cancellable(_open(server))
     try:
         _keep_alive(connection)
         session = Session(server, connection)
+        if server.tls is not None:
+            server.refuse_unencrypted(await session.row(ENCRYPTION))
         await session.execute(_ISOLATION)
         yield session
         # Takes leave, or the server would log an aborted connection.
@@ -157,6 +172,28 @@ async def cancellable(connecting: Awaitable[Any]) -> Any:
         connection.close()
         raise asyncio.CancelledError
     return connection
+
+
+async def _open(server: Server) -> "_Connection":
+    connection = _Connection(**server.options(), autocommit=True)
+    await connection._connect()
+    return connection
+
+
+class _Connection(aiomysql.Connection):  # type: ignore[misc]
+    """The driver's connection, with two of its ways mended that matter with TLS."""
+
+    async def _request_authentication(self) -> None:
+        # Left to itself it logs in without TLS where the server says that it has none.
+        if self._ssl_context is not None and not self.server_capabilities & CLIENT.SSL:
+            raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "it has no TLS")
+        await super()._request_authentication()
+
+    def close(self) -> None:
+        # Over TLS a transport's close() waits half a minute for the answer of a server that is busy.
+        if self._writer is not None:
+            self._writer.transport.abort()
+        super().close()
 
 
 def _keep_alive(connection: aiomysql.Connection) -> None:
@@ -208,7 +245,7 @@ def _as_database_error(server: Server, seconds: float | None) -> Iterator[None]:
     try:
         yield
     except pymysql.Error as error:
-        raise database_error(server, error.args) from error
+        raise database_error(server, error) from error
     except TimeoutError as error:
         raise DatabaseError(str(server), 2013, f"no answer within {seconds:.0f} seconds") from error
     except (OSError, asyncio.IncompleteReadError) as error:
@@ -217,10 +254,15 @@ def _as_database_error(server: Server, seconds: float | None) -> Iterator[None]:
         raise DatabaseError(str(server), 2003, f"not a host name: {error}") from error
 
 
-def database_error(server: Server, arguments: tuple[Any, ...]) -> DatabaseError:
-    """The DatabaseError for a driver's exception with these arguments."""
-    match arguments:
+def database_error(server: Server, error: Exception) -> DatabaseError:
+    """The DatabaseError for an exception of a driver."""
+    trouble = tls_trouble(error)
+    if trouble is not None:
+        error = pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, trouble)
+    match error.args:
+        case [CR.CR_SSL_CONNECTION_ERROR, str(trouble)] if server.tls is not None:
+            return DatabaseError(str(server), CR.CR_SSL_CONNECTION_ERROR, server.tls.refusal(trouble))
         case [int(code), *rest] if code:
             return DatabaseError(str(server), code, str(rest[0]) if rest else "")
         case _:  # the driver lost its connection and found nothing better to say
-            return DatabaseError(str(server), 2006, " ".join(map(str, arguments)) or "connection lost")
+            return DatabaseError(str(server), 2006, " ".join(map(str, error.args)) or "connection lost")

@@ -91,8 +91,9 @@ class ReadOnly(AudienceError):
 class DatabaseError(Exception):
     """What a database server answered, or that it did not: one type for both drivers.
 
-    `code` is MariaDB's error number; 2003 stands for a server that cannot be reached and 2013
-    for one that was lost on the way or did not answer in time.
+    `code` is MariaDB's error number; 2003 stands for a server that cannot be reached, 2013 for one
+    that was lost on the way or did not answer in time, and 2026 for one that has not the TLS that is
+    required: trying again does not help.
     """
 
     def __init__(self, server: str, code: int, message: str) -> None:

@@ -9,11 +9,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import arq.connections
 import arq.worker
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.errors import InvalidValue
 from jobs.settings import Settings
+from jobs.tls import Tls, tls_trouble
 
 LABEL = "label"
 PRODUCE = "produce"
@@ -48,11 +52,17 @@ def serialize(job: object) -> bytes:
 def redis_client(settings: Settings) -> ArqRedis:
     """A client that answers or fails within seconds, having tried again a few times.
 
-    Raises InvalidValue where REDIS_URL is no URL of Redis.
+    Raises InvalidValue where REDIS_URL is no URL of Redis, or does not go with REDIS_TLS_CA.
     """
+    url = settings.redis_url.get_secret_value()
     try:
+        encrypted = urlsplit(url).scheme == "rediss"
+        if any(name.startswith("ssl_") for name, _ in parse_qsl(urlsplit(url).query)):
+            raise InvalidValue("REDIS_URL: takes no ssl_ options; see REDIS_TLS_CA")
+        if settings.redis_tls_ca is not None and not encrypted:
+            raise InvalidValue("REDIS_TLS_CA: REDIS_URL is without TLS; begin it with rediss://")
         client: ArqRedis = ArqRedis.from_url(
-            settings.redis_url.get_secret_value(),
+            url,
             socket_timeout=_REDIS_SECONDS,
             socket_connect_timeout=_REDIS_SECONDS,
             socket_keepalive=True,
@@ -60,7 +70,11 @@ def redis_client(settings: Settings) -> ArqRedis:
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
             retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
         )
-    except ValueError:  # its message may quote a part of the password
+        if encrypted:
+            client.connection_pool.connection_class = _VerifiedConnection
+            client.connection_pool.connection_kwargs["tls"] = Tls("REDIS_URL and REDIS_TLS_CA", settings.redis_tls_ca)
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # an option that there is not shows only now
+    except (ValueError, TypeError):  # the message may quote a part of the password
         raise InvalidValue(
             "REDIS_URL: expected redis://<user>:<password>@<host>:<port>/<database>,"
             " with @ : / % of a password written as %40 %3A %2F %25"
@@ -91,6 +105,25 @@ clock = _Clock()
 arq.connections.timestamp_ms = arq.worker.timestamp_ms = clock.now_ms  # type: ignore[attr-defined]
 
 
+class _VerifiedConnection(SSLConnection):
+    """Verifies the server's name too, and trusts none but the given CA: redis-py by itself does neither."""
+
+    def __init__(self, tls: Tls, **options: Any) -> None:
+        super().__init__(**options)
+        self._tls = tls
+        self.ssl_context.context = tls.context()
+
+    async def connect(self) -> None:
+        try:
+            await super().connect()  # type: ignore[no-untyped-call]
+        except RedisTimeoutError as error:  # a Redis without TLS waits for more of the greeting
+            raise RedisTimeoutError(self._tls.refusal("no TLS with it in time")) from error
+
+    def _error_message(self, exception: BaseException) -> str:
+        trouble = tls_trouble(exception)
+        return super()._error_message(exception) if trouble is None else self._tls.refusal(trouble)
+
+
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[ArqRedis]:
     """A client for a piece of work."""
@@ -99,6 +132,16 @@ async def open_redis(settings: Settings) -> AsyncIterator[ArqRedis]:
         yield client
     finally:
         await client.aclose()
+
+
+async def tls_version(redis: ArqRedis) -> str:
+    """The TLS version of a client's connections, "" where they are not encrypted."""
+    connection = await redis.connection_pool.get_connection()
+    try:
+        encryption = connection._writer.get_extra_info("ssl_object")
+        return "" if encryption is None else str(encryption.version())
+    finally:
+        await redis.connection_pool.release(connection)
 
 
 async def enqueue_lane(redis: ArqRedis, queue: str, schema: str, task_id: str, generation: int, lane: int = 1) -> None:

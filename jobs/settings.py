@@ -4,16 +4,30 @@ No other module reads the environment. A variable of the environment wins over `
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import patterns
 from jobs.errors import InvalidValue
+from jobs.tls import read_certificates
 
 ENV_FILE = Path(".env")
 QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+
+
+def _with_certificates(path: Path) -> Path:
+    try:
+        read_certificates(path)
+    except ValueError as error:
+        raise PydanticCustomError("certificates", "{words}", {"words": str(error)}) from None
+    return path
+
+
+TlsChoice = Literal["off", "required"]
+CaFile = Annotated[Path, AfterValidator(_with_certificates)]
 
 
 class Settings(BaseSettings):
@@ -33,6 +47,10 @@ class Settings(BaseSettings):
     input_port: int = Field(default=3306, ge=1, le=65535)
     input_user: str = ""
     input_password: SecretStr = SecretStr("")
+    input_tls: TlsChoice = "off"
+    """`required`: no word to the server but encrypted, and only where its certificate is good for its name."""
+    input_tls_ca: CaFile | None = None
+    """PEM file of the CA that signed the server's certificate; TLS is then required. None: the system's CAs."""
     input_schema: str = ""
     """Default of `target_schema`."""
     input_table: str = "ts_page_content"
@@ -43,11 +61,20 @@ class Settings(BaseSettings):
     output_port: int = Field(default=3306, ge=1, le=65535)
     output_user: str = ""
     output_password: SecretStr = SecretStr("")
+    output_tls: TlsChoice = "off"
+    """As `input_tls`."""
+    output_tls_ca: CaFile | None = None
+    """As `input_tls_ca`."""
     output_schema: str = "audience_result"
     """Default of `output_schema`, and the schema where tasks are looked for first."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """`redis://<user>:<password>@<host>:<port>/<database>`; reserved characters of a password %-encoded."""
+    """`redis://<user>:<password>@<host>:<port>/<database>`; reserved characters of a password %-encoded.
+
+    With `rediss://` TLS is required, as `input_tls` says.
+    """
+    redis_tls_ca: CaFile | None = None
+    """As `input_tls_ca`, for a `rediss://` URL."""
 
     patterns_dir: Path = Path(patterns.__file__).parent
     """Folder of the pattern files; by default those that come with the project."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from jobs.database import Server, Session, connect
 from jobs.errors import ReadOnly
 from jobs.settings import Settings
+from jobs.tls import Tls
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,40 @@ class Site:
     def input(self) -> Server:
         """The server of the posts."""
         its = self.settings
-        return Server("input server", its.input_host, its.input_port, its.input_user, its.input_password)
+        tls = Tls("INPUT_TLS and INPUT_TLS_CA", its.input_tls_ca)
+        return Server(
+            name="input server",
+            host=its.input_host,
+            port=its.input_port,
+            user=its.input_user,
+            password=its.input_password,
+            tls=tls if its.input_tls == "required" or its.input_tls_ca else None,
+        )
 
     @cached_property
     def output(self) -> Server:
         """The server of the state and result tables."""
         its = self.settings
-        return Server("output server", its.output_host, its.output_port, its.output_user, its.output_password)
+        tls = Tls("OUTPUT_TLS and OUTPUT_TLS_CA", its.output_tls_ca)
+        return Server(
+            name="output server",
+            host=its.output_host,
+            port=its.output_port,
+            user=its.output_user,
+            password=its.output_password,
+            tls=tls if its.output_tls == "required" or its.output_tls_ca else None,
+        )
 
     @cached_property
     def redis_address(self) -> str:
         """Host and port of Redis."""
         parts = urlsplit(self.settings.redis_url.get_secret_value())
-        return f"{parts.hostname}:{parts.port or 6379}"
+        return f"{self.redis_host}:{parts.port or 6379}"
+
+    @cached_property
+    def redis_host(self) -> str:
+        """The host of Redis; redis-py takes this one where REDIS_URL names none."""
+        return urlsplit(self.settings.redis_url.get_secret_value()).hostname or "localhost"
 
     def refuse_if_read_only(self) -> None:
         """Raises ReadOnly on a site that is only to be read."""

@@ -15,7 +15,7 @@ from asyncmy.constants import FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
-from jobs.database import CONNECT_SECONDS, Row, Server, cancellable, database_error
+from jobs.database import CONNECT_SECONDS, ENCRYPTION, Row, Server, cancellable, database_error
 from jobs.errors import DatabaseError
 
 BATCH_ROWS = 2_000
@@ -34,10 +34,22 @@ async def stream(server: Server, sql: str, arguments: Sequence[object]) -> Async
         # The driver's own time limit ends with the TCP connection, before the server has said anything.
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
+    transport = connection._transport
     try:
+        if server.tls is not None:
+            await _refuse_unencrypted(server, connection)
         yield _batches(server, connection, sql, arguments)
     finally:
+        # Not close() alone: over TLS that waits half a minute for the answer of a server that is busy.
+        transport.abort()
         connection.close()
+
+
+async def _refuse_unencrypted(server: Server, connection: Any) -> None:
+    with _as_database_error(server):
+        async with asyncio.timeout(CONNECT_SECONDS), connection.cursor() as cursor:
+            await cursor.execute(ENCRYPTION)
+            server.refuse_unencrypted(await cursor.fetchone())
 
 
 async def _batches(server: Server, connection: Any, sql: str, arguments: Sequence[object]) -> AsyncIterator[list[Row]]:
@@ -67,6 +79,6 @@ def _as_database_error(server: Server) -> Iterator[None]:
     try:
         yield
     except asyncmy.errors.MySQLError as error:
-        raise database_error(server, error.args) from error
+        raise database_error(server, error) from error
     except (OSError, UnicodeError) as error:  # TimeoutError among them
         raise DatabaseError(str(server), 2003, str(error) or "no answer") from error

@@ -14,9 +14,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServers]:
-    with private_servers(
-        tmp_path_factory.mktemp("servers"), "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M"
-    ) as running:
+    options = ("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M", "--skip-ssl")
+    with private_servers(tmp_path_factory.mktemp("servers"), *options) as running:
         yield running
 
 

@@ -41,7 +41,7 @@ class TestSite(Site):
 
     __test__ = False  # not a test, whatever its name begins with
 
-    def __init__(self, servers: PrivateServers, folder: Path, number: int) -> None:
+    def __init__(self, servers: PrivateServers, folder: Path, number: int, **changes: Any) -> None:
         self.servers = servers
         self.folder = folder
         self.input_schema = f"posts of-{number} `%s"
@@ -56,28 +56,28 @@ class TestSite(Site):
                 cursor.execute(f"CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
             cursor.execute(f"GRANT SELECT ON {plain(self.input_schema, grant=True)}.* TO {reader}@'127.0.0.1'")
             cursor.execute(
-                "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX"
+                "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER"
                 f" ON {plain(self.output_schema, grant=True)}.* TO {writer}@'127.0.0.1'"
             )
-        settings = Settings(
-            input_host="127.0.0.1",
-            input_port=servers.mariadb_port,
-            input_user=reader,
-            input_password=SecretStr(PASSWORD),
-            input_schema=self.input_schema,
-            input_table=self.table,
-            output_host="127.0.0.1",
-            output_port=servers.mariadb_port,
-            output_user=writer,
-            output_password=SecretStr(PASSWORD),
-            output_schema=self.output_schema,
-            redis_url=SecretStr(servers.redis_url),
-            patterns_dir=folder / "patterns",
-            sources_file=folder / "sources.toml",
-            queue=f"queue{number}",
-            countdown=0,
-        )
-        super().__init__(settings)
+        values: dict[str, Any] = {
+            "input_host": "127.0.0.1",
+            "input_port": servers.mariadb_port,
+            "input_user": reader,
+            "input_password": SecretStr(PASSWORD),
+            "input_schema": self.input_schema,
+            "input_table": self.table,
+            "output_host": "127.0.0.1",
+            "output_port": servers.mariadb_port,
+            "output_user": writer,
+            "output_password": SecretStr(PASSWORD),
+            "output_schema": self.output_schema,
+            "redis_url": SecretStr(servers.redis_url),
+            "patterns_dir": folder / "patterns",
+            "sources_file": folder / "sources.toml",
+            "queue": f"queue{number}",
+            "countdown": 0,
+        }
+        super().__init__(Settings(**values | changes))
         self.write_sources('[results]\nfbfans = ["WH_F0045"]\nDcard = ["WH_F0116"]\nPtt = ["WH_F0001"]\n')
 
     def write_sources(self, text: str) -> None:
@@ -137,6 +137,7 @@ class TestSite(Site):
         return os.environ | {
             name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name, value in values.items()
+            if value is not None
         }
 
     def command(self, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":

@@ -181,7 +181,7 @@ async def test_an_input_that_accepts_and_says_nothing_is_given_up(ready: TestSit
 
 @pytest.mark.parametrize("url", ["redis://:p@ss:s3cr/et@h/0", "http://x", "nonsense"])
 def test_a_redis_url_that_is_none_is_said_without_its_password(ready: TestSite, url: str) -> None:
-    for arguments in (("worker",), ("worker", "--processes", "2"), ("check",)):
+    for arguments in (("worker",), ("worker", "--processes", "2"), ("check",), ("console",)):
         done = ready.command(*arguments, REDIS_URL=url)
         said = done.stdout + done.stderr
         assert done.returncode == 1 and "REDIS_URL" in said

@@ -103,7 +103,7 @@ def _grant(servers: PrivateServers) -> None:
     """What README says that the two accounts need, and no more."""
     servers.execute(
         f"GRANT SELECT ON {posts.SCHEMA}.* TO reader@'127.0.0.1'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON {_OUTPUT_SCHEMA}.* TO writer@'127.0.0.1'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON {_OUTPUT_SCHEMA}.* TO writer@'127.0.0.1'",
     )
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,16 @@ class PrivateServers:
     they are granted something.
     """
 
-    def __init__(self, folder: Path, sockets: Path, options: tuple[str, ...]) -> None:
-        self.mariadb_port = _free_port()
-        self.redis_port = _free_port()
+    def __init__(
+        self, folder: Path, sockets: Path, mariadb_options: Sequence[str], redis_options: Sequence[str]
+    ) -> None:
+        self.mariadb_port = free_port()
+        self.redis_port = free_port()
         self.passwords = _passwords(folder / "passwords")
         self._folder = folder
         self._sockets = sockets
-        self._options = options
+        self._mariadb_options = mariadb_options
+        self._redis_options = redis_options
         self._mariadb: subprocess.Popen[bytes] | None = None
         self._redis: subprocess.Popen[bytes] | None = None
 
@@ -116,7 +119,7 @@ class PrivateServers:
             # The posts can be made anew: what a power cut would cost is not worth waiting for.
             "--innodb-flush-log-at-trx-commit=2",
             f"--init-file={accounts}",
-            *self._options,
+            *self._mariadb_options,
         ]
         with log.open("ab") as output:
             self._mariadb = popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -130,6 +133,7 @@ class PrivateServers:
         configuration = (
             f'port {self.redis_port}\nbind 127.0.0.1\ndir "{data}"\nlogfile "{log}"\n'
             f'requirepass {self.passwords["redis"]}\nsave ""\nappendonly yes\n'
+            + "".join(f"{line}\n" for line in self._redis_options)
         )
         self._redis = popen(
             [_program("redis-server"), "-"],
@@ -159,14 +163,17 @@ _ACCOUNTS = ("owner", "reader", "writer")
 
 
 @contextmanager
-def private_servers(folder: Path, *mariadb_options: str) -> Iterator[PrivateServers]:
-    """Both servers on the data in `folder`, for the length of the block."""
+def private_servers(folder: Path, *mariadb_options: str, redis_options: Sequence[str] = ()) -> Iterator[PrivateServers]:
+    """Both servers on the data in `folder`, for the length of the block.
+
+    The options are arguments of mariadbd, and lines of Redis' configuration.
+    """
     for name in ("mariadbd", "mariadb-install-db", "redis-server"):
         _program(name)
     make_folder(folder)
     # A socket's path may have no more than a hundred characters, and the folder's may be longer.
     with tempfile.TemporaryDirectory(prefix="audience-") as sockets:
-        servers = PrivateServers(folder, Path(sockets), mariadb_options)
+        servers = PrivateServers(folder, Path(sockets), mariadb_options, redis_options)
         try:
             servers.start_mariadb()
             servers.start_redis()
@@ -238,7 +245,8 @@ def _passwords(path: Path) -> dict[str, str]:
     return {name: value or "" for name, value in dotenv_values(path).items()}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
