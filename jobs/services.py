@@ -42,7 +42,7 @@ from jobs.tables import existing_columns
 from jobs.task import Task, TaskRequest, Window, check_task_id
 from jobs.windows import key_windows, plan_windows, window_count
 from patterns.files import PatternFileError, read_pattern_set
-from patterns.matcher import build_matcher
+from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import PatternSet
 
 MAX_SAMPLE_ROWS = 100_000
@@ -243,12 +243,12 @@ async def _enqueue(redis: ArqRedis, session: Session, schema: str, task: Task) -
 def _read_patterns(site: Site, request: TaskRequest) -> PatternSet:
     try:
         patterns = read_pattern_set(site.settings.patterns_dir, request.model_type, request.predict_type)
-    except PatternFileError as error:
+        build_matcher(patterns)  # what a worker could not build, it must not be given
+    except (PatternFileError, PatternsTooLarge) as error:
         raise UnreadablePatterns(
             "Cannot read pattern file, probably unknown file path or file is not exist,"
             f" additional error message: {error}"
         ) from error
-    build_matcher(patterns)  # what a worker could not build, it must not be given
     return patterns
 
 
