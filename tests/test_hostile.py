@@ -1,6 +1,9 @@
 """Every value that comes from outside, with hostile content: a clear error and nothing run, or inert output."""
 
+import asyncio
+import json
 import os
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +12,13 @@ import pytest
 
 from jobs import services
 from jobs.errors import UnreadablePatterns
+from jobs.queue import open_redis, queue_key
 from jobs.sources import MAX_RESULTS, read_sources
 from patterns.files import MAX_LINE_CHARACTERS, PatternFileError, label_names, read_pattern_set
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
-from tests.support import TestSite
+from tests.posts import PATTERNS
+from tests.support import TestSite, finished, post
 
 LONG = 10_000_000
 
@@ -239,3 +244,106 @@ async def test_501_a_link_out_of_the_pattern_folder_and_nothing_is_written(site:
         await services.create_task(site, site.request())
     assert caught.value.code == 501 and "root:" not in str(caught.value)
     assert site.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", site.output_schema) == []
+
+
+# Redis
+
+
+@pytest.fixture
+def ready(site: TestSite) -> TestSite:
+    site.write_patterns(PATTERNS)
+    site.write_posts([post(1, "Annie", "2020-06-01 00:00:00")])
+    return site
+
+
+class Exploit:
+    """What a pickle of it does where it is loaded: makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def job(function: object, *arguments: object, **changes: object) -> bytes:
+    """A job as arq keeps it."""
+    return json.dumps({"t": None, "f": function, "a": arguments, "k": {}, "et": 1_600_000_000_000} | changes).encode()
+
+
+async def test_forged_jobs_are_thrown_away_with_a_line_each_and_real_tasks_go_on(ready: TestSite) -> None:
+    ready.write_anything("CREATE DATABASE IF NOT EXISTS {output}")
+    ready.write_anything("CREATE TABLE {output}.canary AS SELECT 1 AS alive")
+    schema, nobody, marker = ready.output_schema, "0" * 32, ready.folder / "unpickled"
+    payloads: list[bytes | None] = [
+        None,
+        b"",
+        job("label", schema, nobody, 1, 1)[:-5],
+        pickle.dumps({"t": None, "f": "label", "a": (Exploit(marker),), "k": {}, "et": 1}),
+        b"\xff\xfe\x00",
+        b"null",
+        b"[]",
+        b"[" * 5_000,
+        b'{"f": 1e999}',
+        job("system", "rm -rf /"),
+        job(["label"], schema, nobody, 1, 1),
+        job({"f": 1}),
+        job("label"),
+        job("label", schema, nobody),
+        job("label", schema, nobody, "1", 1),
+        job("label", schema, nobody, 1, -(10**9)),
+        job("label", schema, nobody, 1, 10**30),
+        job("label", schema, nobody, 1, True),
+        job("label", schema, nobody, 1, 1, 1),
+        job("label", schema, nobody, 1, 1, k={"ctx": {}}),
+        job("label", schema, nobody, 1, 1, t="x"),
+        job("label", schema, nobody, 1, 1, t=10**20),
+        job("label", schema, nobody, 1, 1, et="now"),
+        job("label", schema, nobody, 1, 1, et=10**30),
+        job("label", schema, nobody, 1, 1, et=None),
+        job("produce", schema, nobody),
+        job("produce", schema, "*"),
+        job("produce", schema, "' OR 1=1 --"),
+        job("produce", schema, "０" * 32),
+        job("produce", ["a"], nobody),
+        job("produce", "`; DROP TABLE canary; --", nobody),
+        job("produce", f"{schema}`.`canary", nobody),
+        job("produce", "no such schema", nobody),
+        job("label", "information_schema", nobody, 1, 1),
+        job("label", "mysql", nobody, 1, 1),
+        job("label", "a\x1b[2J\nb", nobody, 1, 1),
+        job("label", "\ud800", nobody, 1, 1),
+        job("label", "x" * 20_000_000, nobody, 1, 1),
+        job("reconcile:elsewhere"),
+        job("reconcile:x", schema),
+        job("refuse", "a lie\x1b[2J\n2026-01-01 INFO forged"),
+    ]
+    members = [b"\xff\xfe", b"", b"x", b"a\x1b[2J\nb", b"*", b"x" * 1_000_000, nobody.encode() + b":label:1:1\n"]
+    queue = queue_key(ready.settings.queue)
+    async with open_redis(ready.settings) as redis:
+        for number, payload in enumerate(payloads):
+            if payload is not None:
+                await redis.set(f"arq:job:{nobody}:label:{number}", payload)
+            await redis.zadd(queue, {f"{nobody}:label:{number}": 1})
+        await redis.zadd(queue, dict.fromkeys(members, 1))
+        await redis.zadd(queue, {f"{nobody}:label:1:1": 0, f"{nobody}:label:1:2": "-inf"})
+        for number, prefix in enumerate(("arq:job:", "arq:retry:"), start=500):
+            await redis.rpush(f"{prefix}{nobody}:label:{number}", "x")
+            await redis.zadd(queue, {f"{nobody}:label:{number}": 1})
+        await redis.zadd(queue, {b"\xff": 10**14, f"{nobody}:label:9:9": 10**14})  # due in a thousand years
+        task_id = await services.create_task(ready, ready.request())
+        with ready.workers() as (worker,):
+            task = await finished(ready, task_id)
+            async with asyncio.timeout(20):
+                while await redis.zcount(queue, "-inf", 10**13):
+                    await asyncio.sleep(0.1)
+            assert worker.poll() is None
+        assert set(await redis.zrange(queue, 0, -1)) == {b"\xff", f"{nobody}:label:9:9".encode()}
+        assert not [key async for key in redis.scan_iter(match=f"arq:*:{nobody}*")]
+    assert (task.prod_stat, task.length_prod_table) == ("finish", "1")
+    assert not marker.exists()
+    assert ready.rows("SELECT alive FROM {output}.canary") == [(1,)]
+    assert ready.rows("SELECT task_id FROM {output}.state") == [(task_id,)]
+    assert "Traceback" not in ready.log()
+    assert len(ready.log().splitlines()) < 3 * len(payloads)
+    assert max(map(len, ready.log().splitlines())) < 1_000
