@@ -82,12 +82,18 @@ def _refusal(reason: str) -> dict[str, Any]:
     return {"f": REFUSE, "a": [reason[:200]], "k": {}, "t": None, "et": 0}
 
 
-_JOB_ID = re.compile(rb"([0-9a-f]{32}:(label|produce)|reconcile:[A-Za-z0-9_.-]+):\d{1,15}(:\d{1,9})?")
+_TASK_JOB_ID = re.compile(rb"[0-9a-f]{32}:(label:\d{1,9}:\d{1,9}|produce:\d{1,9})")
+_RECONCILER_ID = re.compile(rb"reconcile:[A-Za-z0-9_.-]+:\d{1,15}")
+
+
+def is_task_job_id(member: bytes) -> bool:
+    """Whether a member of a queue has the form of the name of a task's job."""
+    return _TASK_JOB_ID.fullmatch(member) is not None
 
 
 def is_job_id(member: bytes) -> bool:
     """Whether a member of a queue has the form of a name of ours."""
-    return _JOB_ID.fullmatch(member) is not None
+    return is_task_job_id(member) or _RECONCILER_ID.fullmatch(member) is not None
 
 
 def redis_client(settings: Settings) -> ArqRedis:
@@ -175,12 +181,12 @@ async def waits(redis: ArqRedis, queue: str, task_id: str) -> bool:
 
 async def task_ids(redis: ArqRedis, queue: str) -> set[str]:
     """The tasks that have a job in the queue."""
-    return {job_id.split(":")[0] for job_id in await _job_ids(redis, queue, "*")} - {RECONCILE}
+    return {job_id.split(":")[0] for job_id in await _job_ids(redis, queue, "*")}
 
 
 async def _job_ids(redis: ArqRedis, queue: str, pattern: str) -> list[str]:
     found = [job_id async for job_id, _ in redis.zscan_iter(queue_key(queue), match=pattern)]
-    return [job_id.decode() for job_id in found if is_job_id(job_id)]
+    return [job_id.decode() for job_id in found if is_task_job_id(job_id)]
 
 
 def _job_id(task_id: str, kind: str, generation: int, lane: int | None = None) -> str:

@@ -165,6 +165,12 @@ def check_task_id(task_id: str) -> str:
     return task_id
 
 
+def whole_number(text: str) -> int | None:
+    """The number in a place of `length_prod_table` or `uniq_source_author`; None where there is none."""
+    digits = text.partition(".")[0]  # some of v2.1 have decimals
+    return int(digits) if digits.isdecimal() and len(digits) <= 20 else None
+
+
 Key = int | str
 
 

@@ -1,24 +1,34 @@
 """Every value that comes from outside, with hostile content: a clear error and nothing run, or inert output."""
 
 import asyncio
+import csv
 import json
 import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets import Select
 
+from console.tasks import print_task
+from console.text import harmless_json
+from console.ui.samples_page import SamplesPage, formula_safe, save_rows
 from jobs import services
-from jobs.errors import UnreadablePatterns
+from jobs.errors import ResultUnreadable, UnknownTask, UnreadablePatterns
+from jobs.overview import look_at_tasks, look_at_workers
 from jobs.queue import open_redis, queue_key
+from jobs.reconcile import reconcile
 from jobs.sources import MAX_RESULTS, read_sources
 from patterns.files import MAX_LINE_CHARACTERS, PatternFileError, label_names, read_pattern_set
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
 from tests.posts import PATTERNS
-from tests.support import TestSite, finished, post
+from tests.support import TestSite, finished, plain, post, run_in_process
+from tests.test_console import chosen, console, preferences, shown, table, wait_until
+
+__all__ = ["preferences"]
 
 LONG = 10_000_000
 
@@ -323,22 +333,23 @@ async def test_forged_jobs_are_thrown_away_with_a_line_each_and_real_tasks_go_on
     async with open_redis(ready.settings) as redis:
         for number, payload in enumerate(payloads):
             if payload is not None:
-                await redis.set(f"arq:job:{nobody}:label:{number}", payload)
-            await redis.zadd(queue, {f"{nobody}:label:{number}": 1})
+                await redis.set(f"arq:job:{nobody}:label:1:{number}", payload)
+            await redis.zadd(queue, {f"{nobody}:label:1:{number}": 1})
         await redis.zadd(queue, dict.fromkeys(members, 1))
-        await redis.zadd(queue, {f"{nobody}:label:1:1": 0, f"{nobody}:label:1:2": "-inf"})
+        await redis.zadd(queue, {f"{nobody}:label:2:1": 0, f"{nobody}:label:2:2": "-inf"})
         for number, prefix in enumerate(("arq:job:", "arq:retry:"), start=500):
-            await redis.rpush(f"{prefix}{nobody}:label:{number}", "x")
-            await redis.zadd(queue, {f"{nobody}:label:{number}": 1})
-        await redis.zadd(queue, {b"\xff": 10**14, f"{nobody}:label:9:9": 10**14})  # due in a thousand years
+            await redis.zadd(f"{prefix}{nobody}:label:1:{number}", {"x": 1})
+            await redis.zadd(queue, {f"{nobody}:label:1:{number}": 1})
+        late = {b"\xff", f"{nobody}:label:9:9".encode()}
+        await redis.zadd(queue, dict.fromkeys(late, 10**14))  # due in a thousand years
         task_id = await services.create_task(ready, ready.request())
         with ready.workers() as (worker,):
             task = await finished(ready, task_id)
             async with asyncio.timeout(20):
-                while await redis.zcount(queue, "-inf", 10**13):
+                while await redis.zrangebyscore(queue, "-inf", 10**13):
                     await asyncio.sleep(0.1)
             assert worker.poll() is None
-        assert set(await redis.zrange(queue, 0, -1)) == {b"\xff", f"{nobody}:label:9:9".encode()}
+        assert {member for member in await redis.zrange(queue, 0, -1) if b"reconcile" not in member} == late
         assert not [key async for key in redis.scan_iter(match=f"arq:*:{nobody}*")]
     assert (task.prod_stat, task.length_prod_table) == ("finish", "1")
     assert not marker.exists()
@@ -347,3 +358,189 @@ async def test_forged_jobs_are_thrown_away_with_a_line_each_and_real_tasks_go_on
     assert "Traceback" not in ready.log()
     assert len(ready.log().splitlines()) < 3 * len(payloads)
     assert max(map(len, ready.log().splitlines())) < 1_000
+
+
+async def test_hostile_presence_and_queue_keys_hide_no_worker_and_stop_no_look(ready: TestSite) -> None:
+    def presence(**changes: object) -> str:
+        told = {"host": "h", "pid": 1, "queue": "q", "tasks": [], "rows_a_second": 0.0, "peak_memory": 1.0}
+        return json.dumps(told | changes)
+
+    odd = [
+        *("", "null", "[]", "1", '"x"', "\\", "[" * 100_000, presence(pid=10**30)[:-9], presence(pid="x")),
+        *(presence(pid=float("inf")), presence(rows_a_second=float("nan")), presence(peak_memory=-float("inf"))),
+        *(presence(tasks=None), presence(rows_a_second="9" * 400), presence(host="x" * 100_000), '{"pid": 1e999}'),
+    ]
+    settings = ready.settings
+    async with open_redis(settings) as redis:
+        for number, text in enumerate(odd):
+            await redis.set(f"audience:worker:odd:{number}", text, ex=60)
+        await redis.set(b"audience:worker:\xff", b"\xff\xfe", ex=60)
+        await redis.set("audience:worker:for ever", presence(), ex=10**8)
+        await redis.set("audience:worker:never ends", presence())
+        await redis.zadd("audience:worker:wrong", {"x": 1})
+        await redis.set("audience:worker:escape", presence(host="\x1b[2J[/red]", queue=settings.queue, pid=7), ex=60)
+        await redis.set(f"audience:queue:{'x' * 1_000}", "no queue")
+        await redis.zadd(b"audience:queue:\xff\x1b", {b"\xff:label:1:1": 1, b"0" * 32 + b":label:1:1": 1})
+        fleet = await look_at_workers(ready)
+        done = ready.command("check")
+        await redis.flushdb()
+    assert [(worker.host, worker.pid) for worker in fleet.workers] == [("\x1b[2J[/red]", 7)]
+    assert {queue.name: queue.ready for queue in fleet.queues} == {"\ufffd\x1b": 1, settings.queue: 0}
+    assert f"1 on queue {settings.queue}" in done.stdout and "Traceback" not in done.stderr
+
+
+# Rows of the databases
+
+NASTY = (
+    "\x1b]0;owned\x07\x1b[2J\n2026-01-01 00:00:00 1 INFO forged"
+    " [/red] [bold]x \u202e\u2066\u200b\ufeff\U000e0041\x00=cmd()|\x9b"
+)
+RAW = {"\x1b", "\x07", "\x00", "\x9b", "\r", "\u202e", "\u2066", "\u200b", "\ufeff", "\U000e0041"}
+FOREIGN_SCHEMA = "somebody's"
+FOREIGN = (
+    "CREATE TABLE {name}.state (task_id VARCHAR(64), stat TEXT, prod_stat TEXT, date_range TEXT, target_table TEXT,"
+    " create_time TEXT, predict_type BLOB, result TEXT, length_prod_table TEXT, uniq_source_author TEXT,"
+    " rate_of_label TEXT, windows TEXT, windows_done TEXT, length_receive_table TEXT, run_time TEXT, check_point TEXT,"
+    " generation TEXT, heartbeat TEXT, production_due TEXT, error TEXT, queue TEXT, start_time DATETIME, end_time TEXT)"
+)
+
+
+@pytest.fixture
+def foreign(ready: TestSite) -> Iterator[dict[str, str]]:
+    """The tasks, by what their numbers are, of a table by the name of ours in a schema that the account sees."""
+    name = plain(FOREIGN_SCHEMA)
+    ready.write_anything(f"CREATE OR REPLACE DATABASE {name} CHARACTER SET utf8mb4")
+    ready.write_anything(FOREIGN.replace("{name}", name))
+    ready.write_anything(f"GRANT ALL ON {name}.* TO {ready.settings.output_user}@'127.0.0.1'")
+    texts = ("stat", "date_range", "target_table", "predict_type", "error", "queue", "create_time", "result")
+    numbers = ("length_prod_table", "uniq_source_author", "rate_of_label", "windows", "windows_done", "check_point")
+    more = ("length_receive_table", "run_time", "generation", "heartbeat", "production_due", "end_time")
+    kinds = ("²", NASTY, "nan", "inf,inf", "9" * 5_000, "1e400", "-1", "0000-00-00", "١٢")
+    tasks = {kind: f"{number:032x}" for number, kind in enumerate(kinds)}
+    for kind, task_id in tasks.items():
+        values = {"task_id": task_id, "prod_stat": "finish"}
+        values |= dict.fromkeys(texts, NASTY) | dict.fromkeys((*numbers, *more), kind)
+        places = ", ".join(["%s"] * len(values))
+        ready.write_anything(f"INSERT INTO {name}.state ({', '.join(values)}) VALUES ({places})", *values.values())
+    yield tasks
+    ready.write_anything(f"DROP DATABASE {name}")
+
+
+async def test_a_foreign_state_table_comes_out_inert_and_stops_nobody(
+    ready: TestSite, foreign: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = await run_in_process(ready, ready.request())
+    for task_id in foreign.values():
+        print_task(await services.check_status(ready, task_id))
+        with pytest.raises(ResultUnreadable):
+            await services.sample_result(ready, task_id)
+    assert not RAW & set(capsys.readouterr().out)
+    for arguments in (("list", "--output-schema", FOREIGN_SCHEMA), ("status", foreign[NASTY])):
+        for form in ((), ("--json",)):
+            done = ready.command(*arguments, *form)
+            assert done.returncode == 0 and not RAW & set(done.stdout + done.stderr), arguments
+    assert (await services.check_status(ready, task.task_id)).prod_stat == "finish"
+    async with console(ready, (200, 50)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1 + len(foreign))
+        await pilot.press("home")
+        for _ in foreign:  # each task in full
+            await pilot.press("down")
+            await pilot.pause(0.1)
+            assert not RAW & set(shown(pilot))
+        table(pilot).want(task.task_id)
+        await wait_until(pilot, lambda: table(pilot).cursor_key == task.task_id)
+        await pilot.press("s")
+        await chosen(pilot, SamplesPage)
+        await wait_until(pilot, lambda: "sampled of" in shown(pilot))
+        pilot.app.screen.query_one("#task", Select).focus()
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "forged" in shown(pilot))
+        assert not RAW & set(shown(pilot))
+
+
+async def test_a_state_table_that_cannot_be_read_hides_no_other(ready: TestSite) -> None:
+    task = await run_in_process(ready, ready.request())
+    name = plain("broken")
+    ready.write_anything(f"CREATE OR REPLACE DATABASE {name}")
+    columns = "task_id, stat, prod_stat, date_range, target_table, create_time"
+    ready.write_anything(f"CREATE TABLE {name}.gone AS SELECT {columns} FROM {{output}}.state")
+    ready.write_anything(f"CREATE VIEW {name}.state AS SELECT {columns} FROM {name}.gone")
+    ready.write_anything(f"DROP TABLE {name}.gone")
+    ready.write_anything(f"GRANT ALL ON {name}.* TO {ready.settings.output_user}@'127.0.0.1'")
+    try:
+        assert [each.task_id for each in (await look_at_tasks(ready)).tasks] == [task.task_id]
+        with pytest.raises(UnknownTask):
+            await services.check_status(ready, "0" * 32)
+    finally:
+        ready.write_anything(f"DROP DATABASE {name}")
+
+
+async def test_a_foreign_task_with_a_glob_for_an_id_takes_no_jobs_out_of_the_queue(ready: TestSite) -> None:
+    task_id = await services.create_task(ready, ready.request())
+    ready.write_anything(
+        "INSERT INTO {output}.state (task_id, stat, queue, generation, heartbeat)"
+        " VALUES ('*', 'PENDING', %s, 1, '2020-01-01')",
+        ready.settings.queue,
+    )
+    async with open_redis(ready.settings) as redis:
+        await reconcile(ready, redis, ready.settings.queue)
+        assert await redis.zrange(queue_key(ready.settings.queue), 0, -1) == [f"{task_id}:label:1:1".encode()]
+
+
+async def test_hostile_rows_come_out_inert_on_the_command_line_in_the_log_and_in_files(ready: TestSite) -> None:
+    long = "雅婷" + "x" * 200
+    nasty = NASTY.replace("\x00", "")
+    ready.write_posts(
+        [
+            post(1, "ann" + NASTY, "2020-06-01 00:00:00"),
+            post(2, long, "2020-06-01 00:00:00", s_id="\x1b[2J`'%s\n\u202e"),
+            post(3, "ann", "2020-06-01 00:00:00", s_id="=cmd()"),
+        ]
+    )
+    ready.write_sources("default = 'other'\n")
+    with ready.workers():
+        task = await finished(ready, await services.create_task(ready, ready.request()))
+        assert (task.error, task.length_prod_table) == (None, "3")
+        ready.write_anything("DROP TABLE {output}.other")
+        ready.write_anything("CREATE TABLE {output}.other AS SELECT * FROM {output}.wh_panel_mapping_other LIMIT 0")
+        ready.write_anything(
+            "CREATE TRIGGER {output}.quote BEFORE INSERT ON {output}.other FOR EACH ROW"
+            " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = %s",
+            nasty[:100],
+        )
+        failed = await finished(ready, await services.create_task(ready, ready.request()))
+    assert failed.stat == "FAILURE"
+    lines = ready.log().splitlines()
+    assert not RAW & set(ready.log()) and "forged" in ready.log()
+    assert not [line for line in lines if line.startswith("2026-01-01 00:00:00 1 INFO forged")]
+    for arguments in (("list",), ("status", failed.task_id), ("sample", task.task_id)):
+        for form in ((), ("--json",)):
+            output = ready.command(*arguments, *form).stdout
+            assert output and not RAW & set(output), arguments
+    assert len(ready.command("sample", task.task_id).stdout.splitlines()) == 4
+    found = {
+        row["match_content"]
+        for row in json.loads(ready.command("sample", task.task_id, "--json").stdout)["error_message"]
+    }
+    assert found == {"ann" + NASTY, long, "ann"}
+    rows = await services.sample_result(ready, task.task_id)
+    save_rows(ready.folder / "rows.csv", rows)
+    with (ready.folder / "rows.csv").open(encoding="utf-8", newline="") as file:
+        read = list(csv.reader(file))
+    assert {row[2] for row in read[1:]} >= {"'=cmd()_ann"}
+    save_rows(ready.folder / "rows.jsonl", rows)
+    assert len((ready.folder / "rows.jsonl").read_bytes().split(b"\n")) == 4
+
+
+@pytest.mark.parametrize(
+    "value", [" =1", "\t=1", "\n=1", "\x00=1", "\u3000＝1", "＋1", "－1", "＠x", "\ufeff=1", "\nx"]
+)
+def test_a_formula_behind_blanks_or_in_wide_signs_is_none_in_a_saved_file(value: str) -> None:
+    assert formula_safe(value) == f"'{value}"
+
+
+@pytest.mark.parametrize("character", sorted(RAW - {"\r"}))
+def test_json_says_the_same_without_a_raw_character(character: str) -> None:
+    document = json.dumps({f"a{character}b": f"雅{character}"}, ensure_ascii=False, indent=2)
+    assert json.loads(harmless_json(document)) == json.loads(document)
+    assert character not in harmless_json(document) and "雅" in harmless_json(document)

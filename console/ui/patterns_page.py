@@ -109,7 +109,7 @@ class PatternsPage(Page):
         about = Text().append("".join(f"{harmless(problem)}\n" for problem in self._problems), "red")
         rows: list[tuple[str, tuple[Text, ...]]] = []
         if file is None:
-            about.append(f"pattern files are read from {self.site.settings.patterns_dir}", "dim")
+            about.append(harmless(f"pattern files are read from {self.site.settings.patterns_dir}"), "dim")
         elif file.faults:
             about.append(_faults(file), "bold red")
             rows = [
