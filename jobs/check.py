@@ -131,10 +131,15 @@ def granted(grants: list[str], schema: str) -> set[str]:
 
 def _name_matches(pattern: str, schema: str) -> bool:
     """Whether a grant's name of a schema, where % and _ are wildcards unless escaped, means this one."""
-    parts = re.split(r"(\\.|%|_)", pattern)
-    wildcards = {"%": ".*", "_": "."}
-    expression = "".join(wildcards.get(part) or re.escape(part.removeprefix("\\")) for part in parts)
-    return re.fullmatch(expression, schema) is not None
+    places = {0}  # up to where in the schema the pattern so far may reach; a regex could search for ages
+    for part in re.findall(r"\\.|.", pattern, re.DOTALL):
+        if part == "%":
+            places = set(range(min(places), len(schema) + 1))
+        else:
+            places = {at + 1 for at in places if at < len(schema) and part in ("_", schema[at], f"\\{schema[at]}")}
+        if not places:
+            return False
+    return len(schema) in places
 
 
 async def _check_redis(site: Site) -> AsyncIterator[Finding]:
