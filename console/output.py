@@ -1,7 +1,6 @@
 """What the commands print: the seed's envelope for programs, words and tables for people."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TypeVar
@@ -11,19 +10,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from console.text import harmless
+from console.text import harmless, harmless_json
 from jobs.errors import AudienceError
 
 Item = TypeVar("Item")
-
-_MARKS = re.compile(r"[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def envelope(code: int, message: object, **more: object) -> None:
     """Prints one JSON document in the seed's envelope."""
     document = json.dumps({"error_code": code, "error_message": message, **more}, ensure_ascii=False, indent=2)
     # JSON escapes control characters, but not the marks that turn the direction of a line.
-    print(_MARKS.sub(lambda mark: f"\\u{ord(mark[0]):04x}", document))
+    print(harmless_json(document))
 
 
 def fail(error: AudienceError, as_json: bool) -> NoReturn:

@@ -14,7 +14,7 @@ from jobs import services
 from jobs.errors import AudienceError
 from jobs.settings import read_settings
 from jobs.site import Site
-from jobs.task import Task, TaskRequest
+from jobs.task import Task, TaskRequest, whole_number
 
 Result = TypeVar("Result")
 
@@ -108,7 +108,7 @@ def create(
 
 
 def list_tasks(
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="At most so many.")] = 20,
     output_schema: Annotated[str | None, typer.Option(help="Schema of results.  [default: OUTPUT_SCHEMA]")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -143,7 +143,7 @@ def sample(
     table: Annotated[
         list[str] | None, typer.Option(help="A production table; several may be given.  [default: all]")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=services.MAX_SAMPLE_ROWS, help="At most so many rows.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="At most so many rows.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Show a random sample of a task's production rows."""
@@ -218,7 +218,8 @@ def _result_fields(task: Task) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for result, length, authors, rate in zip_longest(task.results, *columns, fillvalue=""):
         name = "result" if not fields else " "
-        produced = f"{int(length):>9,} of {int(authors):,} authors produced, {rate} %" if length and authors else ""
+        rows, of = whole_number(length), whole_number(authors)
+        produced = f"{rows:>9,} of {of:,} authors produced, {rate} %" if rows is not None and of is not None else ""
         fields.append((name, f"{result:16}{produced}"))
     return fields if task.results else []
 

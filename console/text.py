@@ -1,5 +1,6 @@
 """Text that comes from the data, made harmless for a terminal."""
 
+import json
 import re
 import unicodedata
 
@@ -13,6 +14,11 @@ def harmless(text: object) -> str:
     return _SUSPECT.sub(_written_out, str(text))
 
 
+def harmless_json(document: str) -> str:
+    """A JSON document that says the same with each of these characters, but its line ends, as `\\u202e`."""
+    return "\n".join(_SUSPECT.sub(_escaped, line) for line in document.split("\n"))
+
+
 def without_harmful(text: str) -> str:
     """The text without these characters."""
     return "".join(character for character in text if unicodedata.category(character) not in _HARMFUL)
@@ -24,3 +30,8 @@ def _written_out(match: re.Match[str]) -> str:
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    return json.dumps(character)[1:-1] if unicodedata.category(character) in _HARMFUL else character

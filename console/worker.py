@@ -7,11 +7,12 @@ import signal
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from console.output import fail
+from console.text import harmless
 from jobs.errors import AudienceError
 from jobs.queue import redis_client
 from jobs.settings import read_settings
@@ -44,13 +45,22 @@ def worker(
 
 def work(site: Site, burst: bool, verbose: bool) -> None:
     """Runs one worker in this process."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     logging.getLogger("arq").setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     run_worker(site, site.settings.queue, burst=burst)
+
+
+class _Lines(logging.Formatter):
+    """A line a record, with its traceback indented: no data that a message quotes can forge another line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return harmless(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"  {harmless(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def supervise(site: Site, processes: int, burst: bool, verbose: bool) -> None:

@@ -20,6 +20,7 @@ from jobs.site import Site
 from jobs.sources import read_sources
 from jobs.tables import existing_columns
 from patterns.files import PatternFileError, label_names, read_pattern_set
+from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
 _LEAST_VERSION = (10, 6)  # the first that can skip locked rows
@@ -171,10 +172,15 @@ def granted(grants: list[str], schema: str) -> set[str]:
 
 def _name_matches(pattern: str, schema: str) -> bool:
     """Whether a grant's name of a schema, where % and _ are wildcards unless escaped, means this one."""
-    parts = re.split(r"(\\.|%|_)", pattern)
-    wildcards = {"%": ".*", "_": "."}
-    expression = "".join(wildcards.get(part) or re.escape(part.removeprefix("\\")) for part in parts)
-    return re.fullmatch(expression, schema) is not None
+    places = {0}  # up to where in the schema the pattern so far may reach; a regex could search for ages
+    for part in re.findall(r"\\.|.", pattern, re.DOTALL):
+        if part == "%":
+            places = set(range(min(places), len(schema) + 1))
+        else:
+            places = {at + 1 for at in places if at < len(schema) and part in ("_", schema[at], f"\\{schema[at]}")}
+        if not places:
+            return False
+    return len(schema) in places
 
 
 async def _check_redis(site: Site) -> AsyncIterator[Finding]:
@@ -214,11 +220,12 @@ def _check_patterns(directory: Path, model_type: ModelType) -> Finding:
         for predict_type in PREDICT_TYPES:
             if any((directory / model_type).glob(f"*/{predict_type}.txt")):
                 pattern_set = read_pattern_set(directory, model_type, predict_type)
+                build_matcher(pattern_set)
                 labels = ", ".join(f"/{label.name} {len(label.patterns):,}" for label in pattern_set.labels)
                 counts.append(f"{predict_type}: {labels}")
-    except PatternFileError as error:
-        advice = "correct the file, or see PATTERNS_DIR"
-        return Finding(model_type, "error", "; ".join(map(str, error.faults[:5])), advice)
+    except (PatternFileError, PatternsTooLarge) as error:
+        faults = error.faults[:5] if isinstance(error, PatternFileError) else [error]
+        return Finding(model_type, "error", "; ".join(map(str, faults)), "correct the file, or see PATTERNS_DIR")
     return Finding(model_type, "ok", "; ".join(counts) or "no pattern files")
 
 

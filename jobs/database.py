@@ -75,6 +75,21 @@ class Server:
             raise DatabaseError(str(self), CR.CR_SSL_CONNECTION_ERROR, refusal)
 
 
+class _Quiet:
+    """The driver would print the server's warnings on the screen, with whatever data they quote."""
+
+    async def _show_warnings(self, _: object) -> None:
+        """Nothing: the sql_mode makes an error of what matters."""
+
+
+class _Cursor(_Quiet, aiomysql.Cursor):  # type: ignore[misc]
+    """Rows as tuples."""
+
+
+class _DictCursor(_Quiet, aiomysql.DictCursor):  # type: ignore[misc]
+    """Rows as dictionaries."""
+
+
 class Session:
     """An open connection; its statements take turns. In autocommit mode but inside `transaction`."""
 
@@ -87,7 +102,7 @@ class Session:
         self, sql: str, arguments: Sequence[object] = (), *, seconds: float | None = CALL_SECONDS
     ) -> list[Row]:
         """All rows of a query, as tuples."""
-        async with self._cursor(seconds, aiomysql.Cursor) as cursor:
+        async with self._cursor(seconds, _Cursor) as cursor:
             await cursor.execute(sql, tuple(arguments))
             return list(await cursor.fetchall())
 
@@ -98,19 +113,19 @@ class Session:
 
     async def records(self, sql: str, arguments: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query, as dictionaries by column."""
-        async with self._cursor(CALL_SECONDS, aiomysql.DictCursor) as cursor:
+        async with self._cursor(CALL_SECONDS, _DictCursor) as cursor:
             await cursor.execute(sql, tuple(arguments))
             return list(await cursor.fetchall())
 
     async def execute(self, sql: str, arguments: Sequence[object] = (), *, seconds: float | None = CALL_SECONDS) -> int:
         """Runs a statement; the number of rows it changed."""
-        async with self._cursor(seconds, aiomysql.Cursor) as cursor:
+        async with self._cursor(seconds, _Cursor) as cursor:
             return int(await cursor.execute(sql, tuple(arguments)))
 
     async def insert_many(self, insert: str, rows: Iterable[Row]) -> None:
         """Runs `INSERT ... VALUES` with few large statements. `insert` ends before VALUES."""
         for values in _statements(rows):
-            async with self._cursor(CALL_SECONDS, aiomysql.Cursor) as cursor:
+            async with self._cursor(CALL_SECONDS, _Cursor) as cursor:
                 await cursor.execute(f"{insert % ()} VALUES {values}")
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ Read-only, quick, and typed; where it cannot look, it raises an AudienceError.
 """
 
 import json
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,9 +39,10 @@ async def look_at_tasks(site: Site, limit: int = MOST_TASKS) -> Board:
     try:
         async with site.output_session() as session:
             row = await session.row("SELECT NOW(6)")
-            tasks = [
-                task for schema in await state.schemas(session) for task in await state.newest(session, schema, limit)
-            ]
+            tasks: list[Task] = []
+            for schema in await state.schemas(session):
+                with state.passing_over(schema, site.settings.output_schema):
+                    tasks += await state.newest(session, schema, limit)
     except DatabaseError as error:
         raise StateUnreadable(f"cannot connect to state table: {error}") from error
     tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
@@ -115,14 +117,17 @@ async def look_at_workers(site: Site) -> Fleet:
 
 async def _workers(redis: ArqRedis) -> tuple[Worker, ...]:
     workers = []
-    async for key in redis.scan_iter(match=f"{PRESENCE_PREFIX}*"):
-        presence, milliseconds_left = await redis.get(key), await redis.pttl(key)
-        if presence is None or milliseconds_left < 0:
-            continue
+    async for key in redis.scan_iter(match=f"{PRESENCE_PREFIX}*", _type="STRING"):
+        presence, milliseconds_left = await redis.getrange(key, 0, _MOST_BYTES), await redis.pttl(key)
         age = PRESENCE_TTL - milliseconds_left / 1000
-        with suppress(ValueError, KeyError, TypeError):  # not written by a worker of this release
-            workers.append(_worker(json.loads(presence), max(age, 0.0)))
+        # What was not written by a worker of this release, and lives as long as such a key does, is none.
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+            if 0 <= age <= PRESENCE_TTL:
+                workers.append(_worker(json.loads(presence), age))
     return tuple(sorted(workers, key=lambda worker: (worker.queue, worker.host, worker.pid)))
+
+
+_MOST_BYTES = 20_000
 
 
 def _worker(told: dict[str, Any], age: float) -> Worker:
@@ -131,27 +136,35 @@ def _worker(told: dict[str, Any], age: float) -> Worker:
         pid=int(told["pid"]),
         queue=str(told["queue"]),
         tasks=tuple(map(str, told["tasks"])),
-        rows_a_second=float(told["rows_a_second"]),
-        peak_memory=float(told["peak_memory"]),
+        rows_a_second=_finite(told["rows_a_second"]),
+        peak_memory=_finite(told["peak_memory"]),
         age=age,
     )
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no measure of anything")
+    return number
 
 
 async def _queues(redis: ArqRedis, own: str) -> tuple[QueueDepth, ...]:
     seconds, microseconds = await redis.time()
     now = seconds * 1000 + microseconds / 1000
-    keys = {key.decode() async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*")} | {queue.queue_key(own)}
+    found = {key async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*", _type="ZSET")}
+    keys = {key.decode(errors="replace"): key for key in found} | {queue.queue_key(own): queue.queue_key(own)}
     depths = []
-    for key in sorted(keys):
+    for name, key in sorted(keys.items()):
         jobs = [
             (member.decode().split(":")[0], score)
             for member, score in await redis.zrange(key, 0, -1, withscores=True)
-            if f":{queue.LABEL}:" in member.decode() or f":{queue.PRODUCE}:" in member.decode()
+            if queue.is_job_id(member)
         ]
         later = [(task_id, score) for task_id, score in jobs if score > now]
         depths.append(
             QueueDepth(
-                name=key.removeprefix(QUEUE_PREFIX),
+                name=name.removeprefix(QUEUE_PREFIX),
                 ready=len(jobs) - len(later),
                 deferred=tuple(task_id for task_id, _ in later),
                 due_in=(later[0][1] - now) / 1000 if later else None,

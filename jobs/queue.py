@@ -1,21 +1,24 @@
 """The queue: arq jobs that wake workers up. What they have to do stands in MariaDB.
 
 A job is named after its task and generation, so enqueueing it twice leaves one; losing it loses
-nothing, because the reconciler starts a new generation.
+nothing, because the reconciler starts a new generation. Whoever reaches Redis can put more there:
+what has not the form of a job of ours is never run.
 """
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import arq.connections
 import arq.worker
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from pydantic import Field, TypeAdapter, ValidationError
 from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -25,10 +28,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.errors import InvalidValue
 from jobs.settings import Settings
+from jobs.task import Identifier, TaskId
 from jobs.tls import Tls, tls_trouble
 
 LABEL = "label"
 PRODUCE = "produce"
+REFUSE = "refuse"
+"""The job that what is none becomes."""
 
 QUEUE_PREFIX = "audience:queue:"
 
@@ -47,6 +53,45 @@ def queue_key(queue: str) -> str:
 def serialize(job: object) -> bytes:
     """arq's serializer: JSON, because whoever can write to Redis could run code through a pickle."""
     return json.dumps(job, default=repr).encode()
+
+
+_MOST_BYTES = 10_000
+_Number = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+_ARGUMENTS: dict[str, TypeAdapter[Any]] = {
+    LABEL: TypeAdapter(tuple[Identifier, TaskId, _Number, _Number]),
+    PRODUCE: TypeAdapter(tuple[Identifier, TaskId]),
+}
+_EnqueuedAt = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=10**14)])
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """The inverse of `serialize`, for a job of ours; for anything else a job REFUSE with the reason."""
+    try:
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"{len(data):,} bytes")
+        job = json.loads(data)
+        _ARGUMENTS[job["f"].partition(":")[0]].validate_python(job["a"])
+        _EnqueuedAt.validate_python(job["et"])
+        if job["k"] or job["t"] is not None:
+            raise ValueError("options")
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        return _refusal(f"argument {fault['loc'] or ''}: {fault['msg']}")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        return _refusal(f"{type(error).__name__}: {error}")
+    return dict(job)
+
+
+def _refusal(reason: str) -> dict[str, Any]:
+    return {"f": REFUSE, "a": [reason[:200]], "k": {}, "t": None, "et": 0}
+
+
+_JOB_ID = re.compile(rb"[0-9a-f]{32}:(label:\d{1,9}:\d{1,9}|produce:\d{1,9})")
+
+
+def is_job_id(member: bytes) -> bool:
+    """Whether a member of a queue has the form of a name of ours."""
+    return _JOB_ID.fullmatch(member) is not None
 
 
 def redis_client(settings: Settings) -> ArqRedis:
@@ -80,7 +125,7 @@ def redis_client(settings: Settings) -> ArqRedis:
             " with @ : / % of a password written as %40 %3A %2F %25"
         ) from None
     client.job_serializer = serialize
-    client.job_deserializer = json.loads
+    client.job_deserializer = deserialize
     return client
 
 
@@ -200,7 +245,8 @@ async def task_ids(redis: ArqRedis, queue: str) -> set[str]:
 
 
 async def _job_ids(redis: ArqRedis, queue: str, pattern: str) -> list[str]:
-    return [job_id.decode() async for job_id, _ in redis.zscan_iter(queue_key(queue), match=pattern)]
+    found = [job_id async for job_id, _ in redis.zscan_iter(queue_key(queue), match=pattern)]
+    return [job_id.decode() for job_id in found if is_job_id(job_id)]
 
 
 def _job_id(task_id: str, kind: str, generation: int, lane: int | None = None) -> str:

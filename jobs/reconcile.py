@@ -12,7 +12,7 @@ from jobs import queue, state
 from jobs.database import Session
 from jobs.errors import DatabaseError
 from jobs.site import Site
-from jobs.task import Task
+from jobs.task import Task, is_task_id
 
 _logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ async def reconcile(site: Site, redis: ArqRedis, queue_name: str) -> None:
 
 async def _reconcile_schema(session: Session, redis: ArqRedis, schema: str) -> None:
     for task in await state.neglected(session, schema, NEGLECT_SECONDS):
+        if not is_task_id(task.task_id):
+            continue  # written by somebody else; and "*" would stand for every job of the queue
         if task.queue is None or await queue.waits(redis, task.queue, task.task_id):
             continue  # its turn will come
         if await state.adopt(session, schema, task):

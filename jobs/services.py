@@ -39,13 +39,13 @@ from jobs.site import Site
 from jobs.sources import read_sources
 from jobs.state_table import ensure_own_tables
 from jobs.tables import existing_columns
-from jobs.task import Task, TaskRequest, Window, check_task_id
+from jobs.task import Task, TaskRequest, Window, check_task_id, whole_number
 from jobs.windows import key_windows, plan_windows, window_count
 from patterns.files import PatternFileError, read_pattern_set
-from patterns.matcher import build_matcher
+from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import PatternSet
 
-MAX_SAMPLE_ROWS = 100_000
+MAX_ROWS = 100_000
 PATIENCE_SECONDS = 30.0
 
 
@@ -115,6 +115,7 @@ async def create_task(site: Site, request: TaskRequest) -> str:
 async def task_list(site: Site, limit: int = 100, schema: str | None = None) -> list[Task]:
     """The newest tasks of an output schema, newest first. Raises StateUnreadable."""
     schema = schema or site.settings.output_schema
+    _check_limit(limit)
     if not schema.isprintable():
         raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
     async with _output(site, StateUnreadable, "cannot connect to state table") as session:
@@ -169,8 +170,7 @@ async def sample_result(site: Site, task_id: str, tables: Sequence[str] = (), li
     Raises InvalidTaskId, EmptyResult, ResultUnreadable.
     """
     check_task_id(task_id)
-    if not 1 <= limit <= MAX_SAMPLE_ROWS:
-        raise InvalidValue(f"limit: expected 1 to {MAX_SAMPLE_ROWS}, not {limit}")
+    _check_limit(limit)
     async with _output(site, ResultUnreadable, "Cannot scrape data from result tables") as session:
         try:
             schema, task = await _find(site, session, task_id)
@@ -180,7 +180,7 @@ async def sample_result(site: Site, task_id: str, tables: Sequence[str] = (), li
             raise EmptyResult(f"empty result: task {task_id} is {task.stat}, its production is not finished")
         lengths = (task.length_prod_table or "").split(",")
         there = {
-            table_of(result): int(float(length or 0))
+            table_of(result): whole_number(length) or 0
             for result, length in zip_longest(task.results, lengths[: len(task.results)], fillvalue="0")
         }
         unknown = [table for table in tables if table not in there]
@@ -230,6 +230,11 @@ async def resume(site: Site, task_id: str) -> Task:
         return task
 
 
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_ROWS:
+        raise InvalidValue(f"limit: expected 1 to {MAX_ROWS:,}, not {limit}")
+
+
 async def _enqueue(redis: ArqRedis, session: Session, schema: str, task: Task) -> None:
     """Enqueues a task that is PENDING; where that fails, so has the task, and can be resumed."""
     assert task.queue is not None and task.generation is not None
@@ -243,12 +248,12 @@ async def _enqueue(redis: ArqRedis, session: Session, schema: str, task: Task) -
 def _read_patterns(site: Site, request: TaskRequest) -> PatternSet:
     try:
         patterns = read_pattern_set(site.settings.patterns_dir, request.model_type, request.predict_type)
-    except PatternFileError as error:
+        build_matcher(patterns)  # what a worker could not build, it must not be given
+    except (PatternFileError, PatternsTooLarge) as error:
         raise UnreadablePatterns(
             "Cannot read pattern file, probably unknown file path or file is not exist,"
             f" additional error message: {error}"
         ) from error
-    build_matcher(patterns)  # what a worker could not build, it must not be given
     return patterns
 
 
@@ -300,9 +305,10 @@ async def _find(site: Site, session: Session, task_id: str) -> tuple[str, Task]:
     check_task_id(task_id)
     own = site.settings.output_schema
     for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
-        task = await state.find(session, schema, task_id)
-        if task is not None:
-            return schema, task
+        with state.passing_over(schema, own):
+            task = await state.find(session, schema, task_id)
+            if task is not None:
+                return schema, task
     raise UnknownTask(f"task id is not exist, plz re-check the task id: {task_id}")
 
 

@@ -2,16 +2,18 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UnreadablePatterns
+from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
 # With the prefix "wh_panel_mapping_" a name must fit MariaDB's 64 characters.
 _RESULT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,46}")
+# Each has two tables, and a place in columns of the state table that hold 65,535 characters.
+MAX_RESULTS = 1_000
 _OWN_TABLE = re.compile(r"state|(wh_panel_mapping|task)_.*", re.IGNORECASE)
 
 
@@ -40,12 +42,11 @@ class Sources:
 def read_sources(path: Path) -> Sources:
     """Reads and checks a sources file. Raises UnreadablePatterns with file and line."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise UnreadablePatterns(f"sources file {path} cannot be read: {error.strerror}; see SOURCES_FILE") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UnreadablePatterns(f"sources file {path}: {error}") from error
+        text = read_text(path)
+        content = parse_toml(text)
+    except TextFileError as error:
+        place = f"{path}, line {error.line}" if error.line else str(path)
+        raise UnreadablePatterns(f"sources file {place}: {error}; see SOURCES_FILE") from error
     try:
         return _sources(content)
     except _Fault as fault:
@@ -69,11 +70,13 @@ def _sources(content: dict[str, Any]) -> Sources:
     default = content.pop("default", "other")
     tables = content.pop("results", {})
     for key in content:
-        raise _Fault(f"unknown entry {key!r}; expected default and [results]", key=key)
+        raise _Fault(f"unknown entry {shortened(repr(key))}; expected default and [results]", key=key)
     if not isinstance(default, str):
         raise _Fault("default must be a name in quotes", key="default")
     if not isinstance(tables, dict):
         raise _Fault("results must be a table: [results]", key="results")
+    if len(tables) > MAX_RESULTS:
+        raise _Fault(f"{len(tables):,} results; there can be {MAX_RESULTS:,}", key="results")
     _check_name(default, "default")
     results: dict[str, str] = {}
     names = {default.lower(): default}
@@ -87,13 +90,19 @@ def _sources(content: dict[str, Any]) -> Sources:
         for source in sources:
             other = results.setdefault(source, name)
             if other != name:
-                raise _Fault(f"source {source!r} is in {other!r} already; it can have one result", value=source, nth=2)
+                raise _Fault(
+                    f"source {shortened(repr(source))} is in {other!r} already; it can have one result",
+                    value=source,
+                    nth=2,
+                )
     return Sources(default, results)
 
 
 def _check_name(name: str, key: str) -> None:
     if not _RESULT_NAME.fullmatch(name):
-        raise _Fault(f"{name!r} is no identifier: at most 47 letters, digits and _, no digit first", key=key)
+        raise _Fault(
+            f"{shortened(repr(name))} is no identifier: at most 47 letters, digits and _, no digit first", key=key
+        )
     if _OWN_TABLE.fullmatch(name):
         raise _Fault(f"{name!r} is kept for our own tables; choose another name", key=key)
 

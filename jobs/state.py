@@ -4,16 +4,19 @@ Times that only workers compare (`heartbeat`, `production_due`) are UTC by the d
 so neither a worker's clock nor a change to winter time moves them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from jobs.database import Session, quote
+from jobs.errors import DatabaseError
 from jobs.task import Task, TaskRequest
 
 _LONG_AGO = datetime(1970, 1, 1)
-_FIELDS = [field.name for field in fields(Task)]
+_HINTS = get_type_hints(Task)
+_TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, NOW(6)) / 60e6"
 
 
@@ -72,6 +75,16 @@ async def schemas(session: Session, *, ours: bool = False) -> list[str]:
         (columns, len(columns)),
     )
     return [row[0] for row in rows]
+
+
+@contextmanager
+def passing_over(schema: str, own: str) -> Iterator[None]:
+    """Passes over a state table that cannot be read, unless it is in the own schema: others may be anybody's."""
+    try:
+        yield
+    except DatabaseError as error:
+        if error.unreachable or schema == own:
+            raise
 
 
 async def start(session: Session, schema: str, task_id: str) -> None:
@@ -256,10 +269,6 @@ async def finished_of(session: Session, schema: str, task_ids: Collection[str]) 
     return [row[0] for row in rows]
 
 
-# In v2.1 these were numbers.
-_TEXTS = ("length_prod_table", "uniq_source_author", "rate_of_label", "result")
-
-
 async def _select(session: Session, schema: str, condition: str, *arguments: object) -> list[Task]:
     # Every column, because a table of v2.1 that no create_task has migrated yet lacks ours.
     records = await session.records(f"SELECT * FROM {_table(schema)} {condition}", arguments)
@@ -267,15 +276,29 @@ async def _select(session: Session, schema: str, condition: str, *arguments: obj
 
 
 def _task(schema: str, record: dict[str, Any]) -> Task:
-    values: dict[str, Any] = dict.fromkeys(_FIELDS) | {"output_schema": schema}
+    values: dict[str, Any] = dict.fromkeys(_TYPES) | {"output_schema": schema}
     for name, value in record.items():
         if name in values and value is not None:
-            values[name] = str(value) if name in _TEXTS else value
+            values[name] = _of_type(_TYPES[name], value)
     # v2.1 let them be NULL.
     for name in ("task_id", "stat", "model_type", "predict_type", "date_range", "target_table"):
         values[name] = values[name] or ""
     values["create_time"] = values["create_time"] or _LONG_AGO
     return Task(**values)
+
+
+def _of_type(kind: type[Any], value: object) -> Any:
+    """The value as a Task has it; None where it cannot be one: a table of that name may be anybody's."""
+    if isinstance(value, kind):
+        return value
+    if kind is str:  # in v2.1 some were numbers
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if kind is datetime:  # a time that Python's calendar does not have comes as a text
+        return None
+    try:
+        return kind(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _table(schema: str) -> str:

@@ -46,6 +46,7 @@ def _check_identifier(name: str) -> str:
 
 Time = Annotated[datetime, BeforeValidator(_parse_time)]
 Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
+TaskId = Annotated[str, StringConstraints(pattern=f"^{_TASK_ID.pattern}$")]
 
 
 class TaskRequest(BaseModel):
@@ -150,13 +151,24 @@ class Task:
         }
 
 
+def is_task_id(text: str) -> bool:
+    """Whether a text has the form of a task id."""
+    return _TASK_ID.fullmatch(text) is not None
+
+
 def check_task_id(task_id: str) -> str:
     """The id itself. Raises InvalidTaskId where it has not the form of one."""
     if len(task_id) != 32:
         raise InvalidTaskId(f"{task_id[:64]!r} is not in proper format, expect 32 digits get {len(task_id)} digits")
-    if not _TASK_ID.fullmatch(task_id):
+    if not is_task_id(task_id):
         raise InvalidTaskId(f"{task_id!r} is not in proper format, expect 32 hex digits in lower case")
     return task_id
+
+
+def whole_number(text: str) -> int | None:
+    """The number in a place of `length_prod_table` or `uniq_source_author`; None where there is none."""
+    digits = text.partition(".")[0]  # some of v2.1 have decimals
+    return int(digits) if digits.isdecimal() and len(digits) <= 20 else None
 
 
 Key = int | str

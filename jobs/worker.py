@@ -20,7 +20,9 @@ from typing import Any
 
 from arq import Retry, func
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import Worker
+from redis.exceptions import ResponseError
 
 from jobs import queue, state
 from jobs.errors import DatabaseError
@@ -90,11 +92,39 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
         working.result()
 
 
+class _Worker(Worker):
+    """arq's; but it ends, or comes to them again for ever, by things in its queue that no one of us put there."""
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Starts the jobs that have a name of ours, and throws the rest away."""
+        ours = [job_id for job_id in job_ids if queue.is_job_id(job_id)]
+        others = [job_id for job_id in job_ids if not queue.is_job_id(job_id)]
+        if others:
+            _logger.warning("queue: %s thrown away that are no jobs, such as %r", len(others), others[0][:80])
+            await self.pool.zrem(self.queue_name, *others)
+        # Their score is when they are due, in milliseconds since 1970.
+        if ours and (too_early := await self.pool.zremrangebyscore(self.queue_name, "-inf", 0)):
+            _logger.warning("queue: %s thrown away that are no jobs, due at no time", too_early)
+        await super().start_jobs(ours)
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Runs a job; throws it away where the keys beside it are none of arq's."""
+        try:
+            await super().run_job(job_id, score)
+        except ResponseError as error:
+            _logger.warning("queue: job %s thrown away: %s", job_id, error)
+            await self.pool.zrem(self.queue_name, job_id)
+            await self.pool.delete(
+                *(prefix + job_id for prefix in (job_key_prefix, in_progress_key_prefix, retry_key_prefix))
+            )
+
+
 def _arq_worker(workplace: Workplace, redis: ArqRedis, queue_name: str, burst: bool) -> Worker:
-    return Worker(
+    return _Worker(
         functions=[
             func(_job(_label), name=queue.LABEL, timeout=JOB_SECONDS, keep_result=0),
             func(_job(_produce), name=queue.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
+            func(_refuse, name=queue.REFUSE, keep_result=0),
         ],
         queue_name=queue.queue_key(queue_name),
         redis_pool=redis,
@@ -108,7 +138,7 @@ def _arq_worker(workplace: Workplace, redis: ArqRedis, queue_name: str, burst: b
         health_check_key=f"audience:health:{_identity()}",
         keep_result=0,
         job_serializer=queue.serialize,
-        job_deserializer=json.loads,
+        job_deserializer=queue.deserialize,
         ctx={"workplace": workplace},
     )
 
@@ -142,10 +172,19 @@ def _job(function: JobFunction) -> JobFunction:
             if isinstance(error, DatabaseError) and error.transient:
                 _logger.warning("task %s: %s; trying again", task_id, error)
                 raise Retry(defer=1) from error
-            _logger.exception("task %s", task_id)
-            await workplace.fail(schema, task_id, describe(error))
+            # A server's error says all; of any other, where it came from says more.
+            _logger.error("task %s: %s", task_id, error, exc_info=None if isinstance(error, DatabaseError) else error)
+            try:
+                await workplace.fail(schema, task_id, describe(error))
+            except DatabaseError as second:
+                _logger.warning("task %s: cannot be told that it failed: %s", task_id, second)
 
     return run
+
+
+async def _refuse(ctx: Context, reason: str) -> None:
+    """Says that what was in the queue was no job of ours; then it is done with."""
+    _logger.warning("queue: job %s thrown away, it is none of ours: %s", ctx["job_id"], reason)
 
 
 async def _label(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:

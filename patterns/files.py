@@ -2,9 +2,11 @@
 
 Layout: `<directory>/<model_type>/<label>/<predict_type>.txt`, and beside the labels an optional
 `labels.toml` with `order = ["male", "female"]`; labels it does not name follow alphabetically.
+Nothing below the directory may be a link that leads out of it: whoever can write a label could
+otherwise have any file of this account read, and quoted in a message.
 """
 
-import tomllib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -12,10 +14,18 @@ from typing import get_args
 import re2
 
 from patterns.pattern_set import Label, MatchType, ModelType, Pattern, PatternSet, PredictType
+from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
-# 64 MB hold about three million keywords: more is a file put there by mistake.
-MAX_FILE_BYTES = 64 * 2**20
 MAX_LABEL_LENGTH = 100
+
+# An automaton with a keyword of a million characters ends the process where it is freed: the
+# library goes down it by recursion.
+MAX_LINE_CHARACTERS = 10_000
+# A million keywords take 9 s and 0.7 GB to read and build; a million rules take half a minute to
+# compile, and make no set.
+MAX_LINES: dict[ModelType, int] = {"keyword_model": 4_000_000, "rule_model": 100_000}
+# Of a file that is no pattern file at all, every line is a fault.
+_MOST_FAULTS = 1_000
 
 _KEYWORD_MATCH_TYPES = tuple(name for name in get_args(MatchType) if name != "regex")
 
@@ -70,17 +80,23 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
 def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern], list[Fault]]:
     """The patterns of one file in order, and all its faults."""
     try:
-        text = _read_text(path)
+        text = _read(path, path.parents[2])
     except PatternFileError as error:
         return [], list(error.faults)
+    lines = text.count("\n")
+    if lines > MAX_LINES[model_type]:
+        return [], [Fault(path, None, f"{lines:,} lines; a {model_type} has at most {MAX_LINES[model_type]:,}")]
     read_line = _keyword if model_type == "keyword_model" else _rule
     patterns: list[Pattern] = []
     faults: list[Fault] = []
     for number, line in enumerate(_lines(text), start=1):
         try:
-            patterns.append(read_line(line))
+            patterns.append(read_line(_not_too_long(line)))
         except ValueError as error:
             faults.append(Fault(path, number, str(error)))
+        if len(faults) == _MOST_FAULTS:
+            faults.append(Fault(path, number + 1, f"not read from here on: {_MOST_FAULTS:,} faults are enough"))
+            break
     return patterns, faults
 
 
@@ -88,9 +104,10 @@ def label_names(directory: Path, model_type: ModelType) -> list[str]:
     """The labels of a model, the most decisive first. Raises PatternFileError."""
     folder = directory / model_type
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] not in "._")
-    except OSError as error:
-        raise PatternFileError(Fault(folder, None, _reason(error))) from error
+        names = sorted(entry.name for entry in folder.iterdir() if _is_label(entry) and entry.name[0] not in "._")
+    except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise PatternFileError(Fault(folder, None, f"cannot be read: {reason or error}")) from error
     if not names:
         raise PatternFileError(Fault(folder, None, "no labels here; a label is a folder with pattern files"))
     for name in names:
@@ -102,26 +119,37 @@ def label_names(directory: Path, model_type: ModelType) -> list[str]:
                     f"a label has at most {MAX_LABEL_LENGTH} characters, all of them printable",
                 )
             )
-    order = _label_order(folder / "labels.toml", names)
+        if not (folder / name).is_dir():
+            raise PatternFileError(Fault(folder / name, None, "is a link that leads nowhere"))
+        _check_inside(folder / name, directory)
+    order = _label_order(directory, folder / "labels.toml", names)
     return order + [name for name in names if name not in order]
 
 
-def _label_order(path: Path, names: list[str]) -> list[str]:
+def _is_label(entry: Path) -> bool:
+    """Whether it is a folder, or a link that may have led to one."""
+    return entry.is_dir() or (entry.is_symlink() and not entry.exists())
+
+
+def _label_order(directory: Path, path: Path, names: list[str]) -> list[str]:
     if not _is_there(path):
         return []
-    text = _read_text(path)
+    text = _read(path, directory)
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = parse_toml(text)
+    except TextFileError as error:
         raise PatternFileError(Fault(path, None, str(error))) from error
     order = content.pop("order", None)
     if content or not isinstance(order, list) or not all(isinstance(name, str) for name in order):
         raise PatternFileError(Fault(path, None, 'expected one entry: order = ["first label", "second label"]'))
+    seen: set[str] = set()
     for name in order:
-        if name not in names or order.count(name) > 1:
+        if name not in names or name in seen:
             line = _line_of(text, name)
-            reason = "is named twice" if name in names else f"is no label here; there are: {', '.join(names)}"
-            raise PatternFileError(Fault(path, line, f"{name!r} {reason}"))
+            there = shortened(", ".join(names))
+            reason = "is named twice" if name in seen else f"is no label here; there are: {there}"
+            raise PatternFileError(Fault(path, line, f"{shortened(repr(name))} {reason}"))
+        seen.add(name)
     return order
 
 
@@ -134,6 +162,12 @@ def _line_of(text: str, name: str) -> int | None:
     return None
 
 
+def _not_too_long(line: str) -> str:
+    if len(line) > MAX_LINE_CHARACTERS:
+        raise ValueError(f"{len(line):,} characters; a pattern has at most {MAX_LINE_CHARACTERS:,}")
+    return line
+
+
 def _keyword(line: str) -> Pattern:
     keyword, tab, match_type = line.partition("\t")
     if not line:
@@ -143,7 +177,9 @@ def _keyword(line: str) -> Pattern:
     if not keyword:
         raise ValueError("the keyword is empty")
     if match_type not in _KEYWORD_MATCH_TYPES:
-        raise ValueError(f"unknown match type {match_type!r}; expected {', '.join(_KEYWORD_MATCH_TYPES)}")
+        raise ValueError(
+            f"unknown match type {shortened(repr(match_type))}; expected {', '.join(_KEYWORD_MATCH_TYPES)}"
+        )
     return Pattern(keyword, match_type)  # type: ignore[arg-type]
 
 
@@ -156,14 +192,14 @@ def _rule(line: str) -> Pattern:
         re2.compile(line, options)
     except re2.error as error:
         detail = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"not a regular expression in RE2 syntax: {detail}") from error
+        raise ValueError(f"not a regular expression in RE2 syntax: {shortened(detail)}") from error
     return Pattern(line, "regex")
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is such a file; where that cannot be told, reading it will say why."""
+    """Whether there is such a file, or a link of that name; what cannot be read of it, reading it will say."""
     try:
-        path.stat()
+        path.lstat()
     except FileNotFoundError:
         return False
     except OSError:
@@ -171,19 +207,20 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _read_text(path: Path) -> str:
+def _read(path: Path, directory: Path) -> str:
+    """The text of a file below the directory of all pattern files. Raises PatternFileError."""
+    _check_inside(path, directory)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise PatternFileError(Fault(path, None, f"{size:,} bytes; at most {MAX_FILE_BYTES:,} are read"))
-        data = path.read_bytes()
-    except OSError as error:
-        raise PatternFileError(Fault(path, None, _reason(error))) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PatternFileError(Fault(path, line, f"not UTF-8 (byte 0x{data[error.start]:02x})")) from error
+        return read_text(path)
+    except TextFileError as error:
+        raise PatternFileError(Fault(path, error.line, str(error))) from error
+
+
+def _check_inside(path: Path, directory: Path) -> None:
+    # The directory itself may be a link, or below one. Unlike Path.resolve, realpath takes loops.
+    top = os.path.realpath(directory)
+    if not Path(os.path.realpath(path)).is_relative_to(top):
+        raise PatternFileError(Fault(path, None, f"is a link that leads out of {directory}; put a copy in its place"))
 
 
 def _lines(text: str) -> list[str]:
@@ -192,7 +229,3 @@ def _lines(text: str) -> list[str]:
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
-
-
-def _reason(error: OSError) -> str:
-    return f"cannot be read: {error.strerror or error}"

@@ -15,6 +15,12 @@ from patterns.pattern_set import MatchType, PatternSet
 
 # What RE2 may use for the automata of one set; past it a set is searched one regex at a time.
 _RE2_BYTES = 256 * 2**20
+# With more rules than this, that takes tens of milliseconds a text, and their automata gigabytes.
+_MOST_SEARCHED_EACH = 1_000
+
+
+class PatternsTooLarge(Exception):
+    """No matcher can be built that is quick enough to be of use."""
 
 
 class Match(NamedTuple):
@@ -35,7 +41,7 @@ class Matcher(Protocol):
 
 
 def build_matcher(pattern_set: PatternSet) -> Matcher:
-    """The matcher of a pattern set's model."""
+    """The matcher of a pattern set's model. Raises PatternsTooLarge."""
     if pattern_set.model_type == "keyword_model":
         return KeywordMatcher(pattern_set)
     return RuleMatcher(pattern_set)
@@ -91,7 +97,11 @@ class RuleMatcher:
             self._set.Add(rule)
         try:
             self._set.Compile()
-        except re2.error:  # the set as a whole is too large
+        except re2.error as error:  # the set as a whole is too large
+            if len(self._rules) > _MOST_SEARCHED_EACH:
+                raise PatternsTooLarge(
+                    f"the {len(self._rules):,} rules together are too large; write fewer, or simpler ones"
+                ) from error
             self._set = None
 
     def match(self, text: str) -> Match | None:

@@ -56,7 +56,7 @@ def test_a_file_that_is_missing_or_not_utf_8_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnreadablePatterns, match="SOURCES_FILE"):
         read_sources(tmp_path / "nothing.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff")
-    with pytest.raises(UnreadablePatterns, match="utf-8"):
+    with pytest.raises(UnreadablePatterns, match="line 1: not UTF-8"):
         read_sources(tmp_path / "binary.toml")
 
 

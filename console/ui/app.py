@@ -19,6 +19,7 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker
 
+from console.text import harmless
 from console.ui.help_page import HelpPage
 from console.ui.new_task_page import NewTaskPage
 from console.ui.page import tell_failure
@@ -86,7 +87,7 @@ class AudienceApp(App[None]):
         try:
             write_preferences(theme=theme.name)
         except OSError as error:
-            self.notify(f"theme not kept: {error}", severity="warning", markup=False)
+            self.notify(harmless(f"theme not kept: {error}"), severity="warning", markup=False)
 
     def _leave(self) -> None:
         """Ends the app; where the terminal that is gone holds it up, the process."""

@@ -18,7 +18,7 @@ from console.ui.live_table import LiveTable
 from console.ui.page import Page
 from jobs.site import Site
 from patterns.files import Fault, PatternFileError, label_names, read_pattern_file, read_pattern_set
-from patterns.matcher import Match, Matcher, build_matcher
+from patterns.matcher import Match, Matcher, PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PredictType
 
 _MOST_SHOWN = 1_000
@@ -109,7 +109,7 @@ class PatternsPage(Page):
         about = Text().append("".join(f"{harmless(problem)}\n" for problem in self._problems), "red")
         rows: list[tuple[str, tuple[Text, ...]]] = []
         if file is None:
-            about.append(f"pattern files are read from {self.site.settings.patterns_dir}", "dim")
+            about.append(harmless(f"pattern files are read from {self.site.settings.patterns_dir}"), "dim")
         elif file.faults:
             about.append(_faults(file), "bold red")
             rows = [
@@ -189,7 +189,7 @@ def _read_all(site: Site) -> tuple[list[PatternFile], list[str]]:
         for label in labels:
             for predict_type in PREDICT_TYPES:
                 path = site.settings.patterns_dir / model_type / label / f"{predict_type}.txt"
-                if path.exists():
+                if path.exists() or path.is_symlink():
                     patterns, faults = read_pattern_file(path, model_type)
                     files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(faults)))
     return files, problems
@@ -199,7 +199,7 @@ def _matcher(site: Site, model_type: ModelType, predict_type: PredictType) -> Ma
     """The matcher, or why there is none."""
     try:
         return build_matcher(read_pattern_set(site.settings.patterns_dir, model_type, predict_type))
-    except PatternFileError as error:
+    except (PatternFileError, PatternsTooLarge) as error:
         return str(error)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -25,12 +26,13 @@ from console.ui.snapshot import Snapshot
 from jobs import services
 from jobs.production_table import production_table
 from jobs.services import SampleRow
-from jobs.task import Task
+from jobs.task import Task, whole_number
 
 _SIZES = (50, 200, 1_000)
 _ALL = "all panels"
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell for a formula that begins with one of these signs, some also after blanks or with
+# the wide signs of Han texts; a tab or a line's end at its begin moves what follows into a cell of its own.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
 
 
 # With the widths that they have, those that are left out last first.
@@ -58,7 +60,11 @@ class SamplesPage(Page):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="choices"):
             yield Select(
-                [(self._task_id[:8], self._task_id)], value=self._task_id, allow_blank=False, id="task", compact=True
+                [(plain(self._task_id[:8]), self._task_id)],
+                value=self._task_id,
+                allow_blank=False,
+                id="task",
+                compact=True,
             )
             yield Select(
                 [(f"{size} rows", size) for size in _SIZES], value=50, allow_blank=False, id="size", compact=True
@@ -89,7 +95,7 @@ class SamplesPage(Page):
             self._offered = offered
             choice = self.query_one("#task", Select)
             with choice.prevent(Select.Changed):
-                choice.set_options(offered)
+                choice.set_options([(plain(words), task_id) for words, task_id in offered])
                 choice.value = self._task_id
 
     def _samplable(self, snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -197,9 +203,9 @@ class SamplesPage(Page):
         lengths = (task.length_prod_table or "").split(",") if task else []
         chosen = self.query_one("#tables", SelectionList).selected
         there = sum(
-            int(length)
+            whole_number(length) or 0
             for result, length in zip(task.results if task else [], lengths, strict=False)
-            if length.isdigit() and result in chosen
+            if result in chosen
         )
         of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
         self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {there:,} rows produced")
@@ -275,4 +281,4 @@ def save_rows(path: Path, rows: Sequence[SampleRow]) -> None:
 
 def formula_safe(value: str) -> str:
     """The value with a quote before it where a spreadsheet would calculate it."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return f"'{value}" if _FORMULA.match(value) else value

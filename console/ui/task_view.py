@@ -1,5 +1,7 @@
 """One task in full: every column in words, its windows as a strip, its pace as a line."""
 
+import math
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -11,7 +13,7 @@ from console.ui.format import STAT_STYLES, bar, duration, label_rate, number, sh
 from console.ui.rates import Rates
 from console.ui.words import Words
 from jobs.overview import Fleet
-from jobs.task import Task
+from jobs.task import Task, whole_number
 
 _STRIP_ROWS = 4
 
@@ -61,7 +63,7 @@ class TaskView(VerticalScroll):
 
 def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     text = Text()
-    text.append(task.stat or "?", STAT_STYLES.get(task.stat, ""))
+    text.append(harmless(task.stat) or "?", STAT_STYLES.get(task.stat, ""))
     if task.stat == "SUCCESS":
         text.append("  production " + ("finished" if task.prod_stat == "finish" else "waits for its countdown"))
     if task.stat == "PENDING" and fleet is not None and task.queue is not None and not fleet.serves(task.queue):
@@ -91,19 +93,21 @@ def _results(task: Task) -> list[tuple[str, str, str, str]]:
     rows = []
     for index, result in enumerate(task.results):
         produced, authors, rate = (column[index] if index < len(column) else "" for column in columns)
-        rows.append((harmless(result), _grouped(produced), _grouped(authors), rate))
+        rows.append((harmless(result), _grouped(produced), _grouped(authors), harmless(rate)))
     return rows
 
 
 def _share(per_cent: str) -> float:
     try:
-        return float(per_cent) / 100
+        share = float(per_cent) / 100
     except ValueError:
         return 0.0
+    return share if math.isfinite(share) else 0.0
 
 
 def _grouped(digits: str) -> str:
-    return f"{int(digits):,}" if digits.isdigit() else digits
+    number = whole_number(digits)
+    return harmless(digits) if number is None else f"{number:,}"
 
 
 def _columns(task: Task) -> Text:

@@ -154,7 +154,7 @@ class TasksPage(Page):
         text = Text()
         words = self.query_one("#filter", Input).value.strip()
         if self._board is None:
-            text.append(snapshot.output.error or "asking the output server ...", "yellow")
+            text.append(harmless(snapshot.output.error or "asking the output server ..."), "yellow")
         elif not self._board.tasks:
             text.append("No tasks yet. Press n to create one.")
         elif words:

@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from console.text import harmless
 from console.ui.format import cell, duration, number, short_number
 from console.ui.live_table import LiveTable
 from console.ui.page import Page
@@ -43,7 +44,7 @@ class WorkersPage(Page):
         """Shows the fleet as it was last heard of."""
         note, fleet = self.query_one("#note", Static), snapshot.fleet
         if fleet is None:
-            note.update(Text(snapshot.redis.error or "asking Redis ...", "yellow"))
+            note.update(Text(harmless(snapshot.redis.error or "asking Redis ..."), "yellow"))
             return
         since = snapshot.redis.age(time.monotonic()) if not snapshot.redis.ok else 0.0
         if not snapshot.redis.ok:

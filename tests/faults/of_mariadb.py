@@ -72,7 +72,9 @@ def behind_proxy(name: str, which: str, misbehave: Callable[[Proxy], None], heal
                 heal(between)
                 return await world.finished(task_id, time.monotonic(), seconds=60)
 
-    return Fault(name, disturb, trials=5, short=1)
+    return Fault(
+        name, disturb, trials=5, short=int(name in ("input: packets swallowed for 5 s", "output: connections cut"))
+    )
 
 
 async def commits_without_reply(world: World, rng: random.Random, _: int) -> Trial:
@@ -169,6 +171,6 @@ FAULTS = [
     conflict(1213, "deadlock"),
     conflict(1205, "lock wait timeout"),
     conflict(1020, "snapshot conflict"),
-    Fault("deadlock (1213) with another transaction", deadlocked, trials=3, short=1),
+    Fault("deadlock (1213) with another transaction", deadlocked, trials=3, short=0),
     Fault("lock wait timeout (1205) of another transaction's lock", waited_for, trials=3, short=0),
 ]

@@ -42,7 +42,8 @@ def killed_at(place: str) -> Fault:
         with world.workers(1):
             return await world.finished(task_id, killed, seconds=60)
 
-    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=6, short=1)
+    short = int(place in ("after-commit", "after-join", "in-production"))
+    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=6, short=short)
 
 
 async def told_to_stop_ten_times(world: World, rng: random.Random, __: int) -> Trial:
@@ -95,17 +96,17 @@ def in_another_time(offset: str) -> Fault:
                 return Trial(False, outcome.seconds, "production did not wait for its countdown")
             return outcome
 
-    return Fault(f"a worker's clock {offset} off", disturb, trials=4, short=1)
+    return Fault(f"a worker's clock {offset} off", disturb, trials=4, short=int(offset == "+1h"))
 
 
 FAULTS = [
-    Fault("SIGKILL of a random worker at a random moment", killed_at_random, trials=100, short=3),
+    Fault("SIGKILL of a random worker at a random moment", killed_at_random, trials=100, short=2),
     Fault("SIGKILL of the only worker, another started after it", killed_and_none_left, trials=10, short=1),
     *map(
         killed_at,
         ("before-commit", "after-commit", "before-join", "after-join", "in-production", "before-finish"),
     ),
-    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=5, short=1),
+    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=5, short=0),
     frozen(shortened=True),
     frozen(shortened=False),
     in_another_time("+1h"),

@@ -1,0 +1,64 @@
+"""Reading a text file that somebody else wrote: whole, bounded, and never waiting for what is no file."""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+# 64 MB hold about three million keywords: more is a file put there by mistake.
+MAX_FILE_BYTES = 64 * 2**20
+
+
+class TextFileError(Exception):
+    """A file that cannot be used; `line` counts from 1 and is None where no line is to blame."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without its BOM. Raises TextFileError."""
+    try:
+        data = _read_bytes(path)
+    except OSError as error:
+        raise TextFileError(f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path that cannot be one
+        raise TextFileError(f"cannot be read: {error}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TextFileError(f"not UTF-8 (byte 0x{data[error.start]:02x})", line) from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML text says. Raises TextFileError."""
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # also of numbers that Python does not take
+        raise TextFileError(shortened(str(error))) from error
+    except RecursionError as error:
+        raise TextFileError("brackets are nested too deeply") from error
+
+
+def shortened(text: str) -> str:
+    """A text for a message, which a line of any length would make unreadable."""
+    return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}... ({len(text):,} characters)"
+
+
+_MOST_QUOTED = 200
+
+
+def _read_bytes(path: Path) -> bytes:
+    # Without O_NONBLOCK, to open a pipe waits for somebody who writes to it.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
+            raise TextFileError("is a directory")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise TextFileError("is no regular file, but a pipe, a device or a socket")
+        data = file.read(MAX_FILE_BYTES + 1)  # whatever size it says it has
+    if len(data) > MAX_FILE_BYTES:
+        raise TextFileError(f"larger than {MAX_FILE_BYTES:,} bytes, the most that is read")
+    return data

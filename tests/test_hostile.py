@@ -1,0 +1,546 @@
+"""Every value that comes from outside, with hostile content: a clear error and nothing run, or inert output."""
+
+import asyncio
+import csv
+import json
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Select
+
+from console.tasks import print_task
+from console.text import harmless_json
+from console.ui.samples_page import SamplesPage, formula_safe, save_rows
+from jobs import services
+from jobs.errors import ResultUnreadable, UnknownTask, UnreadablePatterns
+from jobs.overview import look_at_tasks, look_at_workers
+from jobs.queue import open_redis, queue_key
+from jobs.reconcile import reconcile
+from jobs.sources import MAX_RESULTS, read_sources
+from patterns.files import MAX_LINE_CHARACTERS, PatternFileError, label_names, read_pattern_set
+from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
+from tests.posts import PATTERNS
+from tests.support import TestSite, finished, plain, post, run_in_process
+from tests.test_console import chosen, console, preferences, shown, table, wait_until
+
+__all__ = ["preferences"]
+
+LONG = 10_000_000
+
+
+def by_message(value: object) -> str:
+    """The id of a parameter: not the hostile value, which may be of any length."""
+    return value if isinstance(value, str) and value.isprintable() and len(value) < 100 else "-"
+
+
+# Pattern files and the sources file
+
+
+def write(folder: Path, content: bytes, label: str = "female", model: ModelType = "keyword_model") -> Path:
+    path = folder / model / label / "author_name.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def refused(folder: Path, model: ModelType = "keyword_model") -> str:
+    """Why the pattern files cannot be used. Never at length, whatever they hold."""
+    with pytest.raises(PatternFileError) as caught:
+        read_pattern_set(folder, model, "author_name")
+    assert len(str(caught.value)) < 1_000
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x\tend\n" + b"x" * LONG + b"\tend\n", "line 2: 10,000,004 characters; a pattern has at most"),
+        (b"x" * LONG, "line 1: 10,000,000 characters"),
+        (b"x\t" + b"y" * 9_000, "line 1: unknown match type 'yyy"),
+        ("雅\tend\n".encode("utf-16"), "line 1: not UTF-8 (byte 0xff)"),
+        ("雅\tend\n".encode("utf-16-be"), "line 1: not UTF-8 (byte 0x96)"),
+        (b"x\tend\n\xc3(\tend\n", "line 2: not UTF-8 (byte 0xc3)"),
+        (b"\xed\xa0\x80\tend\n", "line 1: not UTF-8"),
+        (b"\0" * 9_000, "line 1: no tab"),
+        (b"\n" * LONG, "10,000,000 lines; a keyword_model has at most 4,000,000"),
+        (b"\n" * 2_000_000, "line 1: the line is empty; remove it (and 1000 more)"),
+        (b"\n" * (65 * 2**20), "larger than 67,108,864 bytes"),
+    ],
+    ids=by_message,
+)
+def test_a_keyword_file_that_is_none_is_refused_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
+    write(tmp_path, content)
+    assert message in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"((a{1000}){1000})\n", "invalid repetition size: {1000}"),
+        (b"((a{100}){100}){100}\n", "invalid repetition size: {100}"),
+        (b"(" * 9_000 + b")" * 9_000, "characters; a pattern has at most"),
+        (b"a" * 9_000 + b"(", "missing )"),
+        (rb"(a)\1", "invalid escape sequence"),
+        (b"(?<!x)y", "invalid perl operator"),
+        (b"a\n" * 200_000, "200,000 lines; a rule_model has at most 100,000"),
+    ],
+    ids=by_message,
+)
+def test_a_rule_that_re2_does_not_take_is_refused_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
+    write(tmp_path, content, model="rule_model")
+    assert message in refused(tmp_path, "rule_model")
+
+
+def test_an_empty_file_is_a_label_without_patterns(tmp_path: Path) -> None:
+    write(tmp_path, b"")
+    found = read_pattern_set(tmp_path, "keyword_model", "author_name")
+    assert [(label.name, label.patterns) for label in found.labels] == [("female", ())]
+    assert build_matcher(found).match("x") is None
+
+
+@pytest.mark.parametrize("rule", ["(a+)+$", "(a|b)+x", "(a|aa)+$", "(.*)*x", "^(a?){50}a{50}$", "(x+x+)+y"])
+def test_a_regex_takes_time_linear_in_the_text(rule: str) -> None:
+    matcher = build_matcher(rules([rule]))
+    started = time.perf_counter()
+    assert matcher.match("a" * 1_000_000 + "!") is None
+    assert time.perf_counter() - started < 2
+
+
+def rules(texts: list[str]) -> PatternSet:
+    return PatternSet("rule_model", "content", (Label("a", tuple(Pattern(text, "regex") for text in texts)),))
+
+
+def test_rules_that_are_too_large_together_are_refused_where_to_search_each_would_take_for_ever() -> None:
+    with pytest.raises(PatternsTooLarge, match="the 1,100 rules together are too large"):
+        build_matcher(rules([rf"(\pL{{20}}|\pN{{20}}){{20}}x{number}" for number in range(1_100)]))
+
+
+def test_a_keyword_as_long_as_may_be_is_built_matched_and_freed(tmp_path: Path) -> None:
+    keyword = "雅" * MAX_LINE_CHARACTERS
+    write(tmp_path, f"{keyword[:-4]}\tend\n".encode())
+    matcher = build_matcher(read_pattern_set(tmp_path, "keyword_model", "author_name"))
+    assert matcher.match(keyword) is not None
+    del matcher
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path, outside: path.symlink_to(outside / "secret.txt"), "is a link that leads out of"),
+        (lambda path, outside: path.symlink_to("/etc/passwd"), "is a link that leads out of"),
+        (lambda path, outside: path.symlink_to("/dev/zero"), "is a link that leads out of"),
+        (lambda path, outside: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+        (lambda path, outside: path.symlink_to(path.with_name("nothing")), "cannot be read: No such file"),
+        (lambda path, outside: os.mkfifo(path), "is no regular file, but a pipe"),
+        (lambda path, outside: path.mkdir(), "cannot be read: Is a directory"),
+    ],
+)
+def test_what_is_no_file_of_the_folder_is_refused_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path, Path], None], message: str
+) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "patterns"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret\tend\n")
+    write(inside, b"x\tend\n", "a")
+    path = write(inside, b"", "b")
+    path.unlink()
+    make(path, outside)
+    said = refused(inside)
+    assert message in said and str(path) in said and "secret\\t" not in said
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("../../outside", "leads out of"), ("nowhere", "leads nowhere"), ("b", "leads nowhere")],
+)
+def test_a_label_that_is_a_link_out_or_to_nowhere_is_refused(tmp_path: Path, target: str, message: str) -> None:
+    (tmp_path / "outside").mkdir()
+    write(tmp_path / "patterns", b"x\tend\n", "a")
+    (tmp_path / "patterns" / "keyword_model" / "b").symlink_to(target)
+    assert message in refused(tmp_path / "patterns")
+
+
+def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path: Path) -> None:
+    path = write(tmp_path / "patterns", b"x\tend\n", "a")
+    (tmp_path / "patterns" / "keyword_model" / "b").symlink_to("a")
+    path.with_name("title.txt").symlink_to("author_name.txt")
+    (tmp_path / "link").symlink_to("patterns")
+    found = read_pattern_set(tmp_path / "link", "keyword_model", "title")
+    assert [label.name for label in found.labels] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "a\u202eb", "x" * 101, "\udcff", "a\u2028"])
+def test_a_label_with_a_hostile_name_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path, b"x\tend\n", name)
+    assert "a label has at most 100 characters, all of them printable" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["∕etc∕passwd", "...", "雅婷 ", "`;--%s", "[red]", "=cmd()"])
+def test_a_label_with_an_awkward_name_is_a_label(tmp_path: Path, name: str) -> None:
+    write(tmp_path, b"x\tend\n", name)
+    if name[0] == ".":
+        assert "no labels here" in refused(tmp_path)
+    else:
+        assert label_names(tmp_path, "keyword_model") == [name]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("order = " + "[" * 100_000, "nested too deeply"),
+        ("order = " + "9" * 5_000, "labels.toml: "),
+        ('order = ["' + "x" * 1_000_000 + '"]', "is no label here; there are: a"),
+        ("order = 2020-13-45", "labels.toml: "),
+        ('order = ["../a"]', "'../a' is no label here"),
+        ('order = ["\\u0000"]', "'\\x00' is no label here"),
+        ('order = ["\\ud800"]', "labels.toml: "),
+        ("[order]\n" * 2, "labels.toml: "),
+    ],
+    ids=by_message,
+)
+def test_a_hostile_labels_toml_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    write(tmp_path, b"x\tend\n", "a")
+    (tmp_path / "keyword_model" / "labels.toml").write_text(content)
+    assert message in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[results]\na = " + "[" * 100_000, "nested too deeply"),
+        ("[results]\na = " + "9" * 5_000, "integer"),
+        ("[results]\na = []\na = []", "Cannot overwrite a value"),
+        ("[results]\n[results]", "line 2"),
+        ('[results]\n"a\\n\\u001b" = ["X"]', r"'a\n\x1b' is no identifier"),
+        ('[results]\n"' + "x" * 1_000_000 + '" = ["X"]', "is no identifier"),
+        ('"' + "x" * 1_000_000 + '" = 1', "unknown entry 'xxx"),
+        ('[results]\na = ["Y"]\nb = ["Y", "' + "x" * 1_000_000 + '"]\n', "line 3: source 'Y' is in 'a' already"),
+        ("[results]\n" + "".join(f"r{number} = []\n" for number in range(MAX_RESULTS + 1)), "line 1: 1,001 results"),
+        ("\0", "sources.toml"),
+    ],
+    ids=by_message,
+)
+def test_a_hostile_sources_file_is_refused_in_few_words(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(content)
+    with pytest.raises(UnreadablePatterns) as caught:
+        read_sources(path)
+    assert message in str(caught.value) and len(str(caught.value)) < 1_000
+
+
+def test_a_sources_file_that_is_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("a\0b"), tmp_path):
+        with pytest.raises(UnreadablePatterns, match="SOURCES_FILE"):
+            read_sources(path)
+
+
+def test_a_sources_file_of_very_many_sources_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text("[results]\na = [" + ",".join(f'"WH_{number}"' for number in range(200_000)) + "]\n")
+    assert len(read_sources(path).results) == 200_000
+
+
+async def test_501_a_link_out_of_the_pattern_folder_and_nothing_is_written(site: TestSite) -> None:
+    path = write(site.settings.patterns_dir, b"")
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(UnreadablePatterns, match="leads out of") as caught:
+        await services.create_task(site, site.request())
+    assert caught.value.code == 501 and "root:" not in str(caught.value)
+    assert site.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", site.output_schema) == []
+
+
+# Redis
+
+
+@pytest.fixture
+def ready(site: TestSite) -> TestSite:
+    site.write_patterns(PATTERNS)
+    site.write_posts([post(1, "Annie", "2020-06-01 00:00:00")])
+    return site
+
+
+class Exploit:
+    """What a pickle of it does where it is loaded: makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def job(function: object, *arguments: object, **changes: object) -> bytes:
+    """A job as arq keeps it."""
+    return json.dumps({"t": None, "f": function, "a": arguments, "k": {}, "et": 1_600_000_000_000} | changes).encode()
+
+
+async def test_forged_jobs_are_thrown_away_with_a_line_each_and_real_tasks_go_on(ready: TestSite) -> None:
+    ready.write_anything("CREATE DATABASE IF NOT EXISTS {output}")
+    ready.write_anything("CREATE TABLE {output}.canary AS SELECT 1 AS alive")
+    schema, nobody, marker = ready.output_schema, "0" * 32, ready.folder / "unpickled"
+    payloads: list[bytes | None] = [
+        None,
+        b"",
+        job("label", schema, nobody, 1, 1)[:-5],
+        pickle.dumps({"t": None, "f": "label", "a": (Exploit(marker),), "k": {}, "et": 1}),
+        b"\xff\xfe\x00",
+        b"null",
+        b"[]",
+        b"[" * 5_000,
+        b'{"f": 1e999}',
+        job("system", "rm -rf /"),
+        job(["label"], schema, nobody, 1, 1),
+        job({"f": 1}),
+        job("label"),
+        job("label", schema, nobody),
+        job("label", schema, nobody, "1", 1),
+        job("label", schema, nobody, 1, -(10**9)),
+        job("label", schema, nobody, 1, 10**30),
+        job("label", schema, nobody, 1, True),
+        job("label", schema, nobody, 1, 1, 1),
+        job("label", schema, nobody, 1, 1, k={"ctx": {}}),
+        job("label", schema, nobody, 1, 1, t="x"),
+        job("label", schema, nobody, 1, 1, t=10**20),
+        job("label", schema, nobody, 1, 1, et="now"),
+        job("label", schema, nobody, 1, 1, et=10**30),
+        job("label", schema, nobody, 1, 1, et=None),
+        job("produce", schema, nobody),
+        job("produce", schema, "*"),
+        job("produce", schema, "' OR 1=1 --"),
+        job("produce", schema, "０" * 32),
+        job("produce", ["a"], nobody),
+        job("produce", "`; DROP TABLE canary; --", nobody),
+        job("produce", f"{schema}`.`canary", nobody),
+        job("produce", "no such schema", nobody),
+        job("label", "information_schema", nobody, 1, 1),
+        job("label", "mysql", nobody, 1, 1),
+        job("label", "a\x1b[2J\nb", nobody, 1, 1),
+        job("label", "\ud800", nobody, 1, 1),
+        job("label", "x" * 20_000_000, nobody, 1, 1),
+        job("reconcile:elsewhere"),
+        job("reconcile:x", schema),
+        job("refuse", "a lie\x1b[2J\n2026-01-01 INFO forged"),
+    ]
+    members = [b"\xff\xfe", b"", b"x", b"a\x1b[2J\nb", b"*", b"x" * 1_000_000, nobody.encode() + b":label:1:1\n"]
+    queue = queue_key(ready.settings.queue)
+    async with open_redis(ready.settings) as redis:
+        for number, payload in enumerate(payloads):
+            if payload is not None:
+                await redis.set(f"arq:job:{nobody}:label:1:{number}", payload)
+            await redis.zadd(queue, {f"{nobody}:label:1:{number}": 1})
+        await redis.zadd(queue, dict.fromkeys(members, 1))
+        await redis.zadd(queue, {f"{nobody}:label:2:1": 0, f"{nobody}:label:2:2": "-inf"})
+        for number, prefix in enumerate(("arq:job:", "arq:retry:"), start=500):
+            await redis.zadd(f"{prefix}{nobody}:label:1:{number}", {"x": 1})
+            await redis.zadd(queue, {f"{nobody}:label:1:{number}": 1})
+        late = {b"\xff", f"{nobody}:label:9:9".encode()}
+        await redis.zadd(queue, dict.fromkeys(late, 10**14))  # due in a thousand years
+        task_id = await services.create_task(ready, ready.request())
+        with ready.workers() as (worker,):
+            task = await finished(ready, task_id)
+            async with asyncio.timeout(20):
+                while await redis.zrangebyscore(queue, "-inf", 10**13):
+                    await asyncio.sleep(0.1)
+            assert worker.poll() is None
+        assert {member for member in await redis.zrange(queue, 0, -1) if b"reconcile" not in member} == late
+        assert not [key async for key in redis.scan_iter(match=f"arq:*:{nobody}*")]
+    assert (task.prod_stat, task.length_prod_table) == ("finish", "1")
+    assert not marker.exists()
+    assert ready.rows("SELECT alive FROM {output}.canary") == [(1,)]
+    assert ready.rows("SELECT task_id FROM {output}.state") == [(task_id,)]
+    assert "Traceback" not in ready.log()
+    assert len(ready.log().splitlines()) < 3 * len(payloads)
+    assert max(map(len, ready.log().splitlines())) < 1_000
+
+
+async def test_hostile_presence_and_queue_keys_hide_no_worker_and_stop_no_look(ready: TestSite) -> None:
+    def presence(**changes: object) -> str:
+        told = {"host": "h", "pid": 1, "queue": "q", "tasks": [], "rows_a_second": 0.0, "peak_memory": 1.0}
+        return json.dumps(told | changes)
+
+    odd = [
+        *("", "null", "[]", "1", '"x"', "\\", "[" * 100_000, presence(pid=10**30)[:-9], presence(pid="x")),
+        *(presence(pid=float("inf")), presence(rows_a_second=float("nan")), presence(peak_memory=-float("inf"))),
+        *(presence(tasks=None), presence(rows_a_second="9" * 400), presence(host="x" * 100_000), '{"pid": 1e999}'),
+    ]
+    settings = ready.settings
+    async with open_redis(settings) as redis:
+        for number, text in enumerate(odd):
+            await redis.set(f"audience:worker:odd:{number}", text, ex=60)
+        await redis.set(b"audience:worker:\xff", b"\xff\xfe", ex=60)
+        await redis.set("audience:worker:for ever", presence(), ex=10**8)
+        await redis.set("audience:worker:never ends", presence())
+        await redis.zadd("audience:worker:wrong", {"x": 1})
+        await redis.set("audience:worker:escape", presence(host="\x1b[2J[/red]", queue=settings.queue, pid=7), ex=60)
+        await redis.set(f"audience:queue:{'x' * 1_000}", "no queue")
+        await redis.zadd(b"audience:queue:\xff\x1b", {b"\xff:label:1:1": 1, b"0" * 32 + b":label:1:1": 1})
+        fleet = await look_at_workers(ready)
+        done = ready.command("check")
+        await redis.flushdb()
+    assert [(worker.host, worker.pid) for worker in fleet.workers] == [("\x1b[2J[/red]", 7)]
+    assert {queue.name: queue.ready for queue in fleet.queues} == {"\ufffd\x1b": 1, settings.queue: 0}
+    assert f"1 on queue {settings.queue}" in done.stdout and "Traceback" not in done.stderr
+
+
+# Rows of the databases
+
+NASTY = (
+    "\x1b]0;owned\x07\x1b[2J\n2026-01-01 00:00:00 1 INFO forged"
+    " [/red] [bold]x \u202e\u2066\u200b\ufeff\U000e0041\x00=cmd()|\x9b"
+)
+RAW = {"\x1b", "\x07", "\x00", "\x9b", "\r", "\u202e", "\u2066", "\u200b", "\ufeff", "\U000e0041"}
+FOREIGN_SCHEMA = "somebody's"
+FOREIGN = (
+    "CREATE TABLE {name}.state (task_id VARCHAR(64), stat TEXT, prod_stat TEXT, date_range TEXT, target_table TEXT,"
+    " create_time TEXT, predict_type BLOB, result TEXT, length_prod_table TEXT, uniq_source_author TEXT,"
+    " rate_of_label TEXT, windows TEXT, windows_done TEXT, length_receive_table TEXT, run_time TEXT, check_point TEXT,"
+    " generation TEXT, heartbeat TEXT, production_due TEXT, error TEXT, queue TEXT, start_time DATETIME, end_time TEXT)"
+)
+
+
+@pytest.fixture
+def foreign(ready: TestSite) -> Iterator[dict[str, str]]:
+    """The tasks, by what their numbers are, of a table by the name of ours in a schema that the account sees."""
+    name = plain(FOREIGN_SCHEMA)
+    ready.write_anything(f"CREATE OR REPLACE DATABASE {name} CHARACTER SET utf8mb4")
+    ready.write_anything(FOREIGN.replace("{name}", name))
+    ready.write_anything(f"GRANT ALL ON {name}.* TO {ready.settings.output_user}@'127.0.0.1'")
+    texts = ("stat", "date_range", "target_table", "predict_type", "error", "queue", "create_time", "result")
+    numbers = ("length_prod_table", "uniq_source_author", "rate_of_label", "windows", "windows_done", "check_point")
+    more = ("length_receive_table", "run_time", "generation", "heartbeat", "production_due", "end_time")
+    kinds = ("²", NASTY, "nan", "inf,inf", "9" * 5_000, "1e400", "-1", "0000-00-00", "١٢")
+    tasks = {kind: f"{number:032x}" for number, kind in enumerate(kinds)}
+    for kind, task_id in tasks.items():
+        values = {"task_id": task_id, "prod_stat": "finish"}
+        values |= dict.fromkeys(texts, NASTY) | dict.fromkeys((*numbers, *more), kind)
+        places = ", ".join(["%s"] * len(values))
+        ready.write_anything(f"INSERT INTO {name}.state ({', '.join(values)}) VALUES ({places})", *values.values())
+    yield tasks
+    ready.write_anything(f"DROP DATABASE {name}")
+
+
+async def test_a_foreign_state_table_comes_out_inert_and_stops_nobody(
+    ready: TestSite, foreign: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = await run_in_process(ready, ready.request())
+    for task_id in foreign.values():
+        print_task(await services.check_status(ready, task_id))
+        with pytest.raises(ResultUnreadable):
+            await services.sample_result(ready, task_id)
+    assert not RAW & set(capsys.readouterr().out)
+    for arguments in (("list", "--output-schema", FOREIGN_SCHEMA), ("status", foreign[NASTY])):
+        for form in ((), ("--json",)):
+            done = ready.command(*arguments, *form)
+            assert done.returncode == 0 and not RAW & set(done.stdout + done.stderr), arguments
+    assert (await services.check_status(ready, task.task_id)).prod_stat == "finish"
+    async with console(ready, (200, 50)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1 + len(foreign))
+        await pilot.press("home")
+        for _ in foreign:  # each task in full
+            await pilot.press("down")
+            await pilot.pause(0.1)
+            assert not RAW & set(shown(pilot))
+        table(pilot).want(task.task_id)
+        await wait_until(pilot, lambda: table(pilot).cursor_key == task.task_id)
+        await pilot.press("s")
+        await chosen(pilot, SamplesPage)
+        await wait_until(pilot, lambda: "sampled of" in shown(pilot))
+        pilot.app.screen.query_one("#task", Select).focus()
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "forged" in shown(pilot))
+        assert not RAW & set(shown(pilot))
+
+
+async def test_a_state_table_that_cannot_be_read_hides_no_other(ready: TestSite) -> None:
+    task = await run_in_process(ready, ready.request())
+    name = plain("broken")
+    ready.write_anything(f"CREATE OR REPLACE DATABASE {name}")
+    columns = "task_id, stat, prod_stat, date_range, target_table, create_time"
+    ready.write_anything(f"CREATE TABLE {name}.gone AS SELECT {columns} FROM {{output}}.state")
+    ready.write_anything(f"CREATE VIEW {name}.state AS SELECT {columns} FROM {name}.gone")
+    ready.write_anything(f"DROP TABLE {name}.gone")
+    ready.write_anything(f"GRANT ALL ON {name}.* TO {ready.settings.output_user}@'127.0.0.1'")
+    try:
+        assert [each.task_id for each in (await look_at_tasks(ready)).tasks] == [task.task_id]
+        with pytest.raises(UnknownTask):
+            await services.check_status(ready, "0" * 32)
+    finally:
+        ready.write_anything(f"DROP DATABASE {name}")
+
+
+async def test_a_foreign_task_with_a_glob_for_an_id_takes_no_jobs_out_of_the_queue(ready: TestSite) -> None:
+    task_id = await services.create_task(ready, ready.request())
+    ready.write_anything(
+        "INSERT INTO {output}.state (task_id, stat, queue, generation, heartbeat)"
+        " VALUES ('*', 'PENDING', %s, 1, '2020-01-01')",
+        ready.settings.queue,
+    )
+    async with open_redis(ready.settings) as redis:
+        await reconcile(ready, redis, ready.settings.queue)
+        assert await redis.zrange(queue_key(ready.settings.queue), 0, -1) == [f"{task_id}:label:1:1".encode()]
+
+
+async def test_hostile_rows_come_out_inert_on_the_command_line_in_the_log_and_in_files(ready: TestSite) -> None:
+    long = "雅婷" + "x" * 200
+    nasty = NASTY.replace("\x00", "")
+    ready.write_posts(
+        [
+            post(1, "ann" + NASTY, "2020-06-01 00:00:00"),
+            post(2, long, "2020-06-01 00:00:00", s_id="\x1b[2J`'%s\n\u202e"),
+            post(3, "ann", "2020-06-01 00:00:00", s_id="=cmd()"),
+        ]
+    )
+    ready.write_sources("default = 'other'\n")
+    with ready.workers():
+        task = await finished(ready, await services.create_task(ready, ready.request()))
+        assert (task.error, task.length_prod_table) == (None, "3")
+        ready.write_anything("DROP TABLE {output}.other")
+        ready.write_anything("CREATE TABLE {output}.other AS SELECT * FROM {output}.wh_panel_mapping_other LIMIT 0")
+        ready.write_anything(
+            "CREATE TRIGGER {output}.quote BEFORE INSERT ON {output}.other FOR EACH ROW"
+            " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = %s",
+            nasty[:100],
+        )
+        failed = await finished(ready, await services.create_task(ready, ready.request()))
+    assert failed.stat == "FAILURE"
+    lines = ready.log().splitlines()
+    assert not RAW & set(ready.log()) and "forged" in ready.log()
+    assert not [line for line in lines if line.startswith("2026-01-01 00:00:00 1 INFO forged")]
+    for arguments in (("list",), ("status", failed.task_id), ("sample", task.task_id)):
+        for form in ((), ("--json",)):
+            output = ready.command(*arguments, *form).stdout
+            assert output and not RAW & set(output), arguments
+    assert len(ready.command("sample", task.task_id).stdout.splitlines()) == 4
+    found = {
+        row["match_content"]
+        for row in json.loads(ready.command("sample", task.task_id, "--json").stdout)["error_message"]
+    }
+    assert found == {"ann" + NASTY, long, "ann"}
+    rows = await services.sample_result(ready, task.task_id)
+    save_rows(ready.folder / "rows.csv", rows)
+    with (ready.folder / "rows.csv").open(encoding="utf-8", newline="") as file:
+        read = list(csv.reader(file))
+    assert {row[2] for row in read[1:]} >= {"'=cmd()_ann"}
+    save_rows(ready.folder / "rows.jsonl", rows)
+    assert len((ready.folder / "rows.jsonl").read_bytes().split(b"\n")) == 4
+
+
+@pytest.mark.parametrize(
+    "value", [" =1", "\t=1", "\n=1", "\x00=1", "\u3000＝1", "＋1", "－1", "＠x", "\ufeff=1", "\nx"]
+)
+def test_a_formula_behind_blanks_or_in_wide_signs_is_none_in_a_saved_file(value: str) -> None:
+    assert formula_safe(value) == f"'{value}"
+
+
+@pytest.mark.parametrize("character", sorted(RAW - {"\r"}))
+def test_json_says_the_same_without_a_raw_character(character: str) -> None:
+    document = json.dumps({f"a{character}b": f"雅{character}"}, ensure_ascii=False, indent=2)
+    assert json.loads(harmless_json(document)) == json.loads(document)
+    assert character not in harmless_json(document) and "雅" in harmless_json(document)
