@@ -21,6 +21,7 @@ _WITH_KEYS = {
         "ZRANGE {} 0 -1",
         "ZRANGEBYSCORE {} 0 0",
         "ZREM {} job",
+        "ZREMRANGEBYSCORE {} 1 0",
         "ZSCAN {} 0",
         "ZSCORE {} job",
     ),
@@ -29,7 +30,7 @@ _WITH_KEYS = {
     in_progress_key_prefix: ("DEL {}", "EXISTS {}", "PEXPIRE {} 1", "PSETEX {} 1 job"),
     retry_key_prefix: ("DEL {}", "EXPIRE {} 1", "INCRBY {} 1"),
     abort_jobs_ss: ("ZREM {} job",),
-    "audience:worker:": ("DEL {}", "GET {}", "PTTL {}", "SET {} worker"),
+    "audience:worker:": ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
     "audience:health:": ("DEL {}", "PSETEX {} 1 worker"),
 }
 _WITHOUT_KEYS = ("DBSIZE", "INFO", "PING", "SCAN 0", "TIME")

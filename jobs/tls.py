@@ -30,13 +30,13 @@ def _context(ca: Path | None) -> ssl.SSLContext:
 
 
 def read_certificates(path: Path) -> None:
-    """Raises ValueError in words where the file holds no CA certificates."""
+    """Raises ValueError where the file holds no CA certificates, in words that follow the name of its setting."""
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        raise ValueError(f"{path} holds no certificate in PEM form") from None
+        raise ValueError("holds no certificate in PEM form") from None
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"cannot be read: {error.strerror}") from None
 
 
 def tls_trouble(error: BaseException | None) -> str | None:
