@@ -374,6 +374,7 @@ async def test_hostile_presence_and_queue_keys_hide_no_worker_and_stop_no_look(r
     ]
     settings = ready.settings
     async with open_redis(settings) as redis:
+        await redis.flushdb()  # of what other tests left
         for number, text in enumerate(odd):
             await redis.set(f"audience:worker:odd:{number}", text, ex=60)
         await redis.set(b"audience:worker:\xff", b"\xff\xfe", ex=60)
