@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Select
+from typer.testing import CliRunner
 
+from console.main import app
 from console.tasks import print_task
 from console.text import harmless_json
 from console.ui.samples_page import SamplesPage, formula_safe, save_rows
 from jobs import services
-from jobs.errors import ResultUnreadable, UnknownTask, UnreadablePatterns
+from jobs.errors import AudienceError, InvalidValue, ResultUnreadable, UnknownTask, UnreadablePatterns
 from jobs.overview import look_at_tasks, look_at_workers
 from jobs.queue import open_redis, queue_key
 from jobs.reconcile import reconcile
@@ -372,6 +374,7 @@ async def test_hostile_presence_and_queue_keys_hide_no_worker_and_stop_no_look(r
     ]
     settings = ready.settings
     async with open_redis(settings) as redis:
+        await redis.flushdb()  # of what other tests left
         for number, text in enumerate(odd):
             await redis.set(f"audience:worker:odd:{number}", text, ex=60)
         await redis.set(b"audience:worker:\xff", b"\xff\xfe", ex=60)
@@ -544,3 +547,104 @@ def test_json_says_the_same_without_a_raw_character(character: str) -> None:
     document = json.dumps({f"a{character}b": f"雅{character}"}, ensure_ascii=False, indent=2)
     assert json.loads(harmless_json(document)) == json.loads(document)
     assert character not in harmless_json(document) and "雅" in harmless_json(document)
+
+
+# Identifiers
+
+AWKWARD = [
+    *("a`b", "``", "a'b\"c", "a;b", "; DROP TABLE canary; --", "100%", "%s", "%(x)s", "a.b", "../a", "a/b\\c"),
+    "x" * 64,
+    *(" leading", "#sql", "-- x", "貼文 表", "é", "CANARY", "select", "0", "{table}", "@@version", "a,b", "$x", "*"),
+]
+
+
+def canaries(site: TestSite) -> list[tuple[object, ...]]:
+    """Everything that is in the tables that nobody may touch, and which tables there are beside ours."""
+    there = site.rows(
+        "SELECT table_schema, table_name FROM information_schema.tables"
+        " WHERE table_schema NOT IN ('information_schema', %s)",
+        site.output_schema,
+    )
+    return sorted(there) + site.rows("SELECT * FROM {input}.canary")
+
+
+async def test_input_tables_with_awkward_names_are_read_and_nothing_else_is_touched(ready: TestSite) -> None:
+    ready.write_anything("CREATE TABLE {input}.canary AS SELECT 1 AS alive")
+    name = plain(ready.input_schema)
+    for table_name in AWKWARD:
+        sql = f"CREATE TABLE {name}.{plain(table_name)} AS SELECT * FROM {name}.{plain(ready.table)}"
+        with ready.servers.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+    before = canaries(ready)
+    for table_name in AWKWARD:
+        task = await run_in_process(ready, ready.request(target_table=table_name))
+        assert (task.error, task.source_table, task.length_prod_table) == (None, table_name, "1")
+    assert canaries(ready) == before
+
+
+@pytest.mark.parametrize("name", ["`a` ; DROP", "100%s`", "輸出`'\"", "x" * 64, "a.b", "%"])
+async def test_output_schemas_with_awkward_names_hold_a_task_and_its_rows(ready: TestSite, name: str) -> None:
+    account = f"{ready.settings.output_user}@'127.0.0.1'"
+    with ready.servers.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"GRANT ALL ON {plain(name, grant=True)}.* TO {account}")
+    try:
+        task = await run_in_process(ready, ready.request(output_schema=name))
+        assert (task.error, task.output_schema, task.length_prod_table) == (None, name, "1")
+        assert len(await services.sample_result(ready, task.task_id)) == 1
+        assert [each.task_id for each in await services.task_list(ready, 5, name)] == [task.task_id]
+    finally:
+        with ready.servers.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {plain(name)}")
+            cursor.execute(f"REVOKE ALL ON {plain(name, grant=True)}.* FROM {account}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("information_schema", "mysql", "performance_schema", "sys"),
+        *("nobody`s", "'; DROP TABLE canary; --", "%", "a\\", "../../etc", "..", "a/b", "漢" * 64, "😀"),
+        *("x" * 65, "a\nb", "a\x00b", "trailing ", "\u202ea", "\ud800", "\u3000"),
+    ],
+    ids=ascii,
+)
+async def test_a_schema_or_table_that_is_none_is_an_error_of_ours_and_nothing_is_written(
+    ready: TestSite, name: str
+) -> None:
+    ready.write_anything("CREATE TABLE {input}.canary AS SELECT 1 AS alive")
+    before = canaries(ready)
+    for field in ("target_schema", "target_table", "output_schema"):
+        with pytest.raises(AudienceError) as caught:
+            await services.create_task(ready, ready.request(**{field: name}))
+        assert caught.value.code in (422, 503 if field == "output_schema" else 500), str(caught.value)
+        assert len(str(caught.value)) < 600
+    with pytest.raises(AudienceError) as caught:
+        await services.task_list(ready, 5, name)
+    assert caught.value.code in (422, 500)
+    assert canaries(ready) == before
+    assert ready.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", ready.output_schema) == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10**9, 10**30])
+async def test_422_a_limit_that_is_none(ready: TestSite, limit: int) -> None:
+    with pytest.raises(InvalidValue, match="limit: expected 1 to 100,000"):
+        await services.task_list(ready, limit)
+    with pytest.raises(InvalidValue, match="limit"):
+        await services.sample_result(ready, "0" * 32, limit=limit)
+
+
+def test_hostile_arguments_of_the_command_line_are_refused_in_inert_words(
+    ready: TestSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in ready.environment().items():
+        monkeypatch.setenv(name, text)
+    create = ("create", "--start-time", "2020-01-01 00:00", "--end-time", "2021-01-01 00:00")
+    for value in ["\x1b[2J", "\udcff", "' OR 1=1 --", "０" * 32, "\u202e", "9" * 5_000, "nan", "[/red]", "\x00"]:
+        for arguments in (
+            *(("status", value), ("sample", "0" * 32, "--table", value), ("list", "--output-schema", value)),
+            *((*create, f"--{name}", f"{value}\n") for name in ("queue", "countdown", "target-table", "model-type")),
+        ):
+            for form in ((), ("--json",)):
+                done = CliRunner().invoke(app, [*arguments, *form])
+                assert isinstance(done.exception, SystemExit) and done.exit_code == 1, (arguments, done.exception)
+                assert not RAW & set(done.output), arguments
+    assert ready.rows("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", ready.output_schema) == []
