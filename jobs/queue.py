@@ -119,7 +119,7 @@ def redis_client(settings: Settings) -> ArqRedis:
             client.connection_pool.connection_class = _VerifiedConnection
             client.connection_pool.connection_kwargs["tls"] = Tls("REDIS_URL and REDIS_TLS_CA", settings.redis_tls_ca)
         client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # an option that there is not shows only now
-    # Its message may quote a part of the password. Of an option of the wrong form redis-py also makes an UnboundLocalError.
+    # Its message may quote a part of the password. An option of the wrong form is an UnboundLocalError in redis-py.
     except (ValueError, TypeError, UnboundLocalError, RedisError):
         raise InvalidValue(
             "REDIS_URL: expected redis://<user>:<password>@<host>:<port>/<database>,"

@@ -82,9 +82,13 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    for task in (working, reconciling, present, waiting):
-        task.cancel()
-    await asyncio.wait({working, reconciling, present})
+    going = {working, reconciling, present, waiting}
+    while (
+        going
+    ):  # told again and again: before Python 3.12 `asyncio.wait_for`, which arq and redis use, may not hear it
+        for task in going:
+            task.cancel()
+        _, going = await asyncio.wait(going, timeout=0.2)
     with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
         await worker.close()
     _logger.info("worker %s: stopped", os.getpid())

@@ -50,7 +50,7 @@ def emptied(how: str) -> Fault:
                 world.servers.start_redis()
             return await world.finished(task_id, time.monotonic(), seconds=60)
 
-    return Fault(f"Redis: {how}", disturb, trials=5, short=int(how == "FLUSHALL"))
+    return Fault(f"Redis: {how}", disturb, trials=3, short=int(how == "FLUSHALL"))
 
 
 async def emptied_before_anybody_looked(world: World, _: random.Random, __: int) -> Trial:
@@ -119,8 +119,8 @@ FAULTS = [
     *(stopped(moment, 60, trials=1, short=0) for moment in MOMENTS),
     emptied("FLUSHALL"),
     emptied("restarted empty"),
-    Fault("Redis: FLUSHALL before a worker was there", emptied_before_anybody_looked, trials=3, short=0),
-    Fault("Redis frozen while a worker gets SIGTERM", frozen_at_sigterm, trials=5, short=1),
-    Fault("Redis out of memory", out_of_memory, trials=3, short=0),
+    Fault("Redis: FLUSHALL before a worker was there", emptied_before_anybody_looked, trials=2, short=0),
+    Fault("Redis frozen while a worker gets SIGTERM", frozen_at_sigterm, trials=3, short=1),
+    Fault("Redis out of memory", out_of_memory, trials=2, short=0),
     Fault("a job queued for two days", two_days_in_the_queue, trials=3, short=1),
 ]

@@ -43,7 +43,7 @@ def killed_at(place: str) -> Fault:
             return await world.finished(task_id, killed, seconds=60)
 
     short = int(place in ("after-commit", "after-join", "in-production"))
-    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=6, short=short)
+    return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=4, short=short)
 
 
 async def told_to_stop_ten_times(world: World, rng: random.Random, __: int) -> Trial:
@@ -78,7 +78,7 @@ def frozen(shortened: bool) -> Fault:
 
     name = "SIGSTOP longer than the idle limit, then SIGCONT"
     if shortened:
-        return Fault(f"{name} (limit cut to 4 s)", disturb, trials=8, short=1)
+        return Fault(f"{name} (limit cut to 4 s)", disturb, trials=5, short=1)
     return Fault(f"{name} (65 s)", disturb, trials=1, short=0)
 
 
@@ -101,12 +101,12 @@ def in_another_time(offset: str) -> Fault:
 
 FAULTS = [
     Fault("SIGKILL of a random worker at a random moment", killed_at_random, trials=100, short=2),
-    Fault("SIGKILL of the only worker, another started after it", killed_and_none_left, trials=10, short=1),
+    Fault("SIGKILL of the only worker, another started after it", killed_and_none_left, trials=5, short=1),
     *map(
         killed_at,
         ("before-commit", "after-commit", "before-join", "after-join", "in-production", "before-finish"),
     ),
-    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=5, short=0),
+    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=3, short=0),
     frozen(shortened=True),
     frozen(shortened=False),
     in_another_time("+1h"),

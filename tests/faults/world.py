@@ -66,6 +66,8 @@ class World(TestSite):
         self.cut = self.with_settings(window_rows=WINDOW_ROWS)
         self.range = {"start_time": str(START), "end_time": str(END)}
         self.undisturbed: dict[str, Any] = {}
+        self.undisturbed_few: dict[str, Any] = {}
+        """The same of a task of few rows."""
         self.hurried = False
         """Whether workers take up what is neglected, and give up who is silent, within seconds."""
 
