@@ -83,9 +83,8 @@ async def _work_until_told(site: Site, queue_name: str, burst: bool) -> None:
     last_resort.daemon = True
     last_resort.start()
     going = {working, reconciling, present, waiting}
-    while (
-        going
-    ):  # told again and again: before Python 3.12 `asyncio.wait_for`, which arq and redis use, may not hear it
+    # Again and again: `asyncio.wait_for`, which arq and redis use, may miss it before Python 3.12.
+    while going:
         for task in going:
             task.cancel()
         _, going = await asyncio.wait(going, timeout=0.2)
