@@ -82,6 +82,9 @@ class PrivateServers:
     def start_mariadb(self) -> None:
         """Starts MariaDB on the data in the folder, made where there is none."""
         data, log = self._folder / "mariadb", self._folder / "mariadb.log"
+        # Of its own: a server that starts removes what it takes for leftovers, in /tmp those of other servers.
+        temporary = self._folder / "mariadb.tmp"
+        temporary.mkdir(exist_ok=True)
         user = ["--user=root"] if os.geteuid() == 0 else []  # as root, mariadbd starts only when it is told so
         if not (data / "mysql").is_dir():
             # Made aside and put in place, so that data half made is never taken for whole. Through a
@@ -109,6 +112,7 @@ class PrivateServers:
             "--no-defaults",
             *user,
             f"--datadir={data}",
+            f"--tmpdir={temporary}",
             f"--socket={self._sockets / 'mariadb.sock'}",
             f"--pid-file={self._sockets / 'mariadb.pid'}",
             f"--port={self.mariadb_port}",
