@@ -32,7 +32,7 @@ _DECODED_SEPARATOR = SEPARATOR.decode(errors="surrogateescape")
 # What a tally holds before it is to be written, so that it does not grow with the rows or the
 # authors of a window. A vote takes about three times as much memory as an author.
 _MOST_ENTRIES = 260_000
-_MOST_CHARACTERS = 8_000_000
+_MOST_CHARACTERS = 3_000_000
 
 # How many texts a worker remembers the label of. Past it, it starts to remember afresh.
 _MEMORY_TEXTS = 20_000
