@@ -15,7 +15,7 @@ demo: setup ## Open the console on 50,000 made-up posts, on private servers
 	@$(VENV)/bin/audience demo
 
 test: setup ## Run all tests, on private servers
-	@sh scripts/install-programs.sh tmux faketime
+	@sh scripts/install-programs.sh tmux faketime mariadb
 	@$(VENV)/bin/pytest
 
 bench: setup ## Measure the main job; ROWS=, BENCH_JSON=file, PROFILE=1
