@@ -1,6 +1,7 @@
 """What a window comes to: rows in, votes for each (source_author, panel) out. Pure; knows no database."""
 
 import re
+from abc import ABC, abstractmethod
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -81,7 +82,7 @@ class Vote:
         return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule
 
 
-class WindowTally:
+class WindowTally(ABC):
     """Adds up the rows of one window, or of a part of one that is too large to hold."""
 
     def __init__(self, definition: Definition) -> None:
@@ -92,9 +93,9 @@ class WindowTally:
         self._votes: list[Vote] = []
         self._characters = 0
 
+    @abstractmethod
     def add(self, rows: Sequence[InputRow]) -> None:
         """Takes in a batch of rows, in any order."""
-        raise NotImplementedError
 
     @property
     def full(self) -> bool:
