@@ -17,6 +17,9 @@ from tests.faults.world import Fault, Trial, World, world
 FAULTS = [*of_workers.FAULTS, *of_redis.FAULTS, *of_mariadb.FAULTS, *of_tasks.FAULTS]
 
 
+_MOST_NOTES = 5
+
+
 def main() -> int:
     only, short = os.environ.get("ONLY", ""), bool(os.environ.get("SHORT"))
     seed = int(os.environ.get("SEED", "1"))
@@ -35,9 +38,9 @@ def main() -> int:
             inexact += len(trials) - exact
             longest = max(trial.seconds for trial in trials)
             print(f"| {fault.name} | {len(trials)} | {exact} | {longest:.1f} |", flush=True)
-            for number, trial in enumerate(trials):
-                if trial.note:
-                    print(f"    trial {number}: {trial.note}", file=sys.stderr, flush=True)
+            noted = [(number, trial) for number, trial in enumerate(trials) if trial.note]
+            for number, trial in noted[:_MOST_NOTES]:
+                print(f"    trial {number}: {trial.note}", file=sys.stderr, flush=True)
         if inexact and os.environ.get("KEEP_LOG"):
             Path(os.environ["KEEP_LOG"]).write_bytes((its.folder / "worker.log").read_bytes())
     print(f"\n{inexact} inexact; {(time.monotonic() - started) / 60:.0f} minutes")
