@@ -83,7 +83,7 @@ class PrivateServers:
         """Starts MariaDB on the data in the folder, made where there is none."""
         data, log = self._folder / "mariadb", self._folder / "mariadb.log"
         # Of its own: a server that starts removes what it takes for leftovers, in /tmp those of other servers.
-        temporary = self._folder / "mariadb.tmp"
+        temporary = self._sockets / "tmp"
         temporary.mkdir(exist_ok=True)
         user = ["--user=root"] if os.geteuid() == 0 else []  # as root, mariadbd starts only when it is told so
         if not (data / "mysql").is_dir():
