@@ -5,8 +5,8 @@ transaction, and again until none is left; whoever finds them all done joins the
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -140,8 +140,8 @@ class Claim:
                     left = await window_table.left(session, schema, task_id)
                     return Step.WAIT if left else Step.ALL_DONE
                 received, labelled = 0, Counter[str]()
-                async with _kept_alive(session):
-                    async for part, tally in self._tallies(self.window):
+                async with _kept_alive(session), aclosing(self._tallies(self.window)) as tallies:
+                    async for part, tally in tallies:
                         await self._write(session, self.window, part, tally)
                         received += tally.received
                         labelled.update(tally.labelled())
@@ -152,7 +152,7 @@ class Claim:
                     raise TaskStopped(task_id)
         return Step.DONE
 
-    async def _tallies(self, window: Window) -> AsyncIterator[tuple[int, WindowTally]]:
+    async def _tallies(self, window: Window) -> AsyncGenerator[tuple[int, WindowTally], None]:
         """The window's rows added up: in one tally, or in parts where one does not hold them."""
         workplace = self._lane.workplace
         part, tally = 0, new_tally(self._definition, self._decide)
