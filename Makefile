@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test bench faults lint clean
+.PHONY: help setup demo test bench faults bare lint clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -25,6 +25,9 @@ bench: setup ## Measure the main job; ROWS=, BENCH_JSON=file, PROFILE=1
 faults: setup ## Pull every plug, many times; ONLY=words of a fault's name
 	@sh scripts/install-programs.sh faketime
 	@$(VENV)/bin/python -m tests.faults
+
+bare: ## Run make demo and make test on a bare Debian; SUITE=trixie for another release
+	@bash scripts/bare.sh
 
 lint: $(VENV)/installed ## Check style, types and layers
 	@$(VENV)/bin/ruff check .

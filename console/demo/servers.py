@@ -29,7 +29,9 @@ from jobs.errors import AudienceError
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
-_PACKAGES = "apt-get install mariadb-server-core redis-server"
+# The client's package too: mariadb-install-db calls its my_print_defaults.
+_PACKAGES = "apt-get install mariadb-server-core mariadb-client-core redis-server"
+_PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "redis-server")
 
 
 class ServersMissing(AudienceError):
@@ -96,7 +98,7 @@ class PrivateServers:
             install = [program, "--no-defaults", *user, f"--datadir={link}/mariadb.new", "--skip-test-db"]
             with log.open("wb") as output:
                 if subprocess.run(install, stdout=output, stderr=output).returncode:
-                    raise ServersMissing(f"mariadb-install-db failed; see {log}")
+                    raise ServersMissing(f"mariadb-install-db failed; {log} ends with:\n{_last_lines(log)}")
             (self._folder / "mariadb.new").rename(data)
         accounts = self._sockets / "accounts.sql"
         accounts.touch(mode=0o600)
@@ -127,7 +129,7 @@ class PrivateServers:
         ]
         with log.open("ab") as output:
             self._mariadb = popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _wait_until(lambda: self.connect().close(), pymysql.Error, self._mariadb, f"mariadbd; see {log}")
+        _wait_until(lambda: self.connect().close(), pymysql.Error, self._mariadb, "mariadbd", log)
         accounts.unlink()
 
     def start_redis(self) -> None:
@@ -149,7 +151,7 @@ class PrivateServers:
         self._redis.stdin.write(configuration.encode())
         self._redis.stdin.close()
         client = Redis.from_url(self.redis_url)
-        _wait_until(client.ping, RedisError, self._redis, f"redis-server; see {log}")
+        _wait_until(client.ping, RedisError, self._redis, "redis-server", log)
         client.close()
 
     def stop_mariadb(self) -> None:
@@ -172,7 +174,7 @@ def private_servers(folder: Path, *mariadb_options: str, redis_options: Sequence
 
     The options are arguments of mariadbd, and lines of Redis' configuration.
     """
-    for name in ("mariadbd", "mariadb-install-db", "redis-server"):
+    for name in _PROGRAMS:
         _program(name)
     make_folder(folder)
     # A socket's path may have no more than a hundred characters, and the folder's may be longer.
@@ -209,7 +211,11 @@ def _end_with_parent() -> None:
 
 
 def _wait_until(
-    answers: Callable[[], object], refusal: type[Exception], process: "subprocess.Popen[bytes]", what: str
+    answers: Callable[[], object],
+    refusal: type[Exception],
+    process: "subprocess.Popen[bytes]",
+    name: str,
+    log: Path,
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -219,8 +225,17 @@ def _wait_until(
         except refusal as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 _stop(process)
-                raise ServersMissing(f"cannot start {what}: {error}") from error
+                raise ServersMissing(f"cannot start {name}: {error}; {log} ends with:\n{_last_lines(log)}") from error
             time.sleep(0.05)
+
+
+def _last_lines(log: Path, count: int = 8) -> str:
+    """The end of a log, indented, for a message on the screen."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-count:]
+    except OSError as error:
+        return f"  (not readable: {error.strerror})"
+    return "\n".join(f"  {line}" for line in lines) or "  (nothing)"
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
