@@ -33,7 +33,7 @@ make_base() {
   fi
   local mirror
   mirror=$(sed -n 's/^URIs: *\([^ ]*debian\)\/\{0,1\}$/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*debian\)\/\{0,1\} .*/\2/p' \
-    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1 || true)
   echo "bare: making a Debian $suite with debootstrap $(debootstrap --version | cut -d ' ' -f 2)"
   mkdir -p "$cache"
   rm -rf --one-file-system "$base"
