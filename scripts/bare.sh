@@ -87,14 +87,14 @@ run() {
 }
 
 if [ "${1:-}" = --user ]; then
-  user=operator
+  user=visitor
   shift
 fi
 make_base
 if [ $# -gt 0 ]; then
   run "$@"
 else
-  for user in root operator; do
+  for user in root visitor; do
     for target in demo test; do
       echo "bare: make $target as $user on a bare Debian $suite"
       run make "$target"
