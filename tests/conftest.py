@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.demo.servers import PrivateServers, private_servers
-from tests.support import TestSite
+from tests.helpers.deployment import TestSite
 
 _numbers = itertools.count(1)
 

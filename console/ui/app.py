@@ -19,20 +19,20 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker
 
-from console.text import harmless
-from console.ui.help_page import HelpPage
-from console.ui.new_task_page import NewTaskPage
-from console.ui.page import tell_failure
-from console.ui.patterns_page import PatternsPage
+from console.sanitize import harmless
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.rates import Rates
-from console.ui.samples_page import SamplesPage
+from console.ui.screens.base import tell_failure
+from console.ui.screens.help import HelpPage
+from console.ui.screens.new_task import NewTaskPage
+from console.ui.screens.patterns import PatternsPage
+from console.ui.screens.samples import SamplesPage
+from console.ui.screens.tasks import TasksPage
+from console.ui.screens.workers import WorkersPage
 from console.ui.snapshot import SOURCES, Snapshot, Source
-from console.ui.tasks_page import TasksPage
-from console.ui.workers_page import WorkersPage
-from jobs import services
-from jobs.site import Site
-from jobs.task import Task, TaskRequest
+from jobs.deployment import Site
+from jobs.model.task import Task, TaskRequest
+from jobs.services import tasks as services
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 3.0

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from jobs.task import Task
+from jobs.model.task import Task
 
 _SECONDS = 20.0
 _POINTS = 120

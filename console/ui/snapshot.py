@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jobs import overview
+from jobs.deployment import Site
 from jobs.errors import AudienceError
-from jobs.overview import Board, Fleet
-from jobs.site import Site
+from jobs.services import overview
+from jobs.services.overview import Board, Fleet
 
 _SECONDS = 5.0
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.text import Text
 
-from console.ui.format import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
+from console.ui.formatting import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
 from console.ui.rates import Rates
-from jobs.overview import Board
-from jobs.task import Task
+from jobs.model.task import Task
+from jobs.services.overview import Board
 
 
 @dataclass(frozen=True)

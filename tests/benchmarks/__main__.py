@@ -20,10 +20,10 @@ from rich.table import Table
 
 from console.demo import posts
 from console.demo.servers import private_servers
-from jobs.label import Lane
-from jobs.workplace import Workplace
+from jobs.worker.context import Workplace
+from jobs.worker.label import Lane
+from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchSite, Run
 from tests.benchmarks.patterns import KEYWORDS, RULES, write_patterns
-from tests.benchmarks.site import OUTPUT_SCHEMA, BenchSite, Run
 
 ROWS = 2_376_186
 QUARTER = "quarter"

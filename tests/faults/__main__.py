@@ -11,8 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults import of_mariadb, of_redis, of_tasks, of_workers
-from tests.faults.world import Fault, Trial, World, world
+from tests.faults import mariadb as of_mariadb
+from tests.faults import redis as of_redis
+from tests.faults import tasks as of_tasks
+from tests.faults import workers as of_workers
+from tests.faults.deployment import Fault, Trial, World, world
 
 FAULTS = [*of_workers.FAULTS, *of_redis.FAULTS, *of_mariadb.FAULTS, *of_tasks.FAULTS]
 

@@ -1,0 +1,1 @@
+"""The commands. Nothing here imports Textual before a terminal app is opened."""

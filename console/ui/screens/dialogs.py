@@ -1,0 +1,95 @@
+"""Small screens over the others that ask one thing and return the answer."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, OptionList
+
+from console.sanitize import harmless
+from console.ui.widgets.text_input import Field
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before something that cannot be taken back at once. Nothing is done by Enter alone."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+    ]
+
+    def __init__(self, question: str, yes: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(harmless(self._question), markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("No (n)", id="no", compact=True)
+                yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """Ends the dialog."""
+        self.dismiss(answer)
+
+
+class _Question(ModalScreen[str | None]):
+    """Asks for a text; None where it is left with Escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(harmless(self._question), markup=False)
+            yield from self.compose_answer()
+
+    def compose_answer(self) -> ComposeResult:
+        """What the answer is given in."""
+        raise TypeError("a question has an answer")
+
+    def action_cancel(self) -> None:
+        """Leaves without an answer."""
+        self.dismiss(None)
+
+
+class Ask(_Question):
+    """Asks for a line of text."""
+
+    def __init__(self, question: str, value: str = "") -> None:
+        super().__init__(question)
+        self._value = value
+
+    def compose_answer(self) -> ComposeResult:
+        """A field."""
+        yield Field(self._value, id="answer", compact=True, select_on_focus=False)
+        yield Label("Enter to accept, Escape to leave", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
+
+
+class Choose(_Question):
+    """Lets one of some names be chosen."""
+
+    def __init__(self, question: str, names: Sequence[str]) -> None:
+        super().__init__(question)
+        self._names = list(names)
+
+    def compose_answer(self) -> ComposeResult:
+        """A list."""
+        yield OptionList(*(harmless(name) for name in self._names), markup=False, compact=True)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._names[event.option_index])

@@ -1,0 +1,56 @@
+"""Help, made from the bindings of the page it was asked on."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Static
+
+from console.ui.screens.base import Page
+
+_WORDS = """
+A task reads a range of posts, gives each author a label by the pattern files, and writes which panel \
+(/female, /male, ...) an author belongs to. First the label job runs, window by window; a countdown later \
+the production job writes the wh_panel_mapping_ tables. Leaving the console stops neither workers nor tasks.
+"""
+
+
+class HelpPage(Page):
+    """What can be done, by which key."""
+
+    TITLE = "Help"
+
+    def __init__(self, about: Screen[Any]) -> None:
+        super().__init__()
+        self._about = about
+
+    def compose_body(self) -> ComposeResult:
+        yield VerticalScroll(Static(self._text(), markup=False), id="help")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#help").focus()
+
+    def _text(self) -> Text:
+        text = Text(_WORDS.strip() + "\n\n")
+        text.append(f"On the page {self._about.title or self._about.TITLE or ''}\n", "bold")
+        _append(text, [*type(self._about).BINDINGS, *Page.BINDINGS], self._about)
+        text.append("\nEverywhere\n", "bold")
+        _append(text, list(type(self.app).BINDINGS), None)
+        text.append(f"{'j k, g G':18}", "cyan").append("In tables: down, up; first row, last row\n")
+        text.append(f"{'tab, shift+tab':18}", "cyan").append("Next field, previous field\n")
+        text.append(f"{'ctrl+p':18}", "cyan").append("Command palette: every action, and the themes\n")
+        return text
+
+
+def _append(text: Text, bindings: Iterable[BindingType], about: Screen[Any] | None) -> None:
+    read_only = isinstance(about, Page) and about.site.read_only
+    for binding in Binding.make_bindings(bindings):
+        refused = read_only and binding.action in ("new", "abort", "resume", "rerun")
+        if binding.description and not refused and binding.key not in ("ctrl+q", "question_mark"):
+            key = binding.key_display or binding.key
+            text.append(f"{key:18}", "cyan").append(f"{binding.description}\n")

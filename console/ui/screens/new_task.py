@@ -1,0 +1,335 @@
+"""The form of a new task, and beside it the plan of what would happen."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.css.query import NoMatches
+from textual.timer import Timer
+from textual.widgets import Button, Input, Label, Select, Static
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
+
+from console.sanitize import harmless
+from console.ui.formatting import plain
+from console.ui.preferences import read_preferences, write_preferences
+from console.ui.screens.base import Page
+from console.ui.screens.dialogs import Ask, Choose, Confirm
+from console.ui.snapshot import Snapshot
+from console.ui.widgets.text_input import Field
+from jobs.errors import AudienceError, InvalidRange, InvalidValue
+from jobs.model.task import Task, TaskRequest
+from jobs.services import overview
+from jobs.services import tasks as services
+from jobs.services.tasks import Plan
+from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
+
+_LABELS = {
+    "model_type": "Model",
+    "predict_type": "Predict type",
+    "start_time": "Start",
+    "end_time": "End",
+    "target_schema": "Input schema",
+    "target_table": "Input table",
+    "output_schema": "Output schema",
+    "queue": "Queue",
+    "countdown": "Countdown, s",
+}
+_HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, belongs to the range"}
+_SELECTS = ("model_type", "predict_type", "target_schema", "target_table")
+_PLAN_SECONDS = 0.3
+_LAUNCH = "Launch (ctrl+l)"
+
+
+class NewTaskPage(Page):
+    """Every parameter of a task, with defaults from the settings or from an earlier task."""
+
+    TITLE = "New task"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+l", "launch", "Launch", priority=True),
+        Binding("ctrl+s", "save", "Save preset", priority=True),
+        Binding("ctrl+o", "load", "Load preset", priority=True),
+    ]
+
+    def __init__(self, like: Task | None = None) -> None:
+        super().__init__()
+        self._like = like
+        self._tables: dict[str, list[str]] = {}
+        self._planning: Timer | None = None
+        self._faults: dict[str, str] = {}
+        self._launching = False
+        self._input_was_ok = True
+        self._untouched: dict[str, str] = {}
+
+    def compose_body(self) -> ComposeResult:
+        values = self._first_values()
+        with Horizontal(id="body"):
+            with VerticalScroll(id="form", can_focus=False):
+                for name, label in _LABELS.items():
+                    with Horizontal(classes="field"):
+                        yield Label(label, classes="label")
+                        yield self._field(name, values[name])
+                    yield Static("", id=f"fault-{name}", classes="fault", markup=False)
+                yield Button(_LAUNCH, id="launch", variant="primary", compact=True)
+            yield VerticalScroll(Static("", id="plan", markup=False), id="plan-box")
+
+    def _field(self, name: str, value: str) -> Input | Select[str]:
+        if name not in _SELECTS:
+            return Field(value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False)
+        options = {"model_type": MODEL_TYPES, "predict_type": PREDICT_TYPES}.get(name, (value,) if value else ())
+        return Select(
+            [(plain(option), option) for option in options],
+            value=value if value else Select.NULL,
+            prompt="choose",
+            allow_blank=name.startswith("target"),
+            id=name,
+            compact=True,
+        )
+
+    def _first_values(self) -> dict[str, str]:
+        settings = self.site.settings
+        values = {
+            "model_type": "keyword_model",
+            "predict_type": "author_name",
+            "start_time": "",
+            "end_time": "",
+            "target_schema": settings.input_schema,
+            "target_table": settings.input_table if settings.input_schema else "",
+            "output_schema": settings.output_schema,
+            "queue": settings.queue,
+            "countdown": str(settings.countdown),
+        }
+        return values | (_values_of(self._like) if self._like else {})
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#start_time").focus()
+        self._untouched = self._values()
+        self._read_tables()
+        self._read_edges()
+        self._plan_soon()
+
+    @work(group="tables", exclusive=True, exit_on_error=False)
+    async def _read_tables(self) -> None:
+        self._tables = await overview.input_tables(self.site)
+        self._offer("target_schema", list(self._tables))
+        self._offer_tables()
+
+    def _offer_tables(self) -> None:
+        self._offer("target_table", self._tables.get(self._value("target_schema"), []))
+
+    def _offer(self, name: str, options: list[str]) -> None:
+        """The options of a field; what it has stays, also where it is none of them: the plan will tell."""
+        field = self.query_one(f"#{name}", Select)
+        value = self._value(name) or (options[0] if name == "target_table" and options else "")
+        if value and value not in options:
+            options = [value, *options]
+        field.set_options([(plain(option), option) for option in options])
+        field.value = value or Select.NULL
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Asks for what there is to choose from again, once an input server that was away is back."""
+        if snapshot.input.ok and not self._input_was_ok:
+            self._read_tables()
+            self._read_edges()
+            self._plan_soon()
+        self._input_was_ok = snapshot.input.ok
+
+    @work(group="edges", exclusive=True, exit_on_error=False)
+    async def _read_edges(self) -> None:
+        """Proposes the range of all rows, where the operator has given none."""
+        schema, table = self._value("target_schema"), self._value("target_table")
+        if not schema or not table or self._value("start_time") or self._value("end_time"):
+            return
+        edges = await overview.input_edges(self.site, schema, table)
+        if edges and not self._value("start_time") and not self._value("end_time"):
+            for name, edge in zip(("start_time", "end_time"), edges, strict=True):
+                self.query_one(f"#{name}", Input).value = str(edge)
+                self._untouched[name] = str(edge)
+
+    def _value(self, name: str) -> str:
+        field = self.query_one(f"#{name}")
+        value: Any = field.value if isinstance(field, Input | Select) else ""
+        return value.strip() if isinstance(value, str) else ""
+
+    def _values(self) -> dict[str, str]:
+        return {name: self._value(name) for name in _LABELS}
+
+    def _fill_in(self, values: dict[str, str]) -> None:
+        for name, value in values.items():
+            field = self.query_one(f"#{name}") if name in _LABELS else None
+            if isinstance(field, Input):
+                field.value = value
+            elif isinstance(field, Select):
+                options = [str(option) for _, option in field._options if option is not Select.NULL]
+                if value and value not in options:
+                    field.set_options([(plain(option), option) for option in (value, *options)])
+                field.value = value or Select.NULL
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _changed(self, event: Input.Changed | Select.Changed) -> None:
+        if isinstance(event, Select.Changed) and event.select.id == "target_schema" and event.select.has_focus_within:
+            # Chosen by hand: the table that was chosen belongs to another schema.
+            self.query_one("#target_table", Select).clear()
+            self._offer_tables()
+        if isinstance(event, Select.Changed):
+            self._read_edges()
+        self._check()
+        self._plan_soon()
+
+    def _plan_soon(self) -> None:
+        """Plans when nothing has been typed for a moment."""
+        if self._planning is not None:
+            self._planning.stop()
+        self._planning = self.set_timer(_PLAN_SECONDS, self._plan)
+
+    def _check(self) -> TaskRequest | None:
+        """Shows at each field what is wrong with it; the request where nothing is."""
+        values = self._values()
+        blank = {name: "give a time, such as " + _HINTS[name][:19] for name in _HINTS if not values[name]}
+        try:
+            request = TaskRequest.of(self.site.settings, values)
+            self._show_faults({})
+            return request
+        except InvalidValue as error:
+            self._show_faults(error.faults | blank)
+        except InvalidRange as error:
+            self._show_faults({"end_time": str(error)})
+        return None
+
+    def _show_faults(self, faults: dict[str, str]) -> None:
+        self._faults = faults
+        for name in _LABELS:
+            try:
+                fault = self.query_one(f"#fault-{name}", Static)
+            except NoMatches:
+                return
+            fault.update(harmless(faults.get(name, "")))
+            fault.display = name in faults
+
+    @work(group="plan", exclusive=True, exit_on_error=False)
+    async def _plan(self) -> None:
+        box = self.query_one("#plan", Static)
+        request = self._check()
+        if request is None:
+            box.update(Text("The plan shows here when the form is complete.", "dim"))
+            return
+        box.update(Text("planning ...", "dim"))
+        try:
+            plan = await services.plan_task(self.site, request)
+        except AudienceError as error:
+            box.update(Text(f"{error.code} {harmless(error)}", "red"))
+            return
+        box.update(_plan_text(plan, request))
+
+    def action_launch(self) -> None:
+        """Creates the task; where a value is wrong, goes to its field."""
+        request = self._check()
+        if request is None:
+            first = next(name for name in _LABELS if name in self._faults)
+            self.query_one(f"#{first}").focus()
+            self.tell(f"{_LABELS[first]}: {self._faults[first]}", error=True)
+        elif not self._launching:
+            self._launching = True
+            self.query_one("#launch", Button).label = "launching ..."
+            # The app's work, not the page's: it is not given up when the page is left.
+            launch = self.console.launch(request)
+            self._wait_for(launch)
+
+    @work(group="launch", exit_on_error=False)
+    async def _wait_for(self, launch: Worker[None]) -> None:
+        """Lets the form be launched again where the launch failed; the app says why it did."""
+        with suppress(WorkerFailed, WorkerCancelled):
+            await launch.wait()
+        self._launching = False
+        self.query_one("#launch", Button).label = _LAUNCH
+
+    @on(Button.Pressed, "#launch")
+    def _launch_pressed(self) -> None:
+        self.action_launch()
+
+    def action_back(self) -> None:
+        """Back; asks first where something was filled in."""
+        if self._values() == self._untouched:
+            self.app.pop_screen()
+        elif self.app.screen is self:
+            self._ask_and_leave()
+
+    @work(group="dialog", exit_on_error=False)
+    async def _ask_and_leave(self) -> None:
+        if await self.app.push_screen_wait(Confirm("Leave this form? What is filled in is lost.", "Leave")):
+            self.app.pop_screen()
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_save(self) -> None:
+        """Saves the form under a name."""
+        name = await self.app.push_screen_wait(Ask("Save these values as"))
+        if name:
+            try:
+                write_preferences(presets=read_preferences().presets | {name: self._values()})
+            except OSError as error:
+                self.tell(f"not saved: {error}", error=True)
+            else:
+                self.tell(f"saved as {name}")
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_load(self) -> None:
+        """Fills the form in with what was saved under a name."""
+        presets = read_preferences().presets
+        if not presets:
+            self.tell("no presets yet; ctrl+s saves one")
+            return
+        name = await self.app.push_screen_wait(Choose("Load", sorted(presets)))
+        if name:
+            self._fill_in(presets[name])
+
+
+def _values_of(task: Task) -> dict[str, str]:
+    """The form's values of an earlier task."""
+    values: dict[str, object] = {
+        "model_type": task.model_type,
+        "predict_type": task.predict_type,
+        "start_time": _time(task.start_time),
+        "end_time": _time(task.end_time),
+        "target_schema": task.target_table,
+        "target_table": task.source_table,
+        "output_schema": task.output_schema,
+        "queue": task.queue,
+        "countdown": task.countdown,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _time(time: datetime | None) -> str:
+    return "" if time is None else str(time)
+
+
+def _plan_text(plan: Plan, request: TaskRequest) -> Text:
+    definition, extent = plan.definition, plan.extent
+    text = Text().append("Plan\n", "bold")
+
+    def line(name: str, value: str, style: str = "") -> None:
+        text.append(f"{name:12}", "dim").append(harmless(value) + "\n", style)
+
+    line("rows", f"about {extent.estimated_rows:,} (the optimizer's estimate)")
+    line("windows", f"{plan.windows:,}")
+    if extent.indexed:
+        line("post_time", "indexed")
+    else:
+        line("post_time", "not indexed: the whole table is read", "yellow")
+    if extent.first and extent.last:
+        line("rows from", f"{extent.first} to {extent.last}")
+    for label in definition.patterns.labels:
+        line(f"/{label.name}", f"{len(label.patterns):,} patterns")
+    line("patterns", definition.patterns.hash[:16])
+    line("production", f"{request.countdown} s after the label job")
+    tables = ", ".join(plan.results)
+    line("writes to", request.output_schema)
+    line("tables", f"{tables}; each with its wh_panel_mapping_ table, where there are rows for it")
+    return text

@@ -1,0 +1,284 @@
+"""Samples of what a task has produced, to be looked at and saved."""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Select, SelectionList, Static
+from textual.widgets.selection_list import Selection
+
+from console.sanitize import harmless
+from console.ui.formatting import bar, cell, plain
+from console.ui.screens.base import Page
+from console.ui.screens.dialogs import Ask
+from console.ui.snapshot import Snapshot
+from console.ui.widgets.live_table import LiveTable
+from jobs.model.task import Task, whole_number
+from jobs.services import tasks as services
+from jobs.services.tasks import SampleRow
+from jobs.storage.production import production_table
+
+_SIZES = (50, 200, 1_000)
+_ALL = "all panels"
+# A spreadsheet takes a cell for a formula that begins with one of these signs, some also after blanks or with
+# the wide signs of Han texts; a tab or a line's end at its begin moves what follows into a cell of its own.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
+
+
+# With the widths that they have, those that are left out last first.
+_COLUMNS = {"source_author": 24, "panel": 9, "day": 10, "time": 8, "match_content": 30, "id": 26}
+_ASIDE = 27
+
+
+class SamplesPage(Page):
+    """A random sample of a task's production rows, and the panels' shares of it."""
+
+    TITLE = "Samples"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "resample", "Resample"),
+        Binding("f", "panel", "Next panel"),
+        Binding("ctrl+s", "save", "Save"),
+    ]
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self._task_id = task_id
+        self._rows: list[SampleRow] = []
+        self._offered: list[tuple[str, str]] = []
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="choices"):
+            yield Select(
+                [(plain(self._task_id[:8]), self._task_id)],
+                value=self._task_id,
+                allow_blank=False,
+                id="task",
+                compact=True,
+            )
+            yield Select(
+                [(f"{size} rows", size) for size in _SIZES], value=50, allow_blank=False, id="size", compact=True
+            )
+            yield Select([(_ALL, _ALL)], value=_ALL, allow_blank=False, id="panel", compact=True)
+        with Horizontal(id="body"):
+            with Vertical(id="aside"):
+                yield SelectionList[str](id="tables", compact=True)
+                yield Static("", id="shares", markup=False)
+            yield LiveTable(id="rows")
+        yield Static("", id="row", markup=False)
+        yield Static("", id="count", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#rows").focus()
+        self._offer_tables()
+
+    @property
+    def _sampled(self) -> Task | None:
+        board = self.console.snapshot.board
+        return next((task for task in board.tasks if task.task_id == self._task_id), None) if board else None
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Offers every task that can be sampled."""
+        offered = self._samplable(snapshot)
+        if offered != self._offered:
+            self._offered = offered
+            choice = self.query_one("#task", Select)
+            with choice.prevent(Select.Changed):
+                choice.set_options([(plain(words), task_id) for words, task_id in offered])
+                choice.value = self._task_id
+
+    def _samplable(self, snapshot: Snapshot) -> list[tuple[str, str]]:
+        tasks = snapshot.board.tasks if snapshot.board else ()
+        offered = [
+            (f"{task.task_id[:8]} {task.predict_type} of {task.create_time:%m-%d %H:%M}", task.task_id)
+            for task in tasks
+            if task.prod_stat == "finish" and task.results
+        ]
+        chosen = (self._task_id[:8], self._task_id)
+        return offered if self._task_id in dict(offered).values() else [chosen, *offered]
+
+    def on_resize(self) -> None:
+        """Columns drop out where there is no room for them."""
+        self._show_rows()
+
+    def _offer_tables(self) -> None:
+        self._rows = []
+        self._show_rows()
+        tables = self.query_one("#tables", SelectionList)
+        task = self._sampled
+        with tables.prevent(SelectionList.SelectedChanged):
+            tables.clear_options()
+            names = task.results if task else []
+            tables.add_options(Selection(plain(name), name, initial_state=True) for name in names)
+        self.action_resample()
+
+    @on(Select.Changed, "#task")
+    def _task_changed(self, event: Select.Changed) -> None:
+        if isinstance(event.value, str) and event.value != self._task_id:
+            self._task_id = event.value
+            self._offer_tables()
+
+    @on(Select.Changed, "#size")
+    @on(SelectionList.SelectedChanged, "#tables")
+    def action_resample(self) -> None:
+        """Takes another sample."""
+        if self.is_mounted and self._sampled is not None:
+            self._sample()
+
+    @work(group="sample", exclusive=True, exit_on_error=False)
+    async def _sample(self) -> None:
+        count = self.query_one("#count", Static)
+        chosen = self.query_one("#tables", SelectionList).selected
+        size = self.query_one("#size", Select).value
+        if not chosen:
+            self._rows = []
+            self._show_rows()
+            count.update(Text("no table chosen: choose one with space", "yellow"))
+            return
+        count.update(Text("sampling ...", "dim"))
+        try:
+            tables = [production_table(name) for name in chosen]
+            self._rows = await services.sample_result(self.site, self._task_id, tables, int(str(size)))
+        except Exception:
+            self._rows = []
+            self._show_rows()
+            raise
+        panels = [_ALL, *sorted({row.panel for row in self._rows})]
+        choice = self.query_one("#panel", Select)
+        kept = choice.value if choice.value in panels else _ALL
+        with choice.prevent(Select.Changed):
+            choice.set_options([(plain(panel), panel) for panel in panels])
+            choice.value = kept
+        self._show_rows()
+
+    @property
+    def _rows_shown(self) -> list[SampleRow]:
+        panel = self.query_one("#panel", Select).value
+        return [row for row in self._rows if panel in (_ALL, row.panel)]
+
+    @on(Select.Changed, "#panel")
+    def _show_rows(self) -> None:
+        if not self.is_mounted:
+            return
+        rows = self._rows_shown
+        table = self.query_one("#rows", LiveTable)
+        columns = _columns_for(self.size.width - _ASIDE)
+        table.set_columns(columns)
+        table.show(list(map(str, range(len(rows)))), lambda key: tuple(_cell(rows[int(key)], name) for name in columns))
+        self._show_shares(len(rows))
+        self._show_row()
+
+    @on(LiveTable.RowHighlighted, "#rows")
+    def _show_row(self) -> None:
+        """The row under the cursor in full, whatever columns there is room for."""
+        key = self.query_one("#rows", LiveTable).cursor_key
+        row = self._rows_shown[int(key)] if key is not None else None
+        text = Text()
+        if row is not None:
+            text.append(f"{row.create_time} {harmless(row.panel)} ", "dim").append(harmless(row.match_content))
+            text.append(f"  {harmless(row.source_author)}, id {harmless(row.id)}", "dim")
+        self.query_one("#row", Static).update(text)
+
+    def _show_shares(self, shown: int) -> None:
+        counts = Counter(row.panel for row in self._rows)
+        text = Text("panels of the sample\n", "bold")
+        for panel, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            share = number / len(self._rows)
+            text.append(f"{harmless(panel)[:14]:14} {100 * share:5.1f}%\n").append_text(bar(share, 21, "cyan")).append(
+                "\n"
+            )
+        self.query_one("#shares", Static).update(text if counts else "")
+        task = self._sampled
+        lengths = (task.length_prod_table or "").split(",") if task else []
+        chosen = self.query_one("#tables", SelectionList).selected
+        there = sum(
+            whole_number(length) or 0
+            for result, length in zip(task.results if task else [], lengths, strict=False)
+            if result in chosen
+        )
+        of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
+        self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {there:,} rows produced")
+
+    def action_panel(self) -> None:
+        """Shows the next panel only; after the last, all."""
+        choice = self.query_one("#panel", Select)
+        panels = [_ALL, *sorted({row.panel for row in self._rows})]
+        place = panels.index(str(choice.value)) if choice.value in panels else 0
+        choice.value = panels[(place + 1) % len(panels)]
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_save(self) -> None:
+        """Saves the sample: CSV that no spreadsheet takes for formulas, or JSON Lines, by the file's ending."""
+        rows = self._rows_shown
+        if not rows or self.app.screen is not self:
+            self.tell("nothing to save", error=True)
+            return
+        question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
+        name = await self.app.push_screen_wait(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
+        if not name:
+            return
+        self._save(Path(name), rows)
+
+    def _save(self, path: Path, rows: list[SampleRow]) -> None:
+        if path.suffix.lower() not in (".csv", ".jsonl"):
+            self.tell("the name must end in .csv or .jsonl", error=True)
+            return
+        try:
+            save_rows(path.expanduser(), rows)
+        except FileExistsError:
+            self.tell(f"not saved: {path} is there already; choose another name", error=True)
+        except (OSError, RuntimeError) as error:
+            self.tell(f"not saved: {error}", error=True)
+        else:
+            self.tell(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
+
+
+def _columns_for(width: int) -> dict[str, int]:
+    """The columns that fit; what room is left goes to the first."""
+    fitting = {}
+    for name, needed in _COLUMNS.items():
+        if width < needed + 2:
+            break
+        width -= needed + 2
+        fitting[name] = needed
+    return fitting | {"source_author": _COLUMNS["source_author"] + min(max(width - 1, 0), 20)}
+
+
+def _cell(row: SampleRow, name: str) -> Text:
+    match name:
+        case "day":
+            return cell(row.create_time.date())
+        case "time":
+            return cell(row.create_time.time().replace(microsecond=0))
+        case _:
+            return cell(getattr(row, name))
+
+
+def save_rows(path: Path, rows: Sequence[SampleRow]) -> None:
+    """Writes rows to a new file. Raises OSError; FileExistsError rather than overwrite."""
+    with path.open("x", encoding="utf-8", newline="") as file:
+        if path.suffix.lower() == ".jsonl":
+            for row in rows:
+                file.write(json.dumps(asdict(row) | {"create_time": row.create_time.isoformat()}, ensure_ascii=False))
+                file.write("\n")
+        else:
+            writer = csv.writer(file)
+            writer.writerow(field.name for field in fields(SampleRow))
+            for row in rows:
+                writer.writerow(formula_safe(str(value)) for value in asdict(row).values())
+
+
+def formula_safe(value: str) -> str:
+    """The value with a quote before it where a spreadsheet would calculate it."""
+    return f"'{value}" if _FORMULA.match(value) else value

@@ -1,0 +1,1 @@
+"""Tasks, windows, definitions and tallies: data and rules, without I/O."""

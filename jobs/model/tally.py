@@ -1,0 +1,239 @@
+"""What a window comes to: rows in, votes for each (source_author, panel) out. Pure; knows no database."""
+
+import re
+from abc import ABC, abstractmethod
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import compress, groupby
+from operator import attrgetter, itemgetter
+from typing import Any, TypeVar, cast
+
+from xxhash import xxh3_64_intdigest
+
+from jobs.model.definition import Definition
+from jobs.storage.input_table import SEPARATOR
+from patterns.matcher import Match, Matcher
+
+InputRow = tuple[Any, ...]
+"""who, post_time (as MariaDB writes it, so that it sorts as text), id, and the text where that is not the author.
+
+`who` is the row's source and author in one: UTF-8, with SEPARATOR between them.
+"""
+
+LabelRow = tuple[str | int, str, str, str, str, str, int, str]
+"""id, source_author, panel, create_time, field_content, match_content, votes, rule."""
+
+Decide = Callable[[str], Match | None]
+
+Item = TypeVar("Item")
+
+_DECODED_SEPARATOR = SEPARATOR.decode(errors="surrogateescape")
+
+# What a tally holds before it is to be written, so that it does not grow with the rows or the
+# authors of a window. A vote takes about three times as much memory as an author.
+_MOST_ENTRIES = 260_000
+_MOST_CHARACTERS = 3_000_000
+
+# How many texts a worker remembers the label of. Past it, it starts to remember afresh.
+_MEMORY_TEXTS = 20_000
+
+# The distinct authors of a task are counted one slice of their hashes after the other.
+SLICES = 64
+
+
+class Decisions(dict[str, Match | None]):
+    """The labels of texts, each decided once."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        super().__init__()
+        self.match = matcher.match
+
+    def __missing__(self, text: str) -> Match | None:
+        if len(self) >= _MEMORY_TEXTS:
+            self.clear()
+        match = self[text] = self.match(text)
+        return match
+
+
+class Vote:
+    """The rows of an author that got the same label: how many, and the latest of them."""
+
+    __slots__ = ("count", "latest", "match", "who")
+
+    def __init__(self, who: bytes, match: Match) -> None:
+        self.who = who
+        self.match = match
+        self.count = 0
+        self.latest: tuple[Any, ...] = ()
+        """post_time, id, text; without the text where that is the author's name."""
+
+    @property
+    def key(self) -> tuple[bytes, str]:
+        """source_author and label: what the votes that make one label row have in common."""
+        return self.who.replace(SEPARATOR, b"_"), self.match.label
+
+    def label_row(self) -> LabelRow:
+        """The row that says it in the label table."""
+        s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
+        post_time, post_id, *text = self.latest
+        matched = text[0] if text else name
+        label, rule = self.match
+        return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule
+
+
+class WindowTally(ABC):
+    """Adds up the rows of one window, or of a part of one that is too large to hold."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.received = 0
+        """Rows read."""
+        self._result_of = definition.sources.result_of
+        self._authors: Collection[bytes] = ()
+        self._votes: list[Vote] = []
+        self._characters = 0
+
+    @abstractmethod
+    def add(self, rows: Sequence[InputRow]) -> None:
+        """Takes in a batch of rows, in any order."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as much as it may: it is to be written, and another begun."""
+        return len(self._authors) + 3 * len(self._votes) > _MOST_ENTRIES or self._characters > _MOST_CHARACTERS
+
+    def label_rows(self) -> dict[str, Iterator[LabelRow]]:
+        """The label rows by result: one for each (source_author, panel), of its latest row."""
+        return {result: _label_rows(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
+
+    def labelled(self) -> dict[str, int]:
+        """How many rows got a label, by result."""
+        return {
+            result: sum(vote.count for vote in votes)
+            for result, votes in self._by_result(self._votes, _source_of_vote).items()
+        }
+
+    def author_hashes(self) -> dict[tuple[str, int], bytes]:
+        """The distinct (s_id, author) of the rows read, by result and slice: 64-bit hashes, packed.
+
+        They are the same on every worker. Among ten million authors two share their hash with a
+        probability of 3 in a million.
+        """
+        packed: dict[tuple[str, int], bytes] = {}
+        for result, authors in self._by_result(self._authors, _source).items():
+            slices: list[array[int]] = [array("Q") for _ in range(SLICES)]
+            for hash_ in map(xxh3_64_intdigest, authors):
+                slices[hash_ % SLICES].append(hash_)
+            packed |= {(result, number): hashes.tobytes() for number, hashes in enumerate(slices) if hashes}
+        return packed
+
+    def _by_result(self, items: Iterable[Item], source_of: Callable[[Item], bytes]) -> dict[str, list[Item]]:
+        by_source: defaultdict[bytes, list[Item]] = defaultdict(list)
+        for item in items:
+            by_source[source_of(item)].append(item)
+        by_result: defaultdict[str, list[Item]] = defaultdict(list)
+        for source, its in by_source.items():
+            by_result[self._result_of(source.decode())] += its
+        return by_result
+
+
+class AuthorTally(WindowTally):
+    """Matches authors' names: an author has the same label in each row, and is decided about once."""
+
+    def __init__(self, definition: Definition, decide: Decide) -> None:
+        super().__init__(definition)
+        self._authors: _Authors = _Authors(decide, self._votes)
+
+    def add(self, rows: Sequence[InputRow]) -> None:
+        """See WindowTally."""
+        self.received += len(rows)
+        authors = self._authors
+        votes = [authors[row[0]] for row in rows]
+        for row, vote in cast("Iterator[tuple[InputRow, Vote]]", compress(zip(rows, votes, strict=True), votes)):
+            vote.count += 1
+            if row[1:] > vote.latest:
+                vote.latest = row[1:]
+
+
+class _Authors(dict[bytes, Vote | None]):
+    """The authors met, with their votes; None where no pattern matches."""
+
+    def __init__(self, decide: Decide, votes: list[Vote]) -> None:
+        super().__init__()
+        self._decide = decide
+        self._votes = votes
+
+    def __missing__(self, who: bytes) -> Vote | None:
+        match = self._decide(who[who.index(SEPARATOR) + 1 :].decode())
+        vote = self[who] = None if match is None else Vote(who, match)
+        if vote is not None:
+            self._votes.append(vote)
+        return vote
+
+
+class TextTally(WindowTally):
+    """Matches a text of each row, so an author may have votes for several labels."""
+
+    def __init__(self, definition: Definition, decide: Decide) -> None:
+        super().__init__(definition)
+        self._decide = decide
+        self._authors: set[bytes] = set()
+        self._by_author_and_label: dict[tuple[bytes, str], Vote] = {}
+
+    def add(self, rows: Sequence[InputRow]) -> None:
+        """See WindowTally."""
+        self.received += len(rows)
+        self._authors.update(map(itemgetter(0), rows))
+        matches = list(map(self._decide, map(itemgetter(3), rows)))
+        labelled = cast("Iterator[tuple[InputRow, Match]]", compress(zip(rows, matches, strict=True), matches))
+        for row, match in labelled:
+            key = (row[0], match.label)
+            vote = self._by_author_and_label.get(key)
+            if vote is None:
+                vote = self._by_author_and_label[key] = Vote(row[0], match)
+                self._votes.append(vote)
+                self._characters += len(row[3])
+            vote.count += 1
+            if row[1:] > vote.latest:
+                vote.latest = row[1:]
+                vote.match = match  # of the patterns of a label, the one that decided about this row
+
+
+def new_tally(definition: Definition, decide: Decide) -> WindowTally:
+    """A tally for rows of this task."""
+    kind = AuthorTally if definition.input.text == "author" else TextTally
+    return kind(definition, decide)
+
+
+def hashes_of(packed: bytes) -> "array[int]":
+    """The inverse of what `author_hashes` packs."""
+    hashes = array("Q")
+    hashes.frombytes(packed)
+    return hashes
+
+
+def _source(who: bytes) -> bytes:
+    return who[: who.index(SEPARATOR)]
+
+
+def _source_of_vote(vote: Vote) -> bytes:
+    return _source(vote.who)
+
+
+def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:
+    if _may_be_written_the_same({_source(vote.who) for vote in votes}):
+        return (_merge([vote.label_row() for vote in same]) for _, same in groupby(sorted(votes, key=_KEY), key=_KEY))
+    return map(Vote.label_row, votes)
+
+
+def _may_be_written_the_same(sources: set[bytes]) -> bool:
+    """Whether two authors may be: "a" + "_" + "b_c" and "a_b" + "_" + "c". Rare, and so not always looked for."""
+    return any(source[: mark.start()] in sources for source in sources for mark in re.finditer(b"_", source))
+
+
+def _merge(rows: list[LabelRow]) -> LabelRow:
+    latest = max(rows, key=itemgetter(3, 0, 5))
+    return (*latest[:6], sum(row[6] for row in rows), latest[7])
+
+
+_KEY = attrgetter("key")

@@ -1,0 +1,1 @@
+"""Redis: the queue that wakes workers, and the presence they publish."""

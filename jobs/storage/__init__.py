@@ -1,0 +1,1 @@
+"""All SQL: connections, schemas, and one module for each table."""

@@ -1,0 +1,120 @@
+"""Our own tables in an output schema: made by the first create_task, migrated from v2.1 in place."""
+
+from jobs.errors import OutputUnreachable
+from jobs.storage.connection import Session, quote
+from jobs.storage.schema import Column, ensure_schema, ensure_table, existing_columns, has_key
+
+# The seed's seventeen, then ours (spec 1). A number that v2.1 stored stays of its type.
+_STATE = [
+    Column("task_id", "text", 64, "NOT NULL"),
+    Column("stat", "text", 32),
+    Column("prod_stat", "text", 32),
+    Column("model_type", "text", 64),
+    Column("predict_type", "text", 64),
+    Column("date_range", "text", 128),
+    Column("target_table", "text", 64),
+    Column("create_time", "time"),
+    Column("peak_memory", "number"),
+    Column("length_receive_table", "integer"),
+    Column("length_output_table", "integer"),
+    Column("length_prod_table", "text", 16_383),
+    Column("result", "text", 16_383),
+    Column("uniq_source_author", "text", 16_383),
+    Column("rate_of_label", "text", 16_383),
+    Column("run_time", "number"),
+    Column("check_point", "time", 6),
+    Column("queue", "text", 64),
+    Column("countdown", "integer"),
+    Column("start_time", "time", 6),
+    Column("end_time", "time", 6),
+    Column("source_table", "text", 64),
+    Column("output_schema", "text", 64),
+    Column("pattern_hash", "text", 64),
+    Column("windows", "integer"),
+    Column("windows_done", "integer"),
+    Column("error", "text", 16_383),
+    Column("generation", "integer"),
+    Column("started_at", "time", 6),
+    Column("production_due", "time", 6),
+    Column("heartbeat", "time", 6),
+]
+_STATE_KEY = "PRIMARY KEY (task_id)"
+
+_TASK_ID = Column("task_id", "text", 32, "NOT NULL")
+
+_DEFINITION = [
+    _TASK_ID,
+    Column("patterns", "LONGBLOB"),
+    Column("sources", "LONGBLOB"),
+    Column("input", "LONGBLOB"),
+]
+
+_WINDOW = [
+    _TASK_ID,
+    Column("number", "INT NOT NULL"),
+    Column("start_time", "time", 6, "NOT NULL"),
+    Column("end_time", "time", 6, "NOT NULL"),
+    Column("from_key", "LONGTEXT"),
+    Column("before_key", "LONGTEXT"),
+    Column("done", "BOOLEAN NOT NULL DEFAULT FALSE"),
+    Column("received", "integer"),
+    Column("attempts", "INT NOT NULL DEFAULT 0"),
+    Column("retry_at", "time", 6),
+]
+
+_RESULT = [
+    _TASK_ID,
+    Column("number", "INT NOT NULL"),
+    Column("result", "text", 64, "NOT NULL"),
+    Column("labelled", "integer", suffix="NOT NULL"),
+]
+
+_AUTHOR = [
+    _TASK_ID,
+    Column("slice", "INT NOT NULL"),
+    Column("number", "INT NOT NULL"),
+    Column("part", "INT NOT NULL"),
+    Column("result", "text", 64, "NOT NULL"),
+    Column("authors", "LONGBLOB"),
+]
+
+
+async def ensure_own_tables(session: Session, schema: str) -> None:
+    """The schema, the state table and the tables of windows and definitions, ready for a new task."""
+    await ensure_schema(session, schema)
+    existing = await existing_columns(session, schema, "state")
+    if existing and "task_id" not in existing:
+        raise OutputUnreachable(f"Cannot connect to output schema: {schema}.state is no state table of ours")
+    if existing and not await has_key(session, schema, "state", _STATE_KEY):
+        await _make_ids_unique(session, schema)
+    await ensure_table(session, schema, "state", _STATE, _STATE_KEY)
+    await ensure_table(session, schema, "task_definition", _DEFINITION, "PRIMARY KEY (task_id)")
+    await ensure_table(session, schema, "task_window", _WINDOW, "PRIMARY KEY (task_id, number)")
+    await ensure_table(session, schema, "task_result", _RESULT, "PRIMARY KEY (task_id, number, result)")
+    key = "PRIMARY KEY (task_id, slice, number, part, result)"
+    await ensure_table(session, schema, "task_author", _AUTHOR, key)
+
+
+async def _make_ids_unique(session: Session, schema: str) -> None:
+    """Readies a table of v2.1, which had no key, for one: rows with the same id, or none, get their own.
+
+    The newest row of an id keeps it; the others become `<id>-2`, `<id>-3`, ...
+    """
+    state = quote(schema, "state")
+    if await session.row(f"SELECT 1 FROM {state} HAVING COUNT(*) > COUNT(DISTINCT task_id)") is None:
+        return
+    await session.execute(
+        f"ALTER TABLE {state} MODIFY COLUMN task_id VARCHAR(64),"
+        " ADD COLUMN IF NOT EXISTS migration BIGINT NOT NULL AUTO_INCREMENT UNIQUE"
+    )
+    await session.execute(
+        f"""
+        UPDATE {state} JOIN (
+          SELECT migration, ROW_NUMBER() OVER (PARTITION BY task_id ORDER BY create_time DESC, migration) AS place
+          FROM {state}
+        ) AS placed USING (migration)
+        SET task_id = CONCAT(COALESCE(task_id, 'none'), '-', place)
+        WHERE place > 1 OR task_id IS NULL
+        """
+    )
+    await session.execute(f"ALTER TABLE {state} DROP COLUMN migration")

@@ -1,0 +1,184 @@
+"""The site that is measured: private servers, made-up posts, workers, and what they cost."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+from console.demo import posts
+from console.demo.servers import PrivateServers
+from jobs.deployment import Site
+from jobs.model.task import Task, TaskRequest
+from jobs.services import tasks as services
+from jobs.settings import Settings
+
+OUTPUT_SCHEMA = "bench_result"
+QUEUE = "bench"
+_LOOK_SECONDS = 0.05
+_WORKERS_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one task cost."""
+
+    task: Task
+    label_s: float
+    """From create_task to SUCCESS."""
+    production_s: float
+    """From SUCCESS to finish."""
+    workers_cpu_s: float
+    server_cpu_s: float
+
+    @property
+    def rows(self) -> int:
+        return self.task.length_receive_table or 0
+
+    @property
+    def total_s(self) -> float:
+        return self.label_s + self.production_s
+
+    @property
+    def worker_peak_mb(self) -> float:
+        return self.task.peak_memory or 0.0
+
+
+class BenchSite(Site):
+    """A site on the private servers."""
+
+    def __init__(self, servers: PrivateServers, folder: Path, patterns: Path) -> None:
+        self.servers = servers
+        self.folder = folder
+        self._environment = {
+            "INPUT_PORT": str(servers.mariadb_port),
+            "INPUT_USER": "owner",
+            "INPUT_PASSWORD": servers.passwords["owner"],
+            "INPUT_SCHEMA": posts.SCHEMA,
+            "INPUT_TABLE": posts.TABLE,
+            "OUTPUT_PORT": str(servers.mariadb_port),
+            "OUTPUT_USER": "owner",
+            "OUTPUT_PASSWORD": servers.passwords["owner"],
+            "OUTPUT_SCHEMA": OUTPUT_SCHEMA,
+            "REDIS_URL": servers.redis_url,
+            "PATTERNS_DIR": str(patterns),
+            "QUEUE": QUEUE,
+            "COUNTDOWN": "0",
+        }
+        super().__init__(Settings(**{name.lower(): value for name, value in self._environment.items()}))  # type: ignore[arg-type]
+
+    @contextmanager
+    def workers(self, processes: int) -> Iterator[psutil.Process]:
+        """The process of so many workers, ready to work."""
+        with (self.folder / "worker.log").open("ab") as log:
+            start = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "console", "worker", "--processes", str(processes)],
+                env=os.environ | self._environment,
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                self._wait_until_ready(start, processes)
+                yield psutil.Process(process.pid)
+            finally:
+                process.terminate()
+                process.wait()
+
+    def _wait_until_ready(self, start: int, processes: int) -> None:
+        deadline = time.monotonic() + _WORKERS_START_SECONDS
+        while (self.folder / "worker.log").read_bytes()[start:].count(b": ready") < processes:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the workers do not start; see {self.folder / 'worker.log'}")
+            time.sleep(0.1)
+        time.sleep(1.0)  # their first reconciling is not what is measured
+
+    async def run(self, workers: psutil.Process, **values: object) -> Run:
+        """Runs one task to its end."""
+        cpu = _cpu_seconds(workers), self.server_cpu_seconds()
+        started = time.monotonic()
+        task_id = await self.create(**values)
+        labelled = None
+        async for task in services.watch_status(self, task_id, _LOOK_SECONDS):
+            if task.stat == "SUCCESS" and labelled is None:
+                labelled = time.monotonic()
+        if task.prod_stat != "finish" or labelled is None:
+            raise RuntimeError(f"the task ended {task.stat}: {task.error}")
+        finished = time.monotonic()
+        return Run(
+            task,
+            labelled - started,
+            finished - labelled,
+            _cpu_seconds(workers) - cpu[0],
+            self.server_cpu_seconds() - cpu[1],
+        )
+
+    async def create(self, **values: object) -> str:
+        """Creates a task over all posts, but for what `values` say."""
+        request = TaskRequest.of(self.settings, {"start_time": posts.START, "end_time": posts.END} | values)
+        return await services.create_task(self, request)
+
+    async def small_behind_large(self, rows: int) -> float:
+        """Seconds from the creation of a task of about 1,000 rows to its end, while a large one runs."""
+        large = await self.create()
+        while (await services.check_status(self, large)).stat == "PENDING":
+            await asyncio.sleep(_LOOK_SECONDS)
+        share = min(1_000 / rows, 1.0)
+        middle = posts.START + (posts.END - posts.START) / 2
+        started = time.monotonic()
+        small = await self.create(start_time=middle, end_time=_plus(middle, share))
+        async for _ in services.watch_status(self, small, _LOOK_SECONDS):
+            pass
+        seconds = time.monotonic() - started
+        async for _ in services.watch_status(self, large, _LOOK_SECONDS):
+            pass
+        return seconds
+
+    def floor(self) -> float:
+        """Seconds in which `mariadb --quick` reads the range into nothing, through post_time in 24 windows."""
+        step = (posts.END - posts.START) / 24
+        queries = "".join(
+            f"SELECT id, s_id, author, post_time FROM {posts.SCHEMA}.{posts.TABLE} FORCE INDEX (post_time)"
+            f" WHERE post_time >= '{start}' AND post_time < '{start + step}';\n"
+            for start in (posts.START + step * number for number in range(24))
+        )
+        options = self.folder / "client.cnf"
+        options.touch(mode=0o600)
+        options.write_text(f"[client]\nuser=owner\npassword={self.servers.passwords['owner']}\n")
+        command = ["mariadb", f"--defaults-file={options}", "--host=127.0.0.1", f"--port={self.servers.mariadb_port}"]
+        started = time.monotonic()
+        subprocess.run([*command, "--quick"], input=queries.encode(), stdout=subprocess.DEVNULL, check=True)
+        return time.monotonic() - started
+
+    def copy_first_quarter(self, table: str) -> None:
+        """Makes a table of the first quarter of the posts: as many authors of the same skew, a quarter of the rows."""
+        quarter = posts.START + (posts.END - posts.START) / 4
+        self.servers.execute(
+            f"CREATE OR REPLACE TABLE {posts.SCHEMA}.{table} LIKE {posts.SCHEMA}.{posts.TABLE}",
+            f"INSERT INTO {posts.SCHEMA}.{table} SELECT * FROM {posts.SCHEMA}.{posts.TABLE}"
+            f" WHERE post_time < '{quarter}'",
+            f"ANALYZE TABLE {posts.SCHEMA}.{table}",
+        )
+
+    def server_cpu_seconds(self) -> float:
+        """CPU seconds of MariaDB since it started."""
+        for process in psutil.Process().children():
+            if process.name() == "mariadbd":
+                return _cpu_seconds(process)
+        raise RuntimeError("no mariadbd")
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    each = [process, *process.children(recursive=True)]
+    return sum(sum(one.cpu_times()[:2]) for one in each)
+
+
+def _plus(moment: datetime, share: float) -> datetime:
+    return moment + timedelta(seconds=(posts.END - posts.START).total_seconds() * share)

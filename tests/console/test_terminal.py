@@ -1,0 +1,154 @@
+"""The installed command in real terminals: tmux, and ptys that close."""
+
+import asyncio
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from jobs.services import tasks as services
+from tests.helpers.deployment import TestSite, post
+from tests.helpers.posts import PATTERNS
+
+AUDIENCE = os.path.join(os.path.dirname(sys.executable), "audience")
+
+
+@pytest.fixture
+def ready(site: TestSite) -> TestSite:
+    site.write_patterns(PATTERNS)
+    site.write_posts([post(1, "林雅婷", "2020-06-01 00:00:00"), post(2, "nobody", "2020-06-02 00:00:00")])
+    return site
+
+
+class Tmux:
+    """A terminal of 80x24 with the console in it."""
+
+    def __init__(self, site: TestSite) -> None:
+        self._socket = str(site.folder / "tmux")
+        self._run(
+            *("-f", "/dev/null", "new-session", "-d", "-s", "test", "-x", "80", "-y", "24"),
+            environment=site.environment() | {"XDG_CONFIG_HOME": str(site.folder), "LANG": "C.UTF-8"},
+        )
+        self.type(f"cd {site.folder}; exec {AUDIENCE}", "Enter")
+
+    def _run(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-u", "-S", self._socket, *arguments], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def type(self, *keys: str) -> None:
+        self._run("send-keys", "-t", "test", *keys)
+
+    def screen(self) -> str:
+        return self._run("capture-pane", "-p", "-t", "test")
+
+    def wait_for(self, condition: Callable[[str], bool], seconds: float = 30) -> str:
+        deadline = time.monotonic() + seconds
+        while not condition(screen := self.screen()):
+            assert time.monotonic() < deadline, screen
+            time.sleep(0.05)
+        return screen
+
+    def close(self) -> None:
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True)
+
+
+def test_the_whole_job_in_tmux_with_the_installed_command(ready: TestSite) -> None:
+    assert shutil.which("tmux"), "make test installs tmux"
+    tmux = Tmux(ready)
+    try:
+        with ready.workers():
+            tmux.wait_for(lambda screen: "No tasks yet. Press n" in screen and "1 worker" in screen)
+            tmux.type("n")
+            tmux.wait_for(lambda screen: "rows from" in screen and "Launch" in screen)
+            tmux.type("C-l")
+            tmux.wait_for(lambda screen: "SUCCESS" in screen and " s Sample" in screen)
+            tmux.type("s")
+            screen = tmux.wait_for(lambda screen: "1 sampled of 1 rows produced" in screen)
+            assert "WH_F0045_林雅婷" in screen
+            tmux.type("C-s")
+            tmux.wait_for(lambda screen: "Save the 1 rows" in screen)
+            tmux.type("Enter")
+            tmux.wait_for(lambda screen: "rows saved" in screen)
+            tmux.type("Escape")
+            tmux.wait_for(lambda screen: "Tasks" in screen)
+            tmux.type("q")
+        assert len(list(ready.folder.glob("sample-*.csv"))) == 1
+    finally:
+        tmux.close()
+
+
+@contextmanager
+def in_a_pty(site: TestSite, *arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The console in a pseudo-terminal; its process, and the terminal's other side."""
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [AUDIENCE, *arguments],
+        env=site.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(site.folder)},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=_take_terminal,
+    )
+    os.close(terminal)
+    try:
+        yield process, main
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _take_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def read_until(main: int, words: bytes, seconds: float = 15) -> bytes:
+    os.set_blocking(main, False)
+    seen = b""
+    deadline = time.monotonic() + seconds
+    while words not in seen:
+        assert time.monotonic() < deadline, seen[-2_000:]
+        try:
+            seen += os.read(main, 65_536)
+        except BlockingIOError:
+            time.sleep(0.02)
+    return seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_console_and_restores_the_terminal(ready: TestSite, number: signal.Signals) -> None:
+    asyncio.run(services.create_task(ready, ready.request()))
+    with in_a_pty(ready) as (process, main):
+        read_until(main, b"PENDING")
+        process.send_signal(number)
+        # Leaves the alternate screen, and shows the cursor again.
+        end = read_until(main, b"\x1b[?1049l")
+        end += read_until(main, b"\x1b[?25h") if b"\x1b[?25h" not in end else b""
+        assert process.wait(5) == 0
+    assert asyncio.run(services.task_list(ready))[0].stat == "PENDING", "leaving stops no task"
+
+
+def test_a_terminal_that_goes_away_ends_the_console(ready: TestSite) -> None:
+    asyncio.run(services.create_task(ready, ready.request()))
+    with in_a_pty(ready) as (process, main):
+        read_until(main, b"PENDING")
+        os.close(main)
+        process.wait(5)
+
+
+def test_without_a_terminal_the_console_says_so(ready: TestSite) -> None:
+    done = ready.command()
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,95 @@
+"""A worker with a plan: `python -m tests.faults.planned_worker [limits] [kill:<place>:<nth time>]`.
+
+The plan only decides the moment; the kill is a real SIGKILL, the limits are the project's own, shortened.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Any
+
+import jobs.storage.connection
+import jobs.storage.stream
+import jobs.worker.label
+import jobs.worker.main
+import jobs.worker.reconciler
+from console.cli.main import main
+from jobs.storage import production as production_table
+from jobs.storage import state
+from jobs.storage.connection import Session
+
+LIMITS_SECONDS = 4
+
+
+def shorten_limits() -> None:
+    jobs.storage.connection.CALL_SECONDS = jobs.storage.stream.READ_SECONDS = LIMITS_SECONDS
+    for method in (Session.rows, Session.execute):
+        assert method.__kwdefaults__ is not None
+        method.__kwdefaults__["seconds"] = LIMITS_SECONDS
+    jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS
+    jobs.storage.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
+    jobs.worker.label.IDLE_SECONDS = LIMITS_SECONDS
+    jobs.worker.label._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
+    jobs.worker.reconciler.NEGLECT_SECONDS = LIMITS_SECONDS
+    jobs.worker.main.RECONCILE_SECONDS = 1.0
+
+
+def kill(place: str, nth: int) -> None:
+    passed = 0
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def arrived() -> bool:
+        nonlocal passed
+        passed += 1
+        return passed == nth
+
+    def around(holder: Any, name: str, before: bool = False, after: bool = False, only: str | None = None) -> None:
+        original = getattr(holder, name)
+
+        async def wrapped(*arguments: Any, **options: Any) -> Any:
+            counts = only is None or arguments[1] == only
+            now = counts and arrived()
+            if now and before:
+                die()
+            result = await original(*arguments, **options)
+            if now and after:
+                die()
+            return result
+
+        setattr(holder, name, wrapped)
+
+    async def die_in_replace(*arguments: Any, **options: Any) -> Any:
+        if arrived():
+            asyncio.get_running_loop().call_later(0.002 * nth, die)
+        return await replace(*arguments, **options)
+
+    replace = production_table.replace
+    match place:
+        case "before-commit":
+            around(Session, "execute", before=True, only="COMMIT")
+        case "after-commit":
+            around(Session, "execute", after=True, only="COMMIT")
+        case "before-join":
+            around(jobs.worker.label.Lane, "_join", before=True)
+        case "after-join":
+            around(state, "join", after=True)
+        case "in-production":
+            production_table.replace = die_in_replace
+        case "before-finish":
+            around(state, "finish", before=True)
+        case _:
+            raise ValueError(place)
+
+
+if __name__ == "__main__":
+    for step in sys.argv[1:]:
+        if step == "limits":
+            shorten_limits()
+        else:
+            _, place, nth = step.split(":")
+            kill(place, int(nth))
+    sys.argv[1:] = ["worker"]
+    main()

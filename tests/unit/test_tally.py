@@ -1,0 +1,120 @@
+"""Tallies against a naive count."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.model import tally as tally_module
+from jobs.model.definition import Definition
+from jobs.model.sources import Sources
+from jobs.model.tally import SLICES, WindowTally, hashes_of, new_tally
+from jobs.storage.input_table import SEPARATOR, InputTable
+from patterns.matcher import build_matcher
+from patterns.pattern_set import Label, Pattern, PatternSet
+from tests.helpers.oracle import decide
+
+PATTERNS = {"female": [("a", "partially")], "male": [("b", "partially"), ("c", "end")]}
+SOURCES = Sources("other", {"s": "one", "s_a": "one", "t": "two"})
+Post = tuple[int, str, str, str, str]
+"""id, s_id, author, post_time, content"""
+posts = st.lists(
+    st.tuples(
+        st.integers(1, 50),
+        st.sampled_from(["s", "s_a", "t", "unknown"]),
+        st.sampled_from(["a", "A ", " A", "_a", "b", "ab", "x", "", "a_b", "雅"]),
+        st.sampled_from(["2020-01-01 00:00:00", "2020-01-01 00:00:01", "2020-01-02 00:00:00"]),
+        st.sampled_from(["a", "b", "abc", "xc", "none", ""]),
+    ),
+    max_size=40,
+)
+
+
+def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
+    labels = tuple(
+        Label(name, tuple(Pattern(*line) for line in lines))  # type: ignore[arg-type]
+        for name, lines in PATTERNS.items()
+    )
+    patterns = PatternSet("keyword_model", "author_name", labels)
+    table = InputTable("s", "t", (), text, None, 1, 1, 1, 1, 0, True, False)
+    tally = new_tally(Definition(patterns, SOURCES, table), build_matcher(patterns).match)
+    rows = [
+        (s_id.encode() + SEPARATOR + author.encode(), time, post_id, *([content] if text == "content" else []))
+        for post_id, s_id, author, time, content in posts
+    ]
+    for start in range(0, len(rows), batch):
+        tally.add(rows[start : start + batch])
+    return tally
+
+
+@given(posts, st.sampled_from(["author", "content"]), st.integers(1, 7))
+def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_and_its_latest_row(
+    window: list[Post], text: str, batch: int
+) -> None:
+    votes: Counter[tuple[str, str, str]] = Counter()
+    latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    labelled: Counter[str] = Counter()
+    authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for post_id, s_id, author, time, content in window:
+        result = SOURCES.result_of(s_id)
+        authors[result].add((s_id, author))
+        matched = author if text == "author" else content
+        decided = decide(matched, PATTERNS)
+        if decided:
+            labelled[result] += 1
+            key = (result, f"{s_id}_{author}", f"/{decided[0]}")
+            votes[key] += 1
+            latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
+
+    tally = tally_of(text, window, batch)
+    rows = [(result, *row) for result, its in tally.label_rows().items() for row in its]
+    found = {
+        (result, source_author, panel): (count, time, post_id, matched, s_id, rule)
+        for result, post_id, source_author, panel, time, s_id, matched, count, rule in rows
+    }
+    assert len(rows) == len(found)
+    # Where two sources are written the same and all else is equal, the row may be of either.
+    known = 6 if text == "author" else 4
+    expected = {key: (votes[key], *latest[key]) for key in votes}
+    assert {key: value[:known] for key, value in found.items()} == {
+        key: value[:known] for key, value in expected.items()
+    }
+    assert tally.received == len(window)
+    assert tally.labelled() == labelled
+    assert hashes_by_result(tally).keys() == authors.keys()
+    assert all(len(hashes_by_result(tally)[result]) == len(its) for result, its in authors.items())
+
+
+def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for (result, number), packed in tally.author_hashes().items():
+        hashes = hashes_of(packed)
+        assert {each % SLICES for each in hashes} == {number}
+        assert not found[result] & set(hashes)
+        found[result] |= set(hashes)
+    return found
+
+
+@given(st.lists(posts, max_size=5))
+def test_an_author_has_the_same_hash_in_every_window_and_no_other_has(windows: list[list[Post]]) -> None:
+    hashes: defaultdict[str, set[int]] = defaultdict(set)
+    authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for window in windows:
+        for result, its in hashes_by_result(tally_of("author", window, 10)).items():
+            hashes[result] |= its
+        for _, s_id, author, _, _ in window:
+            authors[SOURCES.result_of(s_id)].add((s_id, author))
+    assert {result: len(its) for result, its in hashes.items()} == {result: len(its) for result, its in authors.items()}
+
+
+def test_a_tally_is_full_before_it_holds_more_than_it_may() -> None:
+    posts: list[Post] = [(number, "s", f"name {number}", "2020-01-01 00:00:00", "a" * 10) for number in range(100)]
+    with patch.object(tally_module, "_MOST_ENTRIES", 50):
+        assert not tally_of("author", posts[:10], 100).full
+        assert tally_of("author", posts, 100).full
+    with patch.object(tally_module, "_MOST_CHARACTERS", 500):
+        assert not tally_of("content", posts[:50], 100).full
+        assert tally_of("content", posts[:51], 100).full
