@@ -1,28 +1,31 @@
-# Each target sets up by itself what it needs.
+# Each target sets up what it needs.
 VENV := .venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test bench faults bare lint clean
+.PHONY: help setup demo test test-unit bench faults bare lint clean
 
-help: ## Say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
 
-setup: $(VENV)/installed ## Make the virtual environment, install the servers' programs
+setup: $(VENV)/installed ## Create the virtual environment, install the programs of the servers
 	@sh scripts/install-programs.sh
 
-demo: setup ## Open the console on 50,000 made-up posts, on private servers
+demo: setup ## Open the console on 50,000 generated posts, on private servers
 	@$(VENV)/bin/audience demo
 
-test: setup ## Run all tests, on private servers
+test: setup ## Run all tests on private servers; JOBS= processes, default 2
 	@sh scripts/install-programs.sh tmux faketime mariadb
-	@$(VENV)/bin/pytest
+	@$(VENV)/bin/pytest -n $(or $(JOBS),2) --dist loadgroup
+
+test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds
+	@$(VENV)/bin/pytest tests/unit
 
 bench: setup ## Measure the main job; ROWS=, BENCH_JSON=file, PROFILE=1
 	@sh scripts/install-programs.sh mariadb
 	@$(VENV)/bin/python -m tests.benchmarks
 
-faults: setup ## Pull every plug, many times; ONLY=words of a fault's name
+faults: setup ## Try every fault many times; ONLY=words of its name
 	@sh scripts/install-programs.sh faketime
 	@$(VENV)/bin/python -m tests.faults
 

@@ -1,37 +1,38 @@
-"""Text that comes from the data, made harmless for a terminal."""
+"""Sanitises text from the data, so that no terminal acts on it."""
 
 import json
 import re
 import unicodedata
 
-# Control characters and format characters: escape sequences, bidi marks, invisible ones.
-_HARMFUL = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+# Control and format characters: escape sequences, bidi marks, invisible characters.
+_UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+# Only characters outside these ranges need their category looked up.
 _SUSPECT = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u05ff\u3000-\u9fff\uac00-\ud7a3\uff01-\uff60]")
 
 
-def harmless(text: object) -> str:
-    """The text with every character that a terminal might act on written out: `\\x1b`, `\\u202e`."""
-    return _SUSPECT.sub(_written_out, str(text))
+def sanitize(text: object) -> str:
+    """Return the text with every unsafe character written as an escape: `\\x1b`, `\\u202e`."""
+    return _SUSPECT.sub(_as_text, str(text))
 
 
-def harmless_json(document: str) -> str:
-    """A JSON document that says the same with each of these characters, but its line ends, as `\\u202e`."""
-    return "\n".join(_SUSPECT.sub(_escaped, line) for line in document.split("\n"))
+def sanitize_json(document: str) -> str:
+    """Return an equal JSON document with every unsafe character, except line ends, written as `\\u202e`."""
+    return "\n".join(_SUSPECT.sub(_as_json, line) for line in document.split("\n"))
 
 
-def without_harmful(text: str) -> str:
-    """The text without these characters."""
-    return "".join(character for character in text if unicodedata.category(character) not in _HARMFUL)
+def strip_control_characters(text: str) -> str:
+    """Return the text without unsafe characters."""
+    return "".join(character for character in text if unicodedata.category(character) not in _UNSAFE)
 
 
-def _written_out(match: re.Match[str]) -> str:
+def _as_text(match: re.Match[str]) -> str:
     character = match[0]
-    if unicodedata.category(character) not in _HARMFUL:
+    if unicodedata.category(character) not in _UNSAFE:
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _as_json(match: re.Match[str]) -> str:
     character = match[0]
-    return json.dumps(character)[1:-1] if unicodedata.category(character) in _HARMFUL else character
+    return json.dumps(character)[1:-1] if unicodedata.category(character) in _UNSAFE else character

@@ -1,1 +1,1 @@
-"""The services, and the workers that run the label and production jobs. Knows no screen."""
+"""Services, storage, queue and workers. Knows no screen."""

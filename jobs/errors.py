@@ -1,25 +1,25 @@
-"""What can go wrong, each with its code from spec.md section 2.
+"""The errors of the system, each with its code (docs/contract.md, "Codes").
 
-The message of an AudienceError is for the operator: what happened and what to do about it.
+The message of an AudienceError is for the operator: what happened, and what to do about it.
 """
 
 from collections.abc import Mapping
 
 
 class AudienceError(Exception):
-    """Base of every error that an operator is shown. `code` is the `error_code` of the envelope."""
+    """Base of every error that an operator sees. `code` is the `error_code` of the JSON envelope."""
 
     code = 500
 
 
 class InvalidRange(AudienceError):
-    """The range is empty."""
+    """The range of a task is empty."""
 
     code = 400
 
 
 class InvalidValue(AudienceError):
-    """A value of the wrong form. `faults` says of each wrong value, by its name, what is wrong."""
+    """A malformed value. `faults` maps the name of each malformed value to what is wrong with it."""
 
     code = 422
 
@@ -29,7 +29,7 @@ class InvalidValue(AudienceError):
 
 
 class CannotStart(AudienceError):
-    """A task cannot be started: its input is not there, or Redis is not."""
+    """A task cannot be started: its input is missing, or Redis is unreachable."""
 
     code = 500
 
@@ -41,7 +41,7 @@ class UnreadablePatterns(AudienceError):
 
 
 class OutputUnreachable(AudienceError):
-    """The output schema cannot be reached or written."""
+    """The output schema cannot be reached or written to."""
 
     code = 503
 
@@ -65,7 +65,7 @@ class UnknownTask(AudienceError):
 
 
 class InvalidTaskId(AudienceError):
-    """Not the form of a task id."""
+    """A malformed task id."""
 
     code = 400
 
@@ -77,23 +77,22 @@ class EmptyResult(AudienceError):
 
 
 class Conflict(AudienceError):
-    """The task is not in a state that allows this."""
+    """The task is in a state that does not allow this."""
 
     code = 409
 
 
 class ReadOnly(AudienceError):
-    """Something that writes was asked for on a site that is only to be read."""
+    """A write was requested in a read-only deployment."""
 
     code = 403
 
 
 class DatabaseError(Exception):
-    """What a database server answered, or that it did not: one type for both drivers.
+    """An error that a database server returned, or the failure to reach it. One type for both drivers.
 
-    `code` is MariaDB's error number; 2003 stands for a server that cannot be reached, 2013 for one
-    that was lost on the way or did not answer in time, and 2026 for one that has not the TLS that is
-    required: trying again does not help.
+    `code` is MariaDB's error number. 2003 means that the server cannot be reached, 2013 that the
+    connection was lost or timed out, 2026 that the server lacks the required TLS, so a retry is useless.
     """
 
     def __init__(self, server: str, code: int, message: str) -> None:
@@ -102,21 +101,26 @@ class DatabaseError(Exception):
 
     @property
     def unreachable(self) -> bool:
-        """No connection, or one that is lost: nothing is known of the data."""
+        """Whether there is no connection, so that the state of the data is unknown."""
         return self.code in _UNREACHABLE
 
     @property
     def transient(self) -> bool:
-        """Whether the same work may succeed when tried again."""
+        """Whether the same work may succeed on a retry."""
         return self.unreachable or self.code in _TRANSIENT
 
 
+def describe_error(error: Exception) -> str:
+    """Return an error in words: a server's message as it is, any other with its type."""
+    return str(error) if isinstance(error, DatabaseError) else f"{type(error).__name__}: {error}"
+
+
 class LockTaken(Exception):
-    """Another connection holds a named lock: it is at the same work."""
+    """Another connection holds a named lock, so it is doing the same work."""
 
 
 # Too many connections, server shutting down, network read and write errors, connection killed,
-# cannot connect, server gone, server lost, out of step.
+# cannot connect, server gone, server lost, commands out of sync.
 _UNREACHABLE = frozenset({1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1927, 2002, 2003, 2006, 2013, 2014})
 # Record changed since last read, lock wait timeout, deadlock, query killed.
 _TRANSIENT = frozenset({1020, 1205, 1213, 1317})

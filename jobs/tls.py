@@ -1,4 +1,4 @@
-"""TLS: how a connection is encrypted, and which servers it takes for the right ones."""
+"""TLS: how connections are encrypted, and which servers are trusted."""
 
 import ssl
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Tls:
-    """Encryption that a connection must have, with a server whose certificate and name are verified."""
+    """Required encryption, to a server whose certificate and host name are verified."""
 
     settings: str
-    """The settings that say so, for messages."""
+    """The settings that require it, for messages."""
     ca: Path | None
-    """File of the only CA certificates that are trusted; None: those of the system."""
+    """File of the only trusted CA certificates. None: the system's."""
 
     def context(self) -> ssl.SSLContext:
-        """What a driver encrypts with; the file is read once in a process. Raises OSError where it cannot be."""
+        """Return the context for a driver. A process reads the file once. Raises OSError if it cannot be read."""
         return _context(self.ca)
 
     def refusal(self, reason: str) -> str:
-        """The words for a server that is not spoken to."""
+        """Return the message for a refused connection."""
         return f"{reason}; see {self.settings}"
 
 
 @lru_cache
 def _context(ca: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca)  # by default verifies the certificate and the host's name
+    return ssl.create_default_context(cafile=ca)  # verifies the certificate and the host name by default
 
 
 def read_certificates(path: Path) -> None:
-    """Raises ValueError where the file holds no CA certificates, in words that follow the name of its setting."""
+    """Raise ValueError if the file holds no CA certificates. The message completes the name of a setting."""
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
@@ -39,10 +39,10 @@ def read_certificates(path: Path) -> None:
         raise ValueError(f"cannot be read: {error.strerror}") from None
 
 
-def tls_trouble(error: BaseException | None) -> str | None:
-    """What is wrong with a server's TLS, in words, where that is what an exception comes from.
+def tls_failure(error: BaseException | None) -> str | None:
+    """Describe the TLS failure that caused an exception.
 
-    None for a connection that was merely lost: it may work when tried again.
+    None if the cause is no TLS failure, or a lost connection, which may work on a retry.
     """
     while error is not None:
         match error:

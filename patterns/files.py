@@ -1,9 +1,9 @@
-"""Pattern files, read whole and strictly: a fault is told with its file and line, never skipped.
+"""Pattern files, read strictly: a fault is reported with its file and line, never skipped.
 
 Layout: `<directory>/<model_type>/<label>/<predict_type>.txt`, and beside the labels an optional
-`labels.toml` with `order = ["male", "female"]`; labels it does not name follow alphabetically.
-Nothing below the directory may be a link that leads out of it: whoever can write a label could
-otherwise have any file of this account read, and quoted in a message.
+`labels.toml` with `order = ["male", "female"]`. Labels that it does not name follow alphabetically.
+No link below the directory may lead out of it. Otherwise anyone who can write a label could have any file
+of this account read, and quoted in a message.
 """
 
 import os
@@ -18,21 +18,21 @@ from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
 MAX_LABEL_LENGTH = 100
 
-# An automaton with a keyword of a million characters ends the process where it is freed: the
-# library goes down it by recursion.
+# Freeing an automaton with a keyword of a million characters crashes the process: the library frees it
+# recursively.
 MAX_LINE_CHARACTERS = 10_000
-# A million keywords take 9 s and 0.7 GB to read and build; a million rules take half a minute to
-# compile, and make no set.
+# A million keywords take 9 s and 0.7 GB to read and build. A million rules take half a minute to compile,
+# and are too many for an RE2 set.
 MAX_LINES: dict[ModelType, int] = {"keyword_model": 4_000_000, "rule_model": 100_000}
-# Of a file that is no pattern file at all, every line is a fault.
-_MOST_FAULTS = 1_000
+# In a file of another kind, every line is a fault.
+_MAX_FAULTS = 1_000
 
 _KEYWORD_MATCH_TYPES = tuple(name for name in get_args(MatchType) if name != "regex")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in a file; `line` counts from 1 and is None for the file as a whole."""
+    """A fault in a file. `line` counts from 1, and is None for the file as a whole."""
 
     path: Path
     line: int | None
@@ -43,7 +43,7 @@ class Fault:
 
 
 class PatternFileError(Exception):
-    """Pattern files that cannot be used; `faults` holds every one that was found."""
+    """Pattern files that cannot be used. `faults` holds every fault that was found."""
 
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults
@@ -52,15 +52,15 @@ class PatternFileError(Exception):
 
 
 def read_pattern_set(directory: Path, model_type: ModelType, predict_type: PredictType) -> PatternSet:
-    """The pattern set of a model for a predict type, its labels in their deciding order.
+    """Return the pattern set of a model for a predict type, with its labels in deciding order.
 
-    A label that has no file for the predict type takes no part. Raises PatternFileError.
+    A label without a file for the predict type is left out. Raises PatternFileError.
     """
     faults: list[Fault] = []
     labels: list[Label] = []
     for name in label_names(directory, model_type):
         path = directory / model_type / name / f"{predict_type}.txt"
-        if _is_there(path):
+        if _exists(path):
             patterns, found = read_pattern_file(path, model_type)
             labels.append(Label(name, tuple(patterns)))
             faults += found
@@ -71,14 +71,14 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
             Fault(
                 directory / model_type,
                 None,
-                f"no label has a file {predict_type}.txt; write one, one pattern a line",
+                f"no label has a file {predict_type}.txt; write one, with one pattern a line",
             )
         )
     return PatternSet(model_type, predict_type, tuple(labels))
 
 
 def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern], list[Fault]]:
-    """The patterns of one file in order, and all its faults."""
+    """Return the patterns of one file in order, and all its faults."""
     try:
         text = _read(path, path.parents[2])
     except PatternFileError as error:
@@ -94,18 +94,18 @@ def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern],
             patterns.append(read_line(_not_too_long(line)))
         except ValueError as error:
             faults.append(Fault(path, number, str(error)))
-        if len(faults) == _MOST_FAULTS:
-            faults.append(Fault(path, number + 1, f"not read from here on: {_MOST_FAULTS:,} faults are enough"))
+        if len(faults) == _MAX_FAULTS:
+            faults.append(Fault(path, number + 1, f"not read from here on, after {_MAX_FAULTS:,} faults"))
             break
     return patterns, faults
 
 
 def label_names(directory: Path, model_type: ModelType) -> list[str]:
-    """The labels of a model, the most decisive first. Raises PatternFileError."""
+    """Return the labels of a model in deciding order. Raises PatternFileError."""
     folder = directory / model_type
     try:
         names = sorted(entry.name for entry in folder.iterdir() if _is_label(entry) and entry.name[0] not in "._")
-    except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
+    except (OSError, ValueError) as error:  # ValueError: not a possible path
         reason = error.strerror if isinstance(error, OSError) else None
         raise PatternFileError(Fault(folder, None, f"cannot be read: {reason or error}")) from error
     if not names:
@@ -132,7 +132,7 @@ def _is_label(entry: Path) -> bool:
 
 
 def _label_order(directory: Path, path: Path, names: list[str]) -> list[str]:
-    if not _is_there(path):
+    if not _exists(path):
         return []
     text = _read(path, directory)
     try:
@@ -147,14 +147,14 @@ def _label_order(directory: Path, path: Path, names: list[str]) -> list[str]:
         if name not in names or name in seen:
             line = _line_of(text, name)
             there = shortened(", ".join(names))
-            reason = "is named twice" if name in seen else f"is no label here; there are: {there}"
+            reason = "is named twice" if name in seen else f"is not a label; the labels are: {there}"
             raise PatternFileError(Fault(path, line, f"{shortened(repr(name))} {reason}"))
         seen.add(name)
     return order
 
 
 def _line_of(text: str, name: str) -> int | None:
-    """The first line of a TOML text that has this name in quotes, before any comment."""
+    """Return the first line of a TOML text that has this name in quotes before any comment."""
     for number, line in enumerate(text.split("\n"), start=1):
         before_comment = line.partition("#")[0]
         if f'"{name}"' in before_comment or f"'{name}'" in before_comment:
@@ -196,8 +196,8 @@ def _rule(line: str) -> Pattern:
     return Pattern(line, "regex")
 
 
-def _is_there(path: Path) -> bool:
-    """Whether there is such a file, or a link of that name; what cannot be read of it, reading it will say."""
+def _exists(path: Path) -> bool:
+    """Return whether there is a file or a link of this name. Reading it reports why it cannot be read."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -208,7 +208,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _read(path: Path, directory: Path) -> str:
-    """The text of a file below the directory of all pattern files. Raises PatternFileError."""
+    """Return the text of a file below the directory of all pattern files. Raises PatternFileError."""
     _check_inside(path, directory)
     try:
         return read_text(path)
@@ -217,14 +217,14 @@ def _read(path: Path, directory: Path) -> str:
 
 
 def _check_inside(path: Path, directory: Path) -> None:
-    # The directory itself may be a link, or below one. Unlike Path.resolve, realpath takes loops.
+    # The directory itself may be a link, or below one. Unlike Path.resolve, realpath accepts loops.
     top = os.path.realpath(directory)
     if not Path(os.path.realpath(path)).is_relative_to(top):
         raise PatternFileError(Fault(path, None, f"is a link that leads out of {directory}; put a copy in its place"))
 
 
 def _lines(text: str) -> list[str]:
-    # Not str.splitlines: it also cuts at form feeds and U+2028, which a keyword may hold.
+    # Not str.splitlines, which also splits at form feeds and U+2028: a keyword may contain them.
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()

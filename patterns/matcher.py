@@ -1,7 +1,7 @@
 """Matchers: which label a text gets, and the pattern that decided.
 
-Both models number their patterns in deciding order (labels first, then lines) and give a text
-the lowest number among all its hits: the first label in the set's order, by its first pattern.
+Both models number their patterns in deciding order: by label, then by line. The hit with the lowest
+number decides: the first label in the set's order, by its first pattern that matches.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,35 +13,35 @@ import re2
 
 from patterns.pattern_set import MatchType, PatternSet
 
-# What RE2 may use for the automata of one set; past it a set is searched one regex at a time.
+# The most memory that RE2 may use for the automata of a set. Beyond it, a set is searched one regex at a time.
 _RE2_BYTES = 256 * 2**20
-# With more rules than this, that takes tens of milliseconds a text, and their automata gigabytes.
-_MOST_SEARCHED_EACH = 1_000
+# With more rules than this, that takes tens of milliseconds a text, and gigabytes of automata.
+_MAX_SEARCHED_EACH = 1_000
 
 
 class PatternsTooLarge(Exception):
-    """No matcher can be built that is quick enough to be of use."""
+    """The patterns are too large for a matcher of useful speed."""
 
 
 class Match(NamedTuple):
-    """The label that a text gets, and the pattern that decided."""
+    """The label of a text, and the pattern that decided."""
 
     label: str
     rule: str
 
 
 class Matcher(Protocol):
-    """Decides about texts. Built once for a pattern set, then used for millions of texts."""
+    """Decides the labels of texts. Built once for a pattern set, then used for millions of texts."""
 
     def match(self, text: str) -> Match | None:
-        """The label of the text and the deciding pattern, or None where no pattern matches."""
+        """Return the label of the text and the deciding pattern, or None if no pattern matches."""
 
     def hits(self, text: str) -> list[Match]:
-        """Every pattern that matches, the deciding one first."""
+        """Return every pattern that matches, the deciding one first."""
 
 
 def build_matcher(pattern_set: PatternSet) -> Matcher:
-    """The matcher of a pattern set's model. Raises PatternsTooLarge."""
+    """Return the matcher for a pattern set. Raises PatternsTooLarge."""
     if pattern_set.model_type == "keyword_model":
         return KeywordMatcher(pattern_set)
     return RuleMatcher(pattern_set)
@@ -50,8 +50,8 @@ def build_matcher(pattern_set: PatternSet) -> Matcher:
 class KeywordMatcher:
     """All keywords of all labels in one Aho-Corasick automaton over the UTF-8 bytes of a text.
 
-    A text stands between \\xfe and \\xff, bytes that no UTF-8 text holds: one automaton serves all four
-    match types, and no text can forge the marks.
+    A text stands between the marks \\xfe and \\xff, bytes that no UTF-8 text contains. So one automaton
+    serves all four match types, and no text can forge the marks.
     """
 
     def __init__(self, pattern_set: PatternSet) -> None:
@@ -59,23 +59,23 @@ class KeywordMatcher:
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         for number, (_, pattern) in enumerate(pattern_set):
             needle = _needle(pattern.text, pattern.match_type)
-            if needle not in automaton:  # an earlier, more decisive line says the same
+            if needle not in automaton:  # an earlier line with the same needle decides
                 automaton.add_word(needle, number)
         automaton.make_automaton()
-        # By haystack: (where it ends, number) of each pattern in it. Without patterns there is no automaton.
+        # Yields (end, number) of each pattern in a haystack. Without patterns there is no automaton.
         self._hits_in: Callable[[str], Iterable[tuple[int, int]]] = automaton.iter if self._matches else _nothing
 
     def match(self, text: str) -> Match | None:
         """See Matcher. Text and keywords are compared in lower case."""
         first = None
-        # Most texts have no hit: no list, no call for what mostly is not there.
+        # Most texts have no hit, so this avoids a list and a call.
         for _, number in self._hits_in(_haystack(text)):
             if first is None or number < first:
                 first = number
         return None if first is None else self._matches[first]
 
     def hits(self, text: str) -> list[Match]:
-        """See Matcher. Of lines that say the same, the first."""
+        """See Matcher. Of lines with the same needle, only the first is a hit."""
         return [self._matches[number] for number in sorted({number for _, number in self._hits_in(_haystack(text))})]
 
 
@@ -86,11 +86,11 @@ class RuleMatcher:
         self._matches = _matches(pattern_set)
         self._rules = [pattern.text for _, pattern in pattern_set]
         self._options = re2.Options()
-        self._options.case_sensitive = False  # the text is in lower case: a rule's capitals would never match
+        self._options.case_sensitive = False  # the text is in lower case, so a rule's capitals would never match
         self._options.log_errors = False
         self._options.max_mem = _RE2_BYTES
-        # RE2 reports a set that outgrew its memory while matching as "nothing matches". The empty
-        # regex matches every text: where its number is missing, that is what happened.
+        # If a set exceeds its memory while matching, RE2 reports that nothing matches. The empty regex matches
+        # every text, so its number is missing only then.
         self._witness = len(self._rules)
         self._set = re2.Set.SearchSet(self._options)
         for rule in [*self._rules, ""]:
@@ -98,7 +98,7 @@ class RuleMatcher:
         try:
             self._set.Compile()
         except re2.error as error:  # the set as a whole is too large
-            if len(self._rules) > _MOST_SEARCHED_EACH:
+            if len(self._rules) > _MAX_SEARCHED_EACH:
                 raise PatternsTooLarge(
                     f"the {len(self._rules):,} rules together are too large; write fewer, or simpler ones"
                 ) from error
@@ -116,7 +116,7 @@ class RuleMatcher:
         return [self._matches[number] for number in self._search_each(_fold(text))]
 
     def _search_each(self, folded: bytes) -> Iterator[int]:
-        """The numbers of the rules that match, in order, without the set."""
+        """Yield the numbers of the rules that match, in order, without the set."""
         return (number for number, rule in enumerate(self._compiled_rules) if rule.search(folded))
 
     @cached_property
@@ -133,9 +133,9 @@ def _fold(text: str) -> bytes:
 
 
 def _haystack(text: str) -> str:
-    """What the automaton is run over: the text's UTF-8 bytes, one character a byte, between the marks.
+    """Return the UTF-8 bytes of a text, one character a byte, between the marks.
 
-    An automaton over these is four times smaller than one over the text, and twice as fast on long texts.
+    An automaton over bytes is four times smaller than one over characters, and twice as fast on long texts.
     """
     text = text.lower()
     if text.isascii():
@@ -144,7 +144,7 @@ def _haystack(text: str) -> str:
 
 
 def _needle(keyword: str, match_type: MatchType) -> str:
-    """A keyword as it stands in the haystack, with the marks that its match type asks for."""
+    """Return a keyword as it stands in a haystack, with the marks that its match type requires."""
     needle = _haystack(keyword)
     start = 0 if match_type in ("start", "exactly") else 1
     end = len(needle) - (0 if match_type in ("end", "exactly") else 1)

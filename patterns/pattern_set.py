@@ -1,4 +1,4 @@
-"""A pattern set: the labels of one model for one predict type, frozen, with a hash that names it."""
+"""A pattern set: the labels of one model for one predict type, frozen and identified by a hash."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ PREDICT_TYPES: tuple[PredictType, ...] = get_args(PredictType)
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One line of a pattern file. `match_type` is `regex` in a rule_model, and only there."""
+    """A line of a pattern file. `match_type` is `regex` in a rule_model, and only there."""
 
     text: str
     match_type: MatchType
@@ -36,25 +36,25 @@ class Label:
 
 @dataclass(frozen=True)
 class PatternSet:
-    """The labels that decide about a text, the first that matches winning (spec 3)."""
+    """The labels in deciding order: a text gets the first that matches (docs/contract.md, "Labelling")."""
 
     model_type: ModelType
     predict_type: PredictType
     labels: tuple[Label, ...]
 
     def __iter__(self) -> Iterator[tuple[Label, Pattern]]:
-        """Every pattern with its label, the most decisive first."""
+        """Yield every pattern with its label, in deciding order."""
         for label in self.labels:
             for pattern in label.patterns:
                 yield label, pattern
 
     def to_json(self) -> bytes:
-        """The canonical form: equal sets give equal bytes."""
+        """Return the canonical form: equal sets give equal bytes."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "PatternSet":
-        """The inverse of `to_json`."""
+        """Invert `to_json`."""
         content = json.loads(data)
         labels = tuple(
             Label(label["name"], tuple(Pattern(**pattern) for pattern in label["patterns"]))
@@ -64,5 +64,5 @@ class PatternSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the canonical form, 64 hex digits: the `pattern_hash` of a task."""
+        """SHA-256 of the canonical form in 64 hex digits: the `pattern_hash` of a task."""
         return hashlib.sha256(self.to_json()).hexdigest()

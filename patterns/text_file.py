@@ -1,4 +1,4 @@
-"""Reading a text file that somebody else wrote: whole, bounded, and never waiting for what is no file."""
+"""Reads untrusted text files: of bounded size, and never waiting for a pipe or a device."""
 
 import os
 import stat
@@ -6,12 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-# 64 MB hold about three million keywords: more is a file put there by mistake.
+# 64 MB hold about three million keywords. A larger file is there by mistake.
 MAX_FILE_BYTES = 64 * 2**20
 
 
 class TextFileError(Exception):
-    """A file that cannot be used; `line` counts from 1 and is None where no line is to blame."""
+    """A file that cannot be used. `line` counts from 1, and is None if no line is at fault."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -19,12 +19,12 @@ class TextFileError(Exception):
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without its BOM. Raises TextFileError."""
+    """Return the text of a UTF-8 file without its BOM. Raises TextFileError."""
     try:
         data = _read_bytes(path)
     except OSError as error:
         raise TextFileError(f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a path that cannot be one
+    except ValueError as error:  # not a possible path
         raise TextFileError(f"cannot be read: {error}") from error
     try:
         return data.decode("utf-8-sig")
@@ -34,31 +34,31 @@ def read_text(path: Path) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """What a TOML text says. Raises TextFileError."""
+    """Parse a TOML text. Raises TextFileError."""
     try:
         return tomllib.loads(text)
-    except ValueError as error:  # also of numbers that Python does not take
+    except ValueError as error:  # also for numbers that Python rejects
         raise TextFileError(shortened(str(error))) from error
     except RecursionError as error:
         raise TextFileError("brackets are nested too deeply") from error
 
 
 def shortened(text: str) -> str:
-    """A text for a message, which a line of any length would make unreadable."""
-    return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}... ({len(text):,} characters)"
+    """Return a text for a message, truncated if it is long."""
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}... ({len(text):,} characters)"
 
 
-_MOST_QUOTED = 200
+_MAX_QUOTED = 200
 
 
 def _read_bytes(path: Path) -> bytes:
-    # Without O_NONBLOCK, to open a pipe waits for somebody who writes to it.
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
             raise TextFileError("is a directory")
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise TextFileError("is no regular file, but a pipe, a device or a socket")
-        data = file.read(MAX_FILE_BYTES + 1)  # whatever size it says it has
+            raise TextFileError("is not a regular file, but a pipe, a device or a socket")
+        data = file.read(MAX_FILE_BYTES + 1)  # its reported size may be wrong
     if len(data) > MAX_FILE_BYTES:
-        raise TextFileError(f"larger than {MAX_FILE_BYTES:,} bytes, the most that is read")
+        raise TextFileError(f"larger than {MAX_FILE_BYTES:,} bytes, the maximum")
     return data

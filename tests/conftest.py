@@ -1,25 +1,31 @@
-"""One private MariaDB and Redis for the whole run; a site with schemas of its own for each test."""
+"""Fixtures for every test: private servers for each test process, and a fresh deployment for each test."""
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from console.demo.servers import PrivateServers, private_servers
-from tests.helpers.deployment import TestSite
+from tests.helpers.deployment import TestDeployment
 
 _numbers = itertools.count(1)
+
+# Other tests run at the same time, so a slow example means nothing.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServers]:
+    """A private MariaDB and Redis. Each pytest-xdist worker has its own pair, so that no test sees another's."""
     options = ("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M", "--skip-ssl")
     with private_servers(tmp_path_factory.mktemp("servers"), *options) as running:
         yield running
 
 
 @pytest.fixture
-def site(servers: PrivateServers, tmp_path: Path) -> TestSite:
-    """A site whose accounts may do what README says, and no more. Its schemas have awkward names."""
-    return TestSite(servers, tmp_path, number=next(_numbers))
+def deployment(servers: PrivateServers, tmp_path: Path) -> TestDeployment:
+    """A deployment whose accounts have the documented rights and no others. Its schemas have awkward names."""
+    return TestDeployment(servers, tmp_path, number=next(_numbers))

@@ -1,1 +1,1 @@
-"""The commands. Nothing here imports Textual before a terminal app is opened."""
+"""The commands. Nothing here imports Textual before it opens the console."""

@@ -1,25 +1,24 @@
-"""The command that checks the site."""
+"""The command that checks the deployment."""
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from console.cli.output import envelope
-from console.cli.tasks import AsJson, run
-from console.sanitize import harmless
-from jobs.deployment import Site
-from jobs.services.check import Finding
-from jobs.services.check import check as look
+from console.cli.output import print_envelope
+from console.cli.run import AsJson, run
+from console.sanitize import sanitize
+from jobs.deployment import Deployment
+from jobs.services.check import Finding, check_deployment
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
 def check(as_json: AsJson = False) -> None:
-    """Check that everything a task needs is in place, and say what to do where it is not."""
+    """Check that everything a task needs is in place, and say what to do if it is not."""
 
-    async def service(site: Site) -> list[Finding]:
+    async def service(deployment: Deployment) -> list[Finding]:
         findings = []
-        async for finding in look(site):
+        async for finding in check_deployment(deployment):
             findings.append(finding)
             if not as_json:
                 _print(finding)
@@ -28,7 +27,8 @@ def check(as_json: AsJson = False) -> None:
     findings = run(service, as_json)
     failed = any(finding.verdict == "error" for finding in findings)
     if as_json:
-        envelope(500 if failed else 200, "see content" if failed else "OK", content=[vars(each) for each in findings])
+        content = [vars(finding) for finding in findings]
+        print_envelope(500 if failed else 200, "see content" if failed else "OK", content=content)
     if failed:
         raise typer.Exit(1)
 
@@ -36,5 +36,5 @@ def check(as_json: AsJson = False) -> None:
 def _print(finding: Finding) -> None:
     advice = f"; {finding.advice}" if finding.advice else ""
     line = Text.assemble((f"{finding.verdict:8}", _STYLES[finding.verdict]), f"{finding.subject:14}")
-    line.append(harmless(finding.message + advice))
+    line.append(sanitize(finding.message + advice))
     Console(soft_wrap=True).print(line)

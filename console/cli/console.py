@@ -1,4 +1,4 @@
-"""The command that opens the terminal app."""
+"""The command that opens the console."""
 
 import os
 import sys
@@ -6,41 +6,39 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import fail, say_error
-from jobs.deployment import Site
+from console.cli.output import exit_with, print_error
+from jobs import services
+from jobs.deployment import Deployment
 from jobs.errors import AudienceError
-from jobs.queue.client import redis_client
-from jobs.settings import read_settings
 
 
 def console(
-    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse whatever writes.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse everything that writes.")] = False,
 ) -> None:
     """Open the console: configure, launch, watch and sample tasks in the terminal."""
     try:
-        site = Site(read_settings(), read_only=read_only)
-        redis_client(site.settings)  # a URL that is none is said here, not drawn
+        deployment = services.load_deployment(read_only=read_only)
     except AudienceError as error:
-        fail(error, as_json=False)
-    open_console(site)
+        exit_with(error, as_json=False)
+    open_console(deployment)
 
 
-def on_a_terminal() -> bool:
-    """Whether the app can be shown: a person can type and read here."""
+def is_interactive() -> bool:
+    """Return whether a person can see the console and type into it."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def open_console(site: Site) -> None:
-    """Runs the app until it is left; ends the process cleanly where its terminal goes away."""
-    if not on_a_terminal():
-        say_error("the console needs a terminal; the other commands do not: audience --help")
+def open_console(deployment: Deployment) -> None:
+    """Run the console until the operator quits. Ends the process cleanly if its terminal goes away."""
+    if not is_interactive():
+        print_error("the console needs a terminal; the other commands do not: audience --help")
         raise typer.Exit(2)
-    from console.ui.app import AudienceApp  # Textual takes a moment, and only this command needs it
+    from console.ui.app import AudienceApp  # Textual takes a moment to import, and only this command needs it
 
     try:
-        app = AudienceApp(site)
+        app = AudienceApp(deployment)
         app.run()
-        app.left()
+        app.cancel_last_resort()
     except OSError:
-        # The terminal is gone: nobody is there to be told, and nothing is left to be restored.
+        # The terminal is gone, so there is no one to inform and nothing to restore.
         os._exit(1)

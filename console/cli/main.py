@@ -1,4 +1,4 @@
-"""`audience`: the command. Nothing here or in what it imports at first knows Textual."""
+"""The `audience` command. Neither this module nor what it imports at the start imports Textual."""
 
 import typer
 
@@ -6,11 +6,12 @@ from console.cli import tasks
 from console.cli.check import check
 from console.cli.console import console
 from console.cli.demo import demo
+from console.cli.patterns import patterns
 from console.cli.worker import worker
 
 app = typer.Typer(
     name="audience",
-    help="Label the authors of social-media posts. Without a command, opens the console.",
+    help="Label the authors of social-media posts. Without a command, open the console.",
     epilog="Start with: audience check. See how it works with: audience demo.",
     invoke_without_command=True,
     add_completion=False,
@@ -34,6 +35,7 @@ app.command(epilog=_STATUS)(tasks.status)
 app.command(epilog=_SAMPLE)(tasks.sample)
 app.command(epilog=_ABORT)(tasks.abort)
 app.command(epilog=_RESUME)(tasks.resume)
+app.command(epilog="Example: audience patterns --json")(patterns)
 app.command(epilog="Example: audience check")(check)
 app.command(epilog="Example: audience console --read-only")(console)
 app.command(epilog=_WORKER)(worker)
@@ -42,11 +44,11 @@ app.command(epilog=_DEMO)(demo)
 
 @app.callback()
 def open_by_default(context: typer.Context) -> None:
-    """Opens the console where no command is named."""
+    """Open the console if no command is given."""
     if context.invoked_subcommand is None:
         console()
 
 
 def main() -> None:
-    """The entry point of the `audience` command."""
+    """Run the `audience` command."""
     app()

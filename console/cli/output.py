@@ -1,4 +1,4 @@
-"""What the commands print: the seed's envelope for programs, words and tables for people."""
+"""What the commands print: a JSON envelope for programs, text and tables for people."""
 
 import json
 import sys
@@ -10,55 +10,55 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from console.sanitize import harmless, harmless_json
+from console.sanitize import sanitize, sanitize_json
 from jobs.errors import AudienceError
 
 Item = TypeVar("Item")
 
 
-def envelope(code: int, message: object, **more: object) -> None:
-    """Prints one JSON document in the seed's envelope."""
+def print_envelope(code: int, message: object, **more: object) -> None:
+    """Print one JSON document {error_code, error_message, ...}."""
     document = json.dumps({"error_code": code, "error_message": message, **more}, ensure_ascii=False, indent=2)
-    # JSON escapes control characters, but not the marks that turn the direction of a line.
-    print(harmless_json(document))
+    # JSON escapes control characters, but not the marks that reverse the direction of a line.
+    print(sanitize_json(document))
 
 
-def fail(error: AudienceError, as_json: bool) -> NoReturn:
-    """Prints an error and ends the command with status 1."""
+def exit_with(error: AudienceError, as_json: bool) -> NoReturn:
+    """Print an error and exit with status 1."""
     if as_json:
-        envelope(error.code, str(error))
+        print_envelope(error.code, str(error))
     else:
-        say_error(f"{error.code} {error}")
+        print_error(f"{error.code} {error}")
     raise typer.Exit(1)
 
 
-def say_error(message: str) -> None:
-    """Prints a message for the operator to standard error."""
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold red"), harmless(message)))
+def print_error(message: str) -> None:
+    """Print a message for the operator to standard error."""
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold red"), sanitize(message)))
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
-    """Prints names and values in two columns, a line each; values of None or "" are left out."""
+    """Print names and values in two columns, one pair a line, without values that are None or ""."""
     console = Console(soft_wrap=True)
     for name, value in fields:
         if value not in (None, ""):
-            console.print(Text.assemble((f"{name:18}", "dim"), harmless(value)))
+            console.print(Text.assemble((f"{name:18}", "dim"), sanitize(value)))
 
 
 def print_table(columns: dict[str, Callable[[Item], object]], items: Sequence[Item]) -> None:
-    """Prints items as a table; into a pipe, as lines with tabs that no width cuts."""
+    """Print items as a table; into a pipe, as lines of tab-separated values that no width truncates."""
     if not sys.stdout.isatty():
         print("\t".join(columns))
         for item in items:
-            print("\t".join(harmless(_shown(read(item))) for read in columns.values()))
+            print("\t".join(sanitize(_text(read(item))) for read in columns.values()))
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for item in items:
-        table.add_row(*(Text(harmless(_shown(read(item)))) for read in columns.values()))
+        table.add_row(*(Text(sanitize(_text(read(item)))) for read in columns.values()))
     Console().print(table)
 
 
-def _shown(value: object) -> object:
+def _text(value: object) -> object:
     return "" if value is None else value

@@ -1,4 +1,4 @@
-"""A progress bar for a task that is waited for; on a terminal only, and on standard error."""
+"""A progress bar for a watched task: only on a terminal, and on standard error."""
 
 import sys
 import time
@@ -8,17 +8,23 @@ from contextlib import nullcontext
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskStatus
+
+_DESCRIPTIONS = {
+    TaskStatus.PENDING: "waiting for a worker",
+    TaskStatus.STARTED: "labelling",
+    TaskStatus.SUCCESS: "production",
+}
 
 
-async def follow(tasks: AsyncIterator[Task]) -> Task:
-    """Shows the standings of a task as they come, until the last; returns that."""
+async def follow(updates: AsyncIterator[Task]) -> Task:
+    """Show a task's progress with each update, until the last one, and return it."""
     progress = _progress() if sys.stderr.isatty() else None
     with progress or nullcontext():
         bar = progress.add_task("waiting for a worker", total=None, rows="") if progress else None
         started = time.monotonic()
         before = 0
-        async for task in tasks:
+        async for task in updates:
             if progress and bar is not None:
                 received = task.length_receive_table or 0
                 before = before or received
@@ -39,10 +45,6 @@ def _progress() -> Progress:
 
 
 def _show(progress: Progress, bar: TaskID, task: Task, rate: float) -> None:
-    description = {
-        "PENDING": "waiting for a worker",
-        "STARTED": "labelling",
-        "SUCCESS": "production",
-    }.get(task.stat, task.stat.lower())
+    description = _DESCRIPTIONS.get(task.status, task.stat.lower()) if task.status else task.stat.lower()
     rows = f"{task.length_receive_table or 0:,} rows" + (f", {rate:,.0f}/s" if rate >= 1 else "")
     progress.update(bar, description=description, total=task.windows, completed=task.windows_done or 0, rows=rows)

@@ -1,1 +1,1 @@
-"""The demo: private servers, made-up posts, a worker."""
+"""The demo: private servers, generated posts and a worker."""

@@ -1,4 +1,4 @@
-"""Made-up posts: believable authors, Traditional Chinese and Latin, over several sources. Seeded."""
+"""Generated posts: plausible authors, Traditional Chinese and Latin, over several sources. Reproducible."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ SEED = 20211109
 Post = tuple[str, str, str, str | None, str, str, datetime]
 """id, s_id, s_area_id, author, title, content, post_time."""
 
-ROWS_AN_AUTHOR = 14
+ROWS_PER_AUTHOR = 14
 BATCH_ROWS = 5_000
 
-# Sources and how many of a thousand posts are theirs. The last is in no sources file.
+# The sources, and how many of a thousand posts are theirs. No sources file names the last one.
 _SOURCES = {"WH_F0045": 480, "WH_F0116": 180, "WH_F0001": 160, "WH_F0047": 90, "WH_F0002": 60, "WH_F0777": 30}
 
 
@@ -35,7 +35,7 @@ def _words(text: str, separator: str = " ") -> tuple[str, ...]:
 
 _SURNAMES = "陳林黃張李王吳劉蔡楊許鄭謝洪郭邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈"
 _LATIN_SURNAMES = _words("Chen Lin Huang Chang Lee Wang Wu Liu Tsai Yang Hsu Kuo Chiu Liao Lai Chou Yeh Tan Ooi Lim Ng")
-# Given names that no pattern knows.
+# Given names that no pattern matches.
 _OTHER_GIVEN = _words("大山 小樹 海音 一帆 雲起 之恆 如是 若水 知行 無名 望舒 青禾 南星 行之 予安 未央")
 _NICKNAMES = _words("小魚 阿貓 路人 海綿 布丁 奶茶 夜貓 旅人 柴犬 芋圓 星塵 月光 鍵盤 吃貨 老王 工程師 上班族 考生")
 _LATIN_NICKNAMES = _words("sky moon coder foodie traveler night ocean pixel coffee runner ghost panda tiger cloud")
@@ -47,13 +47,13 @@ _ASIDES = _words("我老公也說好|我老婆覺得普通|my wife loved it|我�
 
 
 def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
-    """So many posts in the order of their times, the same for the same arguments.
+    """Generate posts in the order of their times; the same arguments give the same posts.
 
-    Authors are skewed: few write hundreds, most write once or twice. About a fifth have a name
-    that the project's own patterns know. One post in a thousand has no author.
+    Authors are skewed: few write hundreds of posts, most write one or two. The project's own patterns
+    match the names of about a fifth. One post in a thousand has no author.
     """
     rng = random.Random(seed)
-    authors = _authors(rng, max(rows // ROWS_AN_AUTHOR, 1))
+    authors = _authors(rng, max(rows // ROWS_PER_AUTHOR, 1))
     weights = list(accumulate((rank + 3) ** -0.9 for rank in range(len(authors))))
     step = (END - START) / rows
     chosen: Iterator[tuple[str, str]] = iter(())
@@ -74,8 +74,8 @@ def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
         )
 
 
-def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None]) -> None:
-    """Makes the table anew with so many posts; tells how many are in as it goes."""
+def fill(connection: "Connection[Cursor]", rows: int, report: Callable[[int], None]) -> None:
+    """Replace the table by one with this many posts. Reports the number of rows as it grows."""
     insert = f"INSERT INTO {SCHEMA}.{TABLE} VALUES (%s, %s, %s, %s, %s, %s, %s)"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
@@ -92,12 +92,12 @@ def fill(connection: "Connection[Cursor]", rows: int, tell: Callable[[int], None
             cursor.executemany(insert, batch)
             cursor.execute("COMMIT")
             done += len(batch)
-            tell(done)
+            report(done)
         cursor.execute(f"ANALYZE TABLE {SCHEMA}.{TABLE}")
 
 
 def _authors(rng: random.Random, count: int) -> list[tuple[str, str]]:
-    """So many different authors. The commonest names run out first."""
+    """Return this many different authors. The most common names run out first."""
     authors: dict[tuple[str, str], None] = {}
     while len(authors) < count:
         authors[_author(rng)] = None
@@ -105,7 +105,7 @@ def _authors(rng: random.Random, count: int) -> list[tuple[str, str]]:
 
 
 def _author(rng: random.Random) -> tuple[str, str]:
-    """A source and the name of one of its authors."""
+    """Return a source, and the name of one of its authors."""
     s_id = rng.choices(list(_SOURCES), weights=list(_SOURCES.values()))[0]
     return s_id, rng.choices((_han_name, _latin_name, _nickname), weights=(40, 20, 40))[0](rng)
 
@@ -137,7 +137,7 @@ def _text(rng: random.Random) -> tuple[str, str]:
 
 @cache
 def _known_names() -> tuple[list[str], list[str]]:
-    """Given names out of the project's own pattern files: Han ones, Latin ones."""
+    """Return the given names in the project's own pattern files: Han ones, Latin ones."""
     files = sorted((Path(patterns.__file__).parent / "keyword_model").glob("*/author_name.txt"))
     keywords = [pattern.text for file in files for pattern in read_pattern_file(file, "keyword_model")[0]]
     names = [keyword for keyword in dict.fromkeys(keywords) if keyword.strip() == keyword]

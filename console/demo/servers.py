@@ -1,7 +1,7 @@
-"""Private servers: a MariaDB and a Redis of our own, on free ports, with their data in one folder.
+"""Private servers: a MariaDB and a Redis on free ports, with their data in one folder.
 
-They share nothing with servers that run on the machine already. Used by the demo, the tests and
-the benchmark. Passwords go through files and pipes, never through arguments.
+They share nothing with servers that already run on the machine. The demo, the tests and the benchmark
+use them. Passwords go through files and pipes, never through arguments.
 """
 
 import ctypes
@@ -29,20 +29,20 @@ from jobs.errors import AudienceError
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
-# The client's package too: mariadb-install-db calls its my_print_defaults.
+# The client's package has my_print_defaults, which mariadb-install-db calls.
 _PACKAGES = "apt-get install mariadb-server-core mariadb-client-core redis-server"
 _PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "redis-server")
 
 
 class ServersMissing(AudienceError):
-    """The servers' programs are not installed, or do not start."""
+    """The programs of the servers are not installed, or do not start."""
 
 
 class PrivateServers:
-    """A MariaDB and a Redis: where they listen, and the passwords of their accounts.
+    """A MariaDB and a Redis: their ports, and the passwords of their accounts.
 
-    MariaDB has `owner`, who may do everything, and `reader` and `writer`, who may do nothing until
-    they are granted something.
+    MariaDB has an account `owner` with all privileges, and `reader` and `writer` without any until they
+    are granted.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class PrivateServers:
         return f"redis://:{self.passwords['redis']}@127.0.0.1:{self.redis_port}/0"
 
     def execute(self, *statements: str) -> None:
-        """Runs SQL statements as the owner."""
+        """Run SQL statements as the owner."""
         connection = self.connect()
         with connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
     def connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-        """A connection of the owner, in autocommit mode."""
+        """Return a connection of the owner, in autocommit mode."""
         return pymysql.connect(
             host="127.0.0.1",
             port=self.mariadb_port,
@@ -82,15 +82,16 @@ class PrivateServers:
         )
 
     def start_mariadb(self) -> None:
-        """Starts MariaDB on the data in the folder, made where there is none."""
+        """Start MariaDB on the data in the folder, which is created if it is missing."""
         data, log = self._folder / "mariadb", self._folder / "mariadb.log"
-        # Of its own: a server that starts removes what it takes for leftovers, in /tmp those of other servers.
+        # A folder of its own: a starting server deletes what looks like leftovers, and in /tmp it would delete
+        # the files of other servers.
         temporary = self._sockets / "tmp"
         temporary.mkdir(exist_ok=True)
-        user = ["--user=root"] if os.geteuid() == 0 else []  # as root, mariadbd starts only when it is told so
+        user = ["--user=root"] if os.geteuid() == 0 else []  # mariadbd starts as root only with this option
         if not (data / "mysql").is_dir():
-            # Made aside and put in place, so that data half made is never taken for whole. Through a
-            # link, because the installer is a shell script that takes no path with a blank.
+            # Created under another name and renamed, so that half-created data is never used. Through a link,
+            # because the installer is a shell script that cannot handle a path with a blank.
             shutil.rmtree(self._folder / "mariadb.new", ignore_errors=True)
             link = self._sockets / "folder"
             link.symlink_to(self._folder.absolute())
@@ -122,7 +123,7 @@ class PrivateServers:
             "--skip-name-resolve",
             "--skip-log-bin",
             "--character-set-server=utf8mb4",
-            # The posts can be made anew: what a power cut would cost is not worth waiting for.
+            # The posts can be generated again, so durability after a power cut is not worth its time.
             "--innodb-flush-log-at-trx-commit=2",
             f"--init-file={accounts}",
             *self._mariadb_options,
@@ -133,7 +134,7 @@ class PrivateServers:
         accounts.unlink()
 
     def start_redis(self) -> None:
-        """Starts Redis on the data in the folder."""
+        """Start Redis on the data in the folder."""
         data, log = self._folder / "redis", self._folder / "redis.log"
         data.mkdir(exist_ok=True)
         configuration = (
@@ -155,12 +156,12 @@ class PrivateServers:
         client.close()
 
     def stop_mariadb(self) -> None:
-        """Stops MariaDB."""
+        """Stop MariaDB."""
         if self._mariadb is not None:
             _stop(self._mariadb)
 
     def stop_redis(self) -> None:
-        """Stops Redis."""
+        """Stop Redis."""
         if self._redis is not None:
             _stop(self._redis)
 
@@ -170,14 +171,14 @@ _ACCOUNTS = ("owner", "reader", "writer")
 
 @contextmanager
 def private_servers(folder: Path, *mariadb_options: str, redis_options: Sequence[str] = ()) -> Iterator[PrivateServers]:
-    """Both servers on the data in `folder`, for the length of the block.
+    """Run both servers on the data in `folder` for the length of the block.
 
-    The options are arguments of mariadbd, and lines of Redis' configuration.
+    The options are arguments of mariadbd, and lines of Redis's configuration. Raises ServersMissing.
     """
     for name in _PROGRAMS:
         _program(name)
     make_folder(folder)
-    # A socket's path may have no more than a hundred characters, and the folder's may be longer.
+    # The path of a socket has at most about a hundred characters, and that of the folder may be longer.
     with tempfile.TemporaryDirectory(prefix="audience-") as sockets:
         servers = PrivateServers(folder, Path(sockets), mariadb_options, redis_options)
         try:
@@ -190,17 +191,17 @@ def private_servers(folder: Path, *mariadb_options: str, redis_options: Sequence
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder for this user only. Raises ServersMissing where it cannot be."""
+    """Create a folder for this user only. Raises ServersMissing if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ServersMissing(
-            f"{folder} cannot be made: {error.strerror}; XDG_STATE_HOME names another place"
+            f"cannot create {folder}: {error.strerror}; set XDG_STATE_HOME to use another place"
         ) from error
 
 
 def popen(command: list[str], **streams: Any) -> "subprocess.Popen[bytes]":
-    """Starts a program that Ctrl-C does not reach, and that does not outlive this process."""
+    """Start a program that Ctrl-C does not reach, and that does not outlive this process."""
     return subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent, **streams)
 
 
@@ -211,7 +212,7 @@ def _end_with_parent() -> None:
 
 
 def _wait_until(
-    answers: Callable[[], object],
+    ping: Callable[[], object],
     refusal: type[Exception],
     process: "subprocess.Popen[bytes]",
     name: str,
@@ -220,7 +221,7 @@ def _wait_until(
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            answers()
+            ping()
             return
         except refusal as error:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -230,7 +231,7 @@ def _wait_until(
 
 
 def _last_lines(log: Path, count: int = 8) -> str:
-    """The end of a log, indented, for a message on the screen."""
+    """Return the last lines of a log, indented, for a message."""
     try:
         lines = log.read_text(errors="replace").splitlines()[-count:]
     except OSError as error:
@@ -255,7 +256,7 @@ def _program(name: str) -> str:
 
 
 def _passwords(path: Path) -> dict[str, str]:
-    """The passwords of these servers' accounts: as they were last time, or new ones."""
+    """Return the passwords of the servers' accounts: those of the last start, or new ones."""
     if not path.exists():
         aside = path.with_suffix(".new")
         aside.touch(mode=0o600)
@@ -265,7 +266,7 @@ def _passwords(path: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of this machine that nothing listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The app: polls the servers, keeps the newest snapshot, opens the pages."""
+"""The console: polls the servers, publishes snapshots, opens screens, and does what screens ask for."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -19,28 +19,33 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.rates import Rates
-from console.ui.screens.base import tell_failure
-from console.ui.screens.help import HelpPage
-from console.ui.screens.new_task import NewTaskPage
-from console.ui.screens.patterns import PatternsPage
-from console.ui.screens.samples import SamplesPage
-from console.ui.screens.tasks import TasksPage
-from console.ui.screens.workers import WorkersPage
-from console.ui.snapshot import SOURCES, Snapshot, Source
-from jobs.deployment import Site
-from jobs.model.task import Task, TaskRequest
-from jobs.services import tasks as services
+from console.ui.screens.base import BaseScreen, ScreenContext, notify_failure
+from console.ui.screens.help import HelpScreen
+from console.ui.screens.new_task import NewTaskScreen
+from console.ui.screens.patterns import PatternsScreen
+from console.ui.screens.samples import SamplesScreen
+from console.ui.screens.tasks import TasksScreen
+from console.ui.screens.workers import WorkersScreen
+from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.model.task import Task
+from jobs.model.task_request import TaskRequest
 
 POLL_SECONDS = 1.0
-LEAVE_SECONDS = 3.0
+EXIT_SECONDS = 3.0
 
-
-# Textual's own bindings of every screen, and what it has in the palette already.
-_NOT_OURS = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
-_EVERYWHERE = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "F1"))
+# Textual's own bindings, which need no entry in the palette.
+_NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
+_GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
+    "workers": WorkersScreen,
+    "patterns": PatternsScreen,
+    "help": HelpScreen,
+}
+_GLOBAL_COMMANDS = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "F1"))
 
 
 class AudienceApp(App[None]):
@@ -56,146 +61,160 @@ class AudienceApp(App[None]):
         Binding("p", "open('patterns')", "Patterns"),
         Binding("f1,question_mark", "open('help')", "Help", key_display="F1"),
         Binding("ctrl+p", "command_palette", "Palette", show=False),
-        Binding("q", "quit_page", "Quit"),
+        Binding("q", "quit_console", "Quit"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
     snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         super().__init__()
-        self.site = site
-        self.rates = Rates()
-        self._pokes = {source.name: asyncio.Event() for source in SOURCES}
+        self.context = ScreenContext(deployment, Rates())
+        self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._last_resort: threading.Timer | None = None
 
     def on_mount(self) -> None:
-        """Opens home and starts to poll. A lost terminal or a SIGTERM ends the app as q does."""
+        """Open the task table and start polling. A lost terminal or a SIGTERM ends the app as q does."""
         theme = read_preferences().theme
         if theme in self.available_themes:
             self.theme = theme
-        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.theme_changed_signal.subscribe(self, self._save_theme)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._leave)
-        self.push_screen(TasksPage())
-        for source in SOURCES:
-            self._poll(source)
+                loop.add_signal_handler(number, self._exit_on_signal)
+        self.push_screen(TasksScreen(self.context))
+        for server in POLLED_SERVERS:
+            self._poll(server)
 
-    def _keep_theme(self, theme: Theme) -> None:
+    def _save_theme(self, theme: Theme) -> None:
         try:
             write_preferences(theme=theme.name)
         except OSError as error:
-            self.notify(harmless(f"theme not kept: {error}"), severity="warning", markup=False)
+            self.notify(sanitize(f"theme not saved: {error}"), severity="warning", markup=False)
 
-    def _leave(self) -> None:
-        """Ends the app; where the terminal that is gone holds it up, the process."""
-        self._last_resort = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
+    def _exit_on_signal(self) -> None:
+        """End the app, or the process if a lost terminal blocks the app."""
+        self._last_resort = threading.Timer(EXIT_SECONDS, os._exit, (0,))
         self._last_resort.daemon = True
         self._last_resort.start()
         self.exit()
 
-    def left(self) -> None:
-        """To be called when the app has ended as it should."""
+    def cancel_last_resort(self) -> None:
+        """Call this when the app has ended normally."""
         if self._last_resort is not None:
             self._last_resort.cancel()
 
     @work(group="poll", exit_on_error=False)
-    async def _poll(self, source: Source) -> None:
-        """Asks a server each second. What it fails of stands in the snapshot."""
-        poke = self._pokes[source.name]
+    async def _poll(self, server: PolledServer) -> None:
+        """Poll a server every second. A failure becomes part of the snapshot."""
+        wake_up = self._wake_ups[server.name]
         task = asyncio.current_task()
         assert task is not None
-        # redis sends with `asyncio.wait_for`, which before Python 3.12 may forget a cancellation.
+        # redis sends with `asyncio.wait_for`, which before Python 3.12 may lose a cancellation.
         while not task.cancelling():
             started = time.monotonic()
-            self.snapshot = await source.ask(self.site, lambda: self.snapshot)
-            if source.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
-                self.rates.note(time.monotonic(), self.snapshot.board.tasks)
+            self.snapshot = await server.poll(self.context.deployment, lambda: self.snapshot)
+            if server.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
+                self.context.rates.note(time.monotonic(), self.snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
-                    await poke.wait()
-            poke.clear()
+                    await wake_up.wait()
+            wake_up.clear()
 
-    def poll_now(self) -> None:
-        """Asks all servers at once: something was changed from here."""
-        for poke in self._pokes.values():
-            poke.set()
+    def _poll_now(self) -> None:
+        """Poll all servers at once, because the console has changed something."""
+        for wake_up in self._wake_ups.values():
+            wake_up.set()
 
     @property
-    def page(self) -> Screen[Any]:
-        """The newest screen that is no dialog and no palette."""
+    def base_screen(self) -> Screen[Any]:
+        """The topmost screen that is neither a dialog nor the palette."""
         return next(screen for screen in reversed(self.screen_stack) if not screen.is_modal)
 
     def action_open(self, name: str) -> None:
-        """Opens a page by name; where one is open already, goes back to it."""
-        pages: dict[str, type[Screen[Any]]] = {"workers": WorkersPage, "patterns": PatternsPage, "help": HelpPage}
-        if any(isinstance(screen, pages[name]) for screen in self.screen_stack):
-            while not isinstance(self.screen, pages[name]):
+        """Open a screen by name, or return to it if it is open."""
+        kind = _GLOBAL_SCREENS[name]
+        if any(isinstance(screen, kind) for screen in self.screen_stack):
+            while not isinstance(self.screen, kind):
                 self.pop_screen()
+        elif kind is HelpScreen:
+            self.push_screen(HelpScreen(self.context, self.base_screen))
         else:
-            self.push_screen(HelpPage(self.page) if name == "help" else pages[name]())
+            self.push_screen(kind(self.context))
 
-    def open_new_task(self, like: Task | None = None) -> None:
-        """Opens the form of a new task, filled in like an earlier one."""
-        self.push_screen(NewTaskPage(like))
+    @on(TasksScreen.FormRequested)
+    def _open_form(self, message: TasksScreen.FormRequested) -> None:
+        self.push_screen(NewTaskScreen(self.context, message.template))
+
+    @on(TasksScreen.SamplesRequested)
+    def _open_samples(self, message: TasksScreen.SamplesRequested) -> None:
+        self.push_screen(SamplesScreen(self.context, message.task.task_id))
+
+    @on(NewTaskScreen.LaunchRequested)
+    def _launch_requested(self, message: NewTaskScreen.LaunchRequested) -> None:
+        self._launch(message.request, message.screen)
 
     @work(group="launch", exit_on_error=False)
-    async def launch(self, request: TaskRequest) -> None:
-        """Creates a task, whatever page is left meanwhile; then home, to the task, if its form is still open."""
-        task_id = await services.create_task(self.site, request)
+    async def _launch(self, request: TaskRequest, form: NewTaskScreen) -> None:
+        """Create a task. A worker of the app, so that leaving the form does not cancel it."""
+        try:
+            task_id = await services.create_task(self.context.deployment, request)
+        finally:
+            form.end_launch()
         self.notify(f"task {task_id[:8]} created", markup=False)
-        if isinstance(self.screen, NewTaskPage):
+        if isinstance(self.screen, NewTaskScreen):
             self.pop_screen()
-        if isinstance(self.screen, TasksPage):
-            self.screen.choose(task_id)
-        self.poll_now()
+        if isinstance(self.screen, TasksScreen):
+            self.screen.select_task(task_id)
+        self._poll_now()
+
+    @on(TasksScreen.AbortRequested)
+    def _abort_requested(self, message: TasksScreen.AbortRequested) -> None:
+        self._abort(message.task)
 
     @work(group="change", exit_on_error=False)
-    async def abort(self, task: Task) -> None:
-        """Aborts a task."""
-        await services.abort(self.site, task.task_id)
+    async def _abort(self, task: Task) -> None:
+        await services.abort_task(self.context.deployment, task.task_id)
         self.notify(f"task {task.task_id[:8]} aborted; r resumes it", markup=False)
-        self.poll_now()
+        self._poll_now()
+
+    @on(TasksScreen.ResumeRequested)
+    def _resume_requested(self, message: TasksScreen.ResumeRequested) -> None:
+        self._resume(message.task)
 
     @work(group="change", exit_on_error=False)
-    async def resume(self, task: Task) -> None:
-        """Resumes a task."""
-        await services.resume(self.site, task.task_id)
-        self.notify(f"task {task.task_id[:8]} goes on", markup=False)
-        self.poll_now()
+    async def _resume(self, task: Task) -> None:
+        await services.resume_task(self.context.deployment, task.task_id)
+        self.notify(f"task {task.task_id[:8]} resumed", markup=False)
+        self._poll_now()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tells what a piece of work failed of."""
-        tell_failure(self, event)
-
-    def open_samples(self, task: Task) -> None:
-        """Opens the samples of a task."""
-        self.push_screen(SamplesPage(task.task_id))
+        """Show why a worker of the app failed."""
+        notify_failure(self, event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Pages are opened from pages, not from dialogs; a form is not left by a slip of a key."""
+        """Open screens from screens, not from dialogs, and do not leave a form by a slip of a key."""
         if action == "open":
-            return self.page in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
-        if action == "quit_page":
-            return not isinstance(self.page, NewTaskPage)
+            return self.base_screen in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
+        if action == "quit_console":
+            return not isinstance(self.base_screen, NewTaskScreen)
         return super().check_action(action, parameters)
 
-    def action_quit_page(self) -> None:
-        """Leaves the console."""
+    def action_quit_console(self) -> None:
+        """End the console."""
         self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action that is possible now, in the palette."""
+        """Yield every action that is possible now, for the palette."""
         yield from super().get_system_commands(screen)
-        page = self.page
+        base_screen = self.base_screen
         offered: set[str] = set()
-        for action, title, key in _EVERYWHERE:
-            yield SystemCommand(title, f"key {key}", partial(self.action_open, action))
+        for name, title, key in _GLOBAL_COMMANDS:
+            yield SystemCommand(title, f"key {key}", partial(self.action_open, name))
             offered.add(title)
-        for node, binding, enabled, _ in page.active_bindings.values():
-            if not enabled or node is self or binding.description in {"", *offered, *_NOT_OURS}:
+        for node, binding, enabled, _ in base_screen.active_bindings.values():
+            if not enabled or node is self or binding.description in {"", *offered, *_NOT_IN_PALETTE}:
                 continue
             offered.add(binding.description)
             run = partial(self.call_later, self.run_action, binding.action, node)

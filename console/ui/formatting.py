@@ -1,14 +1,14 @@
-"""How values read on a screen: short, aligned by cells, harmless."""
+"""Formats values for the screen: short, aligned by cells, sanitised."""
 
 from datetime import datetime, timedelta
 
 from rich.text import Text
 from textual.content import Content
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from jobs.model.task import Task
 
-STAT_STYLES = {
+STATUS_STYLES = {
     "PENDING": "yellow",
     "STARTED": "cyan",
     "SUCCESS": "green",
@@ -18,23 +18,23 @@ STAT_STYLES = {
 
 
 def cell(value: object, style: str = "", *, right: bool = False) -> Text:
-    """A value as a table's cell. Never markup, never a character that a terminal acts on."""
-    text = "" if value is None else harmless(value)
+    """Return a value as a table cell, sanitised and never parsed as markup."""
+    text = "" if value is None else sanitize(value)
     return Text(text, style, justify="right" if right else "left", no_wrap=True, overflow="ellipsis", end="")
 
 
 def plain(value: object) -> Content:
-    """A value for a widget that would take a str for markup."""
-    return Content(harmless(value))
+    """Return a value for a widget that would parse a str as markup."""
+    return Content(sanitize(value))
 
 
 def number(value: float | None) -> str:
-    """1,234,567; empty for None."""
+    """Return 1,234,567; empty for None."""
     return "" if value is None else f"{value:,.0f}"
 
 
 def short_number(value: float | None) -> str:
-    """At most five characters: 987, 1.2k, 45k, 1.2M."""
+    """Return at most five characters: 987, 1.2k, 45k, 1.2M."""
     if value is None:
         return ""
     for limit, divisor, unit in ((1_000, 1, ""), (1_000_000, 1_000, "k"), (10**9, 10**6, "M"), (10**12, 10**9, "G")):
@@ -45,7 +45,7 @@ def short_number(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most four characters: 12s, 5m, 3h, 12d."""
+    """Return at most four characters: 12s, 5m, 3h, 12d."""
     if seconds is None:
         return ""
     seconds = max(seconds, 0)
@@ -56,30 +56,30 @@ def duration(seconds: float | None) -> str:
 
 
 def age(now: datetime, then: datetime) -> str:
-    """How long ago, short."""
+    """Return how long ago a time was, in at most four characters."""
     return duration((now - then) / timedelta(seconds=1))
 
 
 def progress(task: Task) -> str:
-    """Windows done of all: 12/24."""
+    """Return the windows done of all: 12/24."""
     return f"{task.windows_done or 0}/{task.windows}" if task.windows else ""
 
 
 def label_rate(task: Task) -> str:
-    """Labelled rows of those received, in per cent: known while the task runs."""
+    """Return the percentage of received rows that are labelled, which is known while the task runs."""
     if not task.length_receive_table:
         return ""
     return f"{100 * (task.length_output_table or 0) / task.length_receive_table:.1f}%"
 
 
 def production(task: Task) -> str:
-    """What of production is done, in a word."""
-    if task.prod_stat == "finish":
+    """Return how production stands, in a word."""
+    if task.produced:
         return "finish"
-    return "waits" if task.stat == "SUCCESS" else ""
+    return "waits" if task.awaits_production else ""
 
 
 def bar(share: float, width: int, style: str) -> Text:
-    """A bar of a share of one, drawn with coloured blanks: the same width in every terminal."""
+    """Return a bar of a share of 1, drawn with coloured blanks, whose width is the same in every terminal."""
     filled = max(0, min(round(share * width), width))
     return Text.assemble((" " * filled, f"on {style}"), (" " * (width - filled), "on grey23"), end="")

@@ -1,4 +1,4 @@
-"""What the console remembers of its operator: the theme, and the presets of new tasks."""
+"""What the console remembers for its operator: the theme, and the presets of new tasks."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -10,20 +10,20 @@ from platformdirs import user_config_path
 
 @dataclass(frozen=True)
 class Preferences:
-    """What the file holds."""
+    """The content of the file."""
 
     theme: str = "textual-dark"
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By name, the values of a new task's form."""
+    """The values of a new task's form, by the name of the preset."""
 
 
 def preferences_path() -> Path:
-    """Where they are kept, one file a user. Holds no password."""
+    """Return the path of the user's file. It contains no password."""
     return user_config_path("audience-console") / "console.json"
 
 
 def read_preferences() -> Preferences:
-    """The preferences; the defaults where there are none, or none that can be read."""
+    """Return the preferences, or the defaults if the file is missing or malformed."""
     try:
         content = json.loads(preferences_path().read_text(encoding="utf-8"))
         return Preferences(theme=str(content["theme"]), presets=dict(content["presets"]))
@@ -32,13 +32,13 @@ def read_preferences() -> Preferences:
 
 
 def write_preferences(**changes: Any) -> None:
-    """Changes some of them. Raises OSError where the file cannot be written."""
+    """Change some preferences. Raises OSError if the file cannot be written."""
     path = preferences_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and read_preferences() == Preferences():
-        path.replace(path.with_suffix(".bak"))  # what could not be read may still be mended
+        path.replace(path.with_suffix(".bak"))  # the operator may still repair a malformed file
     text = json.dumps(asdict(replace(read_preferences(), **changes)), ensure_ascii=False, indent=2)
-    # Written aside and put in place, so that two consoles never leave half a file.
+    # Written to another file and renamed, so that two consoles never leave half a file.
     aside = path.with_suffix(".new")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)

@@ -1,9 +1,9 @@
-"""How fast each task goes, from what the screen has seen of it."""
+"""The pace of each task, from the snapshots that the console has seen."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskStatus
 
 _SECONDS = 20.0
 _POINTS = 120
@@ -23,9 +23,9 @@ class Rates:
         self._tracks: dict[str, _Track] = {}
 
     def note(self, moment: float, tasks: tuple[Task, ...]) -> None:
-        """Takes in how the tasks stand at a moment, in seconds."""
+        """Record how the tasks stand at a moment, in seconds of the monotonic clock."""
         for task in tasks:
-            if task.stat != "STARTED":
+            if task.status is not TaskStatus.STARTED:
                 continue
             track = self._tracks.setdefault(task.task_id, _Track())
             track.seen.append((moment, task.length_receive_table or 0, task.windows_done or 0))
@@ -37,8 +37,8 @@ class Rates:
             del self._tracks[task_id]
 
     def rows_a_second(self, task: Task) -> float | None:
-        """Of a task that runs, as it goes now; of one that is over, on the whole."""
-        if task.stat == "STARTED":
+        """Return the current rate of a running task, or the average rate of an ended one."""
+        if task.status is TaskStatus.STARTED:
             track = self._tracks.get(task.task_id)
             return self._rate(track) if track and len(track.seen) > 1 else None
         if task.run_time and task.length_receive_table:
@@ -46,14 +46,14 @@ class Rates:
         return None
 
     def history(self, task: Task) -> list[float]:
-        """The rates of the last minutes, oldest first."""
+        """Return the rates of the last minutes, oldest first."""
         track = self._tracks.get(task.task_id)
         return list(track.history) if track else []
 
     def seconds_left(self, task: Task) -> float | None:
-        """Until the label job is done, at the pace of its windows; None where it cannot be told."""
+        """Return the seconds until the label job is done at the pace of its windows, or None if unknown."""
         track = self._tracks.get(task.task_id)
-        if task.stat != "STARTED" or track is None or not task.windows or len(track.seen) < 2:
+        if task.status is not TaskStatus.STARTED or track is None or not task.windows or len(track.seen) < 2:
             return None
         (first, _, done_then), (last, _, done_now) = track.seen[0], track.seen[-1]
         if done_now == done_then:

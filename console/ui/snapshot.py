@@ -1,4 +1,4 @@
-"""The snapshot: the only thing that goes from the servers to the screens."""
+"""The snapshot: the only thing that flows from the servers to the screens."""
 
 import asyncio
 import time
@@ -6,77 +6,77 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jobs.deployment import Site
+from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.services import overview
-from jobs.services.overview import Board, Fleet
+from jobs.services.overview import Fleet, TaskBoard
 
-_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a server answered: when last, in seconds of the monotonic clock, and what it said if not now."""
+class ServerStatus:
+    """When a server last answered, in seconds of the monotonic clock, and its error if it does not answer now."""
 
     at: float | None = None
     error: str | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether it answered the last time it was asked."""
+        """Whether it answered the last poll."""
         return self.error is None and self.at is not None
 
     def age(self, now: float) -> float:
-        """Seconds since it answered."""
+        """Return the seconds since it answered."""
         return 0.0 if self.at is None else now - self.at
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was last heard of everything. A server that is away leaves what it said before, with its age."""
+    """The latest state of everything. The data of an unreachable server stays, with its age."""
 
-    input: Answer = Answer()
-    output: Answer = Answer()
-    redis: Answer = Answer()
-    board: Board | None = None
+    input: ServerStatus = ServerStatus()
+    output: ServerStatus = ServerStatus()
+    redis: ServerStatus = ServerStatus()
+    board: TaskBoard | None = None
     fleet: Fleet | None = None
 
     @property
     def errors(self) -> list[str]:
-        """What the servers that are away said."""
-        return [answer.error for answer in (self.input, self.output, self.redis) if answer.error is not None]
+        """The errors of the unreachable servers."""
+        return [status.error for status in (self.input, self.output, self.redis) if status.error is not None]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A server that is asked again and again, on its own: one that hangs holds up no other."""
+class PolledServer:
+    """A server that is polled on its own, so that one that hangs delays no other."""
 
     name: Literal["input", "output", "redis"]
-    look: Callable[[Site], Awaitable[object]]
+    read: Callable[[Deployment], Awaitable[object]]
     field: Literal["board", "fleet"] | None = None
-    """The part of the snapshot that its answer is."""
+    """The field of the snapshot that its answer fills."""
 
-    async def ask(self, site: Site, current: Callable[[], Snapshot]) -> Snapshot:
-        """The current snapshot, with what this server says now."""
+    async def poll(self, deployment: Deployment, current: Callable[[], Snapshot]) -> Snapshot:
+        """Return the current snapshot, updated by this server's answer or failure."""
         try:
-            async with asyncio.timeout(_SECONDS):
-                heard = await self.look(site)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self.read(deployment)
         except AudienceError as error:
-            return self._away(current(), str(error))
+            return self._failed(current(), str(error))
         except TimeoutError:
-            return self._away(current(), f"no answer within {_SECONDS:.0f} seconds")
-        except Exception as error:  # whatever it sent: the polling must go on, and say so
-            return self._away(current(), f"{type(error).__name__}: {error}")
-        part = {self.field: heard} if self.field else {}
-        return replace(current(), **{self.name: Answer(at=time.monotonic())}, **part)  # type: ignore[arg-type]
+            return self._failed(current(), f"no answer within {_ANSWER_SECONDS:.0f} seconds")
+        except Exception as error:  # whatever the server sent, polling continues and shows it
+            return self._failed(current(), f"{type(error).__name__}: {error}")
+        update = {self.field: answer} if self.field else {}
+        return replace(current(), **{self.name: ServerStatus(at=time.monotonic())}, **update)  # type: ignore[arg-type]
 
-    def _away(self, before: Snapshot, reason: str) -> Snapshot:
-        answer: Answer = getattr(before, self.name)
-        return replace(before, **{self.name: replace(answer, error=reason)})  # type: ignore[arg-type]
+    def _failed(self, before: Snapshot, reason: str) -> Snapshot:
+        status: ServerStatus = getattr(before, self.name)
+        return replace(before, **{self.name: replace(status, error=reason)})  # type: ignore[arg-type]
 
 
-SOURCES = (
-    Source("output", overview.look_at_tasks, "board"),
-    Source("redis", overview.look_at_workers, "fleet"),
-    Source("input", overview.input_answers),
+POLLED_SERVERS = (
+    PolledServer("output", overview.read_board, "board"),
+    PolledServer("redis", overview.read_fleet, "fleet"),
+    PolledServer("input", overview.ping_input),
 )

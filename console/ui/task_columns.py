@@ -1,4 +1,4 @@
-"""The columns of the table of tasks: what they show, what they sort by, which fit."""
+"""The columns of the task table: what they show, what they sort by, and which of them fit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Any
 
 from rich.text import Text
 
-from console.ui.formatting import STAT_STYLES, age, cell, label_rate, number, production, progress, short_number
+from console.ui.formatting import STATUS_STYLES, age, cell, label_rate, number, production, progress, short_number
 from console.ui.rates import Rates
 from jobs.model.task import Task
-from jobs.services.overview import Board
+from jobs.services.overview import TaskBoard
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: what it shows, and what it sorts by."""
+    """A column: what it shows, and what it sorts by."""
 
     label: str
     width: int
-    show: Callable[[Task, Board, Rates], Text]
+    show: Callable[[Task, TaskBoard, Rates], Text]
     order: Callable[[Task, Rates], Any]
     rank: int
-    """In a narrow table the columns of the lowest ranks stay."""
+    """A narrow table keeps the columns of the lowest ranks."""
 
 
 def _rows(value: int | None) -> Text:
@@ -30,7 +30,7 @@ def _rows(value: int | None) -> Text:
 
 COLUMNS = (
     Column("id", 8, lambda t, b, r: cell(t.task_id[:8]), lambda t, r: t.task_id, 1),
-    Column("stat", 7, lambda t, b, r: cell(t.stat, STAT_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
+    Column("stat", 7, lambda t, b, r: cell(t.stat, STATUS_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
     Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 6),
     Column("model", 13, lambda t, b, r: cell(t.model_type), lambda t, r: t.model_type, 13),
     Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 9),
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 def columns_for(width: int, sort: Column) -> list[Column]:
-    """The columns that fit into so many cells, in their order; the one that sorts among them."""
+    """Return the columns that fit into this many cells, in order. The sort column is always among them."""
     fitting = []
     for column in sorted(COLUMNS, key=lambda column: 0 if column is sort else column.rank):
         width -= column.width + 2

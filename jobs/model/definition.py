@@ -1,15 +1,13 @@
-"""A task's definition: all that its labels depend on, frozen when it is created (spec 3).
+"""A task's definition: everything its labels depend on, frozen when the task is created.
 
-It is kept in MariaDB with the task, so that editing pattern files or the sources file changes
-nothing in a task that runs, and workers need neither file.
+MariaDB keeps it with the task. Editing a pattern file or the sources file therefore changes nothing in
+a running task, and workers need neither file.
 """
 
-import zlib
 from dataclasses import dataclass
 
+from jobs.model.input_table import InputTable
 from jobs.model.sources import Sources
-from jobs.storage.connection import Session, quote
-from jobs.storage.input_table import InputTable
 from patterns.pattern_set import PatternSet
 
 
@@ -23,31 +21,5 @@ class Definition:
 
     @property
     def rule_width(self) -> int:
-        """The length of the longest `rule` that a label row may bear."""
+        """The length of the longest `rule` of a label row, in characters."""
         return max((len(str(pattern)) for _, pattern in self.patterns), default=0)
-
-
-async def insert(session: Session, schema: str, task_id: str, definition: Definition) -> None:
-    """Keeps the definition of a new task."""
-    await session.execute(
-        f"INSERT INTO {_table(schema)} (task_id, patterns, sources, input) VALUES (%s, %s, %s, %s)",
-        (
-            task_id,
-            zlib.compress(definition.patterns.to_json()),
-            zlib.compress(definition.sources.to_json()),
-            zlib.compress(definition.input.to_json()),
-        ),
-    )
-
-
-async def find(session: Session, schema: str, task_id: str) -> Definition:
-    """The definition of a task. Raises LookupError where there is none."""
-    row = await session.row(f"SELECT patterns, sources, input FROM {_table(schema)} WHERE task_id = %s", (task_id,))
-    if row is None:
-        raise LookupError(f"nothing in {schema}.task_definition says what the task is")
-    patterns, sources, input_table = map(zlib.decompress, row)
-    return Definition(PatternSet.from_json(patterns), Sources.from_json(sources), InputTable.from_json(input_table))
-
-
-def _table(schema: str) -> str:
-    return quote(schema, "task_definition")

@@ -12,35 +12,40 @@ from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
 # With the prefix "wh_panel_mapping_" a name must fit MariaDB's 64 characters.
 _RESULT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,46}")
-# Each has two tables, and a place in columns of the state table that hold 65,535 characters.
+# Each result has two tables, and a place in columns of the state table that hold 65,535 characters.
 MAX_RESULTS = 1_000
-_OWN_TABLE = re.compile(r"state|(wh_panel_mapping|task)_.*", re.IGNORECASE)
+_RESERVED = re.compile(r"state|(wh_panel_mapping|task)_.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The mapping of a sources file, frozen."""
+    """The mapping in a sources file, frozen."""
 
     default: str
     results: Mapping[str, str]
     """Result name by source id."""
 
     def result_of(self, source: str) -> str:
-        """The result of a source id; the default for one that the file does not name."""
+        """Return the result of a source id: the default if the file does not name it."""
         return self.results.get(source, self.default)
 
     def to_json(self) -> bytes:
-        """The form in which a task keeps it."""
+        """Return the form stored with a task."""
         return json.dumps({"default": self.default, "results": dict(self.results)}, ensure_ascii=False).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Sources":
-        """The inverse of `to_json`."""
+        """Invert `to_json`."""
         return cls(**json.loads(data))
 
 
+def production_table(result: str) -> str:
+    """Return the name of a result's production table. Its label table has the name of the result."""
+    return f"wh_panel_mapping_{result}"
+
+
 def read_sources(path: Path) -> Sources:
-    """Reads and checks a sources file. Raises UnreadablePatterns with file and line."""
+    """Read and validate a sources file. Raises UnreadablePatterns with file and line."""
     try:
         text = read_text(path)
         content = parse_toml(text)
@@ -56,7 +61,7 @@ def read_sources(path: Path) -> Sources:
 
 
 class _Fault(Exception):
-    """What is wrong, at the line of the entry `key`, or at the `nth` line that has the text `value`."""
+    """A fault at the line of the entry `key`, or at the `nth` line that has the text `value`."""
 
     def __init__(self, message: str, *, key: str | None = None, value: str | None = None, nth: int = 1) -> None:
         super().__init__(message)
@@ -76,14 +81,14 @@ def _sources(content: dict[str, Any]) -> Sources:
     if not isinstance(tables, dict):
         raise _Fault("results must be a table: [results]", key="results")
     if len(tables) > MAX_RESULTS:
-        raise _Fault(f"{len(tables):,} results; there can be {MAX_RESULTS:,}", key="results")
+        raise _Fault(f"{len(tables):,} results; the maximum is {MAX_RESULTS:,}", key="results")
     _check_name(default, "default")
     results: dict[str, str] = {}
     names = {default.lower(): default}
     for name, sources in tables.items():
         _check_name(name, name)
         twin = names.setdefault(name.lower(), name)
-        if twin != name:  # one table to a server that folds the case of table names
+        if twin != name:  # the same table on a server that folds the case of table names
             raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", key=name)
         if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
             raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', key=name)
@@ -91,7 +96,7 @@ def _sources(content: dict[str, Any]) -> Sources:
             other = results.setdefault(source, name)
             if other != name:
                 raise _Fault(
-                    f"source {shortened(repr(source))} is in {other!r} already; it can have one result",
+                    f"source {shortened(repr(source))} is already in {other!r}; a source has one result",
                     value=source,
                     nth=2,
                 )
@@ -101,14 +106,15 @@ def _sources(content: dict[str, Any]) -> Sources:
 def _check_name(name: str, key: str) -> None:
     if not _RESULT_NAME.fullmatch(name):
         raise _Fault(
-            f"{shortened(repr(name))} is no identifier: at most 47 letters, digits and _, no digit first", key=key
+            f"{shortened(repr(name))} is not an identifier: at most 47 letters, digits and _, no leading digit",
+            key=key,
         )
-    if _OWN_TABLE.fullmatch(name):
-        raise _Fault(f"{name!r} is kept for our own tables; choose another name", key=key)
+    if _RESERVED.fullmatch(name):
+        raise _Fault(f"{name!r} is reserved for internal tables; choose another name", key=key)
 
 
 def _line_of(text: str, fault: _Fault) -> int | None:
-    """The line, from 1, of a fault; comments do not count."""
+    """Return the line of a fault, from 1. Comments do not count."""
     seen = 0
     for number, line in enumerate(text.split("\n"), start=1):
         seen += len(re.findall(fault.pattern, line.partition("#")[0]))

@@ -1,4 +1,4 @@
-"""What a window comes to: rows in, votes for each (source_author, panel) out. Pure; knows no database."""
+"""Tallies: the rows of a window in, votes for each (source_author, panel) out."""
 
 import re
 from abc import ABC, abstractmethod
@@ -12,11 +12,11 @@ from typing import Any, TypeVar, cast
 from xxhash import xxh3_64_intdigest
 
 from jobs.model.definition import Definition
-from jobs.storage.input_table import SEPARATOR
+from jobs.model.input_table import SEPARATOR
 from patterns.matcher import Match, Matcher
 
 InputRow = tuple[Any, ...]
-"""who, post_time (as MariaDB writes it, so that it sorts as text), id, and the text where that is not the author.
+"""who, post_time (as MariaDB writes it, so that it sorts as text), id, and the text unless that is the author.
 
 `who` is the row's source and author in one: UTF-8, with SEPARATOR between them.
 """
@@ -30,34 +30,34 @@ Item = TypeVar("Item")
 
 _DECODED_SEPARATOR = SEPARATOR.decode(errors="surrogateescape")
 
-# What a tally holds before it is to be written, so that it does not grow with the rows or the
-# authors of a window. A vote takes about three times as much memory as an author.
-_MOST_ENTRIES = 260_000
-_MOST_CHARACTERS = 3_000_000
+# What a tally holds before it is written, so that memory does not grow with the rows or the authors
+# of a window. A vote takes about three times as much memory as an author.
+_MAX_ENTRIES = 260_000
+_MAX_CHARACTERS = 3_000_000
 
-# How many texts a worker remembers the label of. Past it, it starts to remember afresh.
-_MEMORY_TEXTS = 20_000
+# How many texts a worker caches the label of before it empties the cache.
+_CACHED_TEXTS = 20_000
 
-# The distinct authors of a task are counted one slice of their hashes after the other.
+# The distinct authors of a task are counted one slice of their hashes at a time, to bound memory.
 SLICES = 64
 
 
 class Decisions(dict[str, Match | None]):
-    """The labels of texts, each decided once."""
+    """A cache of the labels of texts."""
 
     def __init__(self, matcher: Matcher) -> None:
         super().__init__()
         self.match = matcher.match
 
     def __missing__(self, text: str) -> Match | None:
-        if len(self) >= _MEMORY_TEXTS:
+        if len(self) >= _CACHED_TEXTS:
             self.clear()
         match = self[text] = self.match(text)
         return match
 
 
 class Vote:
-    """The rows of an author that got the same label: how many, and the latest of them."""
+    """The rows of an author that got the same label: their number, and the latest of them."""
 
     __slots__ = ("count", "latest", "match", "who")
 
@@ -66,15 +66,15 @@ class Vote:
         self.match = match
         self.count = 0
         self.latest: tuple[Any, ...] = ()
-        """post_time, id, text; without the text where that is the author's name."""
+        """post_time, id, text; without the text if that is the author's name."""
 
     @property
     def key(self) -> tuple[bytes, str]:
-        """source_author and label: what the votes that make one label row have in common."""
+        """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
 
     def label_row(self) -> LabelRow:
-        """The row that says it in the label table."""
+        """Return the row for the label table."""
         s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
         post_time, post_id, *text = self.latest
         matched = text[0] if text else name
@@ -83,7 +83,7 @@ class Vote:
 
 
 class WindowTally(ABC):
-    """Adds up the rows of one window, or of a part of one that is too large to hold."""
+    """Adds up the rows of a window, or of a part of a window that is too large to hold."""
 
     def __init__(self, definition: Definition) -> None:
         self.received = 0
@@ -95,29 +95,29 @@ class WindowTally(ABC):
 
     @abstractmethod
     def add(self, rows: Sequence[InputRow]) -> None:
-        """Takes in a batch of rows, in any order."""
+        """Add a batch of rows, in any order."""
 
     @property
     def full(self) -> bool:
-        """Whether it holds as much as it may: it is to be written, and another begun."""
-        return len(self._authors) + 3 * len(self._votes) > _MOST_ENTRIES or self._characters > _MOST_CHARACTERS
+        """Whether it is full: it must be written, and another begun."""
+        return len(self._authors) + 3 * len(self._votes) > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
 
     def label_rows(self) -> dict[str, Iterator[LabelRow]]:
-        """The label rows by result: one for each (source_author, panel), of its latest row."""
+        """Return the label rows by result: one for each (source_author, panel), of its latest row."""
         return {result: _label_rows(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
 
     def labelled(self) -> dict[str, int]:
-        """How many rows got a label, by result."""
+        """Return how many rows got a label, by result."""
         return {
             result: sum(vote.count for vote in votes)
             for result, votes in self._by_result(self._votes, _source_of_vote).items()
         }
 
     def author_hashes(self) -> dict[tuple[str, int], bytes]:
-        """The distinct (s_id, author) of the rows read, by result and slice: 64-bit hashes, packed.
+        """Return the distinct (s_id, author) pairs of the rows read, by result and slice: 64-bit hashes, packed.
 
-        They are the same on every worker. Among ten million authors two share their hash with a
-        probability of 3 in a million.
+        They are the same on every worker. Among ten million authors, two share a hash with a probability
+        of 3 in a million.
         """
         packed: dict[tuple[str, int], bytes] = {}
         for result, authors in self._by_result(self._authors, _source).items():
@@ -132,13 +132,13 @@ class WindowTally(ABC):
         for item in items:
             by_source[source_of(item)].append(item)
         by_result: defaultdict[str, list[Item]] = defaultdict(list)
-        for source, its in by_source.items():
-            by_result[self._result_of(source.decode())] += its
+        for source, of_source in by_source.items():
+            by_result[self._result_of(source.decode())] += of_source
         return by_result
 
 
 class AuthorTally(WindowTally):
-    """Matches authors' names: an author has the same label in each row, and is decided about once."""
+    """Matches author names. An author has the same label in each row, so it is decided once."""
 
     def __init__(self, definition: Definition, decide: Decide) -> None:
         super().__init__(definition)
@@ -156,7 +156,7 @@ class AuthorTally(WindowTally):
 
 
 class _Authors(dict[bytes, Vote | None]):
-    """The authors met, with their votes; None where no pattern matches."""
+    """The votes of the authors seen so far; None for an author that no pattern matches."""
 
     def __init__(self, decide: Decide, votes: list[Vote]) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class _Authors(dict[bytes, Vote | None]):
 
 
 class TextTally(WindowTally):
-    """Matches a text of each row, so an author may have votes for several labels."""
+    """Matches a text of each row, so that an author may have votes for several labels."""
 
     def __init__(self, definition: Definition, decide: Decide) -> None:
         super().__init__(definition)
@@ -196,17 +196,17 @@ class TextTally(WindowTally):
             vote.count += 1
             if row[1:] > vote.latest:
                 vote.latest = row[1:]
-                vote.match = match  # of the patterns of a label, the one that decided about this row
+                vote.match = match  # the latest row names the pattern that decided about it
 
 
 def new_tally(definition: Definition, decide: Decide) -> WindowTally:
-    """A tally for rows of this task."""
+    """Return an empty tally for rows of a task."""
     kind = AuthorTally if definition.input.text == "author" else TextTally
     return kind(definition, decide)
 
 
-def hashes_of(packed: bytes) -> "array[int]":
-    """The inverse of what `author_hashes` packs."""
+def unpack_hashes(packed: bytes) -> "array[int]":
+    """Unpack what `author_hashes` packs."""
     hashes = array("Q")
     hashes.frombytes(packed)
     return hashes
@@ -221,13 +221,16 @@ def _source_of_vote(vote: Vote) -> bytes:
 
 
 def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:
-    if _may_be_written_the_same({_source(vote.who) for vote in votes}):
+    if _may_collide({_source(vote.who) for vote in votes}):
         return (_merge([vote.label_row() for vote in same]) for _, same in groupby(sorted(votes, key=_KEY), key=_KEY))
     return map(Vote.label_row, votes)
 
 
-def _may_be_written_the_same(sources: set[bytes]) -> bool:
-    """Whether two authors may be: "a" + "_" + "b_c" and "a_b" + "_" + "c". Rare, and so not always looked for."""
+def _may_collide(sources: set[bytes]) -> bool:
+    """Return whether two authors may have the same source_author: "a" + "_" + "b_c" is "a_b" + "_" + "c".
+
+    It is rare, and merging costs time, so a tally looks only at the sources.
+    """
     return any(source[: mark.start()] in sources for source in sources for mark in re.finditer(b"_", source))
 
 

@@ -1,105 +1,59 @@
-"""A task: what is asked for (TaskRequest) and how it stands (Task, a row of the state table)."""
+"""A task as the state table shows it, and how it is addressed."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from enum import StrEnum
+from itertools import zip_longest
+from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import StringConstraints
 
-from jobs.errors import InvalidRange, InvalidTaskId, InvalidValue
-from jobs.settings import QUEUE_NAME, Settings
-from patterns.pattern_set import ModelType, PredictType
+from jobs.errors import InvalidTaskId
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
-
-def _parse_time(value: object) -> datetime:
-    """A time without zone, in the input database's own: 2020-01-31 18:00:00, also with a T."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value
-    if not isinstance(value, str) or not _TIME.fullmatch(value.strip()):
-        raise ValueError(f"expected a time such as 2020-01-31 18:00:00, without a zone, not {str(value)[:40]!r}")
-    try:
-        return datetime.fromisoformat(value.strip())
-    except ValueError as error:
-        raise ValueError(f"{value.strip()!r} is no time of the calendar: {error}") from None
-
-
-def _check_identifier(name: str) -> str:
-    if not name:
-        raise ValueError("no value, and no default in .env")
-    if not name.isprintable() or name[-1] == " ":
-        raise ValueError(f"{name!r} cannot be the name of a schema or table")
-    return name
-
-
-Time = Annotated[datetime, BeforeValidator(_parse_time)]
-Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
 TaskId = Annotated[str, StringConstraints(pattern=f"^{_TASK_ID.pattern}$")]
 
 
-class TaskRequest(BaseModel):
-    """What create_task is asked for, checked value by value (spec 2)."""
+class TaskStatus(StrEnum):
+    """Where the label job of a task stands: the `stat` column."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    ABORTED = "ABORTED"
 
-    model_type: ModelType = "keyword_model"
-    predict_type: PredictType = "author_name"
-    start_time: Time
-    end_time: Time
-    target_schema: Identifier
-    target_table: Identifier
-    output_schema: Identifier
-    countdown: Annotated[int, Field(ge=0, le=30 * 86_400)]
-    queue: Annotated[str, StringConstraints(pattern=QUEUE_NAME)]
 
-    @classmethod
-    def of(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
-        """The request with these values, and the settings' where a value is missing or None.
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """Addresses a task: the output schema it is kept in, and its id."""
 
-        Raises InvalidValue naming each wrong value, and InvalidRange.
-        """
-        defaults: dict[str, object] = {
-            "target_schema": settings.input_schema,
-            "target_table": settings.input_table,
-            "output_schema": settings.output_schema,
-            "countdown": settings.countdown,
-            "queue": settings.queue,
-        }
-        given = {name: value for name, value in values.items() if value is not None}
-        try:
-            request = cls.model_validate(defaults | given)
-        except ValidationError as error:
-            faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
-            message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
-            raise InvalidValue(message, faults) from None
-        if request.start_time >= request.end_time:
-            raise InvalidRange("start_time must be earlier than end_time")
-        return request
+    schema: str
+    task_id: str
 
-    @property
-    def date_range(self) -> str:
-        """`start - end`, as the state table has it."""
-        return f"{self.start_time} - {self.end_time}"
+
+@dataclass(frozen=True, slots=True)
+class ResultFigures:
+    """What a task came to for one result. A figure that is not known yet is None."""
+
+    result: str
+    produced: int | None
+    """Rows in the production table."""
+    authors: int | None
+    """Distinct (s_id, author) pairs among the rows read."""
+    rate: float | None
+    """100 * produced / authors."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A row of the state table. The first seventeen fields are the seed's (spec 1), the rest ours.
+    """A row of the state table: v2.1's seventeen columns, then ours (docs/contract.md, "State table").
 
-    Of a task that v2.1 left behind ours are None. `heartbeat` and `production_due` are in UTC,
-    the other times in the time zone of the output server.
+    A legacy task has None in our columns, except `output_schema`. `heartbeat` and `production_due` are in
+    UTC, the other times in the time zone of the output server.
     """
 
     task_id: str
@@ -124,7 +78,7 @@ class Task:
     start_time: datetime | None
     end_time: datetime | None
     source_table: str | None
-    output_schema: str | None
+    output_schema: str
     pattern_hash: str | None
     windows: int | None
     windows_done: int | None
@@ -135,64 +89,114 @@ class Task:
     heartbeat: datetime | None
 
     @property
+    def ref(self) -> TaskRef:
+        """The address of the task."""
+        return TaskRef(self.output_schema, self.task_id)
+
+    @property
+    def status(self) -> TaskStatus | None:
+        """`stat` as a TaskStatus. None for a value that no release writes."""
+        return TaskStatus.__members__.get(self.stat)
+
+    @property
+    def legacy(self) -> bool:
+        """Whether v2.1 created it. Such a task can be listed and sampled, not changed."""
+        return self.generation is None
+
+    @property
+    def produced(self) -> bool:
+        """Whether its production is finished."""
+        return self.prod_stat == "finish"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it failed or was aborted."""
+        return self.status in (TaskStatus.FAILURE, TaskStatus.ABORTED)
+
+    @property
+    def awaits_production(self) -> bool:
+        """Whether its label job has succeeded, but its production is not finished."""
+        return self.status is TaskStatus.SUCCESS and not self.produced
+
+    @property
+    def awaits_labelling(self) -> bool:
+        """Whether its label job is queued or running."""
+        return self.status in (TaskStatus.PENDING, TaskStatus.STARTED)
+
+    @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
-        return self.stat in ("FAILURE", "ABORTED") or self.prod_stat == "finish"
+        """Whether it stays as it is unless an operator resumes it."""
+        return self.stopped or self.produced
+
+    @property
+    def can_abort(self) -> bool:
+        """Whether it can be aborted."""
+        return not self.legacy and not self.finished
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it can be resumed."""
+        return not self.legacy and self.stopped
+
+    @property
+    def can_sample(self) -> bool:
+        """Whether it has production rows to sample."""
+        return self.produced and bool(self.results)
+
+    @property
+    def can_rerun(self) -> bool:
+        """Whether its range is known, so that it can be the template of another task."""
+        return self.start_time is not None
 
     @property
     def results(self) -> list[str]:
         """The names in `result`."""
         return self.result.split(",") if self.result else []
 
+    @property
+    def result_figures(self) -> list[ResultFigures]:
+        """The figures of each result, in the order of `results`."""
+        columns = (self.length_prod_table, self.uniq_source_author, self.rate_of_label)
+        rows = zip_longest(self.results, *((column or "").split(",") for column in columns), fillvalue="")
+        return [
+            ResultFigures(result, _count(produced), _count(authors), _rate(rate))
+            for (result, produced, authors, rate), _ in zip(rows, self.results, strict=False)
+        ]
+
     def to_json(self) -> dict[str, Any]:
-        """Every column, times in ISO form."""
+        """Return every column, times in ISO form."""
         return {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.__dict__.items()
         }
 
 
+def join_figures(figures: list[Any]) -> str:
+    """Return the text of a column that holds one figure for each result."""
+    return ",".join(map(str, figures))
+
+
 def is_task_id(text: str) -> bool:
-    """Whether a text has the form of a task id."""
+    """Return whether a text is a well-formed task id."""
     return _TASK_ID.fullmatch(text) is not None
 
 
 def check_task_id(task_id: str) -> str:
-    """The id itself. Raises InvalidTaskId where it has not the form of one."""
+    """Return the id. Raises InvalidTaskId if it is malformed."""
     if len(task_id) != 32:
-        raise InvalidTaskId(f"{task_id[:64]!r} is not in proper format, expect 32 digits get {len(task_id)} digits")
+        raise InvalidTaskId(f"malformed task id {task_id[:64]!r}: expected 32 digits, got {len(task_id)}")
     if not is_task_id(task_id):
-        raise InvalidTaskId(f"{task_id!r} is not in proper format, expect 32 hex digits in lower case")
+        raise InvalidTaskId(f"malformed task id {task_id!r}: expected 32 hex digits in lower case")
     return task_id
 
 
-def whole_number(text: str) -> int | None:
-    """The number in a place of `length_prod_table` or `uniq_source_author`; None where there is none."""
-    digits = text.partition(".")[0]  # some of v2.1 have decimals
+def _count(text: str) -> int | None:
+    digits = text.partition(".")[0]  # v2.1 wrote some counts with decimals
     return int(digits) if digits.isdecimal() and len(digits) <= 20 else None
 
 
-Key = int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A part of a task's rows; `number` counts from 1.
-
-    Its times are closed at both ends. Where windows are cut by key each has the whole range's times, and
-    the rows from `from_key` to below `before_key`, in the server's order; None is no bound.
-    """
-
-    number: int
-    start_time: datetime
-    end_time: datetime
-    from_key: Key | None = None
-    before_key: Key | None = None
-
-    @property
-    def by_key(self) -> bool:
-        """Whether it is cut by key."""
-        return self.from_key is not None or self.before_key is not None
-
-
-# The resolution of DATETIME(6), so that consecutive windows leave no room between them.
-TICK = timedelta(microseconds=1)
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if isfinite(rate) else None

@@ -1,32 +1,57 @@
-"""Planning: cutting a task's closed range into windows that cover it exactly once."""
+"""Windows: the parts that a task's closed range is cut into, which cover it exactly once."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
-
-from jobs.model.task import TICK, Key, Window
 
 MAX_WINDOWS = 10_000
 
+# The resolution of DATETIME(6), so that consecutive windows leave no gap.
+TICK = timedelta(microseconds=1)
+
+Key = int | str
+"""A value of the column that leads the input table's primary key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a task's rows; `number` counts from 1.
+
+    Its times are closed at both ends. A key window has the times of the whole range, and the rows
+    from `from_key` up to but not including `before_key`, in the server's order; None is no bound.
+    """
+
+    number: int
+    start_time: datetime
+    end_time: datetime
+    from_key: Key | None = None
+    before_key: Key | None = None
+
+    @property
+    def by_key(self) -> bool:
+        """Whether it is a key window."""
+        return self.from_key is not None or self.before_key is not None
+
 
 def window_count(estimated_rows: int, window_rows: int) -> int:
-    """How many windows make one hold about `window_rows` rows."""
+    """Return how many windows to cut, for about `window_rows` rows in each."""
     return min(max(1, round(estimated_rows / window_rows)), MAX_WINDOWS)
 
 
 def key_windows(start: datetime, end: datetime, cuts: Sequence[Key]) -> list[Window]:
-    """The windows between these keys, of which each is the first of a window."""
+    """Return the windows between these keys; each key is the first of a window."""
     edges = pairwise([None, *cuts, None])
     return [Window(number, start, end, *keys) for number, keys in enumerate(edges, start=1)]
 
 
-def plan_windows(
+def time_windows(
     start: datetime, end: datetime, count: int, first: datetime | None = None, last: datetime | None = None
 ) -> list[Window]:
-    """At most `count` windows that cover [start, end], each microsecond of it in exactly one.
+    """Return at most `count` windows that cover [start, end], each microsecond in exactly one.
 
-    `first` and `last` are where the rows are: the cuts are evenly spread between them, so that a
-    range much wider than its rows does not end up with all of them in one window.
+    `first` and `last` are the times of the first and the last row. The cuts are spread evenly between
+    them, because a range much wider than its rows would otherwise have all of them in one window.
     """
     first = min(max(first or start, start), end)
     last = min(max(last or end, first), end)

@@ -1,6 +1,5 @@
-"""What the account in Redis must be allowed, by arq and by us, and which of it is missing."""
+"""The permissions that an account needs in Redis, and which of them it lacks."""
 
-from arq.connections import ArqRedis
 from arq.constants import (
     abort_jobs_ss,
     in_progress_key_prefix,
@@ -10,9 +9,14 @@ from arq.constants import (
 )
 from redis.exceptions import NoPermissionError, ResponseError
 
-from jobs.queue.client import QUEUE_PREFIX
+from jobs.queue import presence
+from jobs.queue.client import RedisClient
+from jobs.queue.jobs import QUEUE_PREFIX
 
-# By the beginning of their keys, the commands in full: as many arguments as Redis asks for.
+HEALTH_PREFIX = "audience:health:"
+"""Keys of arq's own health check."""
+
+# The commands that arq and we send, by the prefix of their keys, with as many arguments as Redis requires.
 _WITH_KEYS = {
     QUEUE_PREFIX: (
         "ZADD {} 0 job",
@@ -30,54 +34,55 @@ _WITH_KEYS = {
     in_progress_key_prefix: ("DEL {}", "EXISTS {}", "PEXPIRE {} 1", "PSETEX {} 1 job"),
     retry_key_prefix: ("DEL {}", "EXPIRE {} 1", "INCRBY {} 1"),
     abort_jobs_ss: ("ZREM {} job",),
-    "audience:worker:": ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
-    "audience:health:": ("DEL {}", "PSETEX {} 1 worker"),
+    presence.PREFIX: ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
+    HEALTH_PREFIX: ("DEL {}", "PSETEX {} 1 worker"),
 }
 _WITHOUT_KEYS = ("DBSIZE", "INFO", "PING", "SCAN 0", "TIME")
-_OF_TRANSACTIONS = ("WATCH {}", "UNWATCH", "EXEC")  # of no effect while there is none
+_TRANSACTION = ("WATCH {}", "UNWATCH", "EXEC")  # without effect outside a transaction
 
 _COMMANDS = {
     command.split()[0].lower()
-    for commands in (*_WITH_KEYS.values(), _WITHOUT_KEYS, _OF_TRANSACTIONS)
+    for commands in (*_WITH_KEYS.values(), _WITHOUT_KEYS, _TRANSACTION)
     for command in commands
 } | {"multi"}
 
 RULES = ["~audience:*", "~arq:*", *sorted(f"+{command}" for command in _COMMANDS)]
-"""All that an account needs, as ACL SETUSER takes it."""
+"""Everything that an account needs, as arguments of ACL SETUSER."""
 
 
-async def missing_rights(redis: ArqRedis) -> list[str]:
-    """The rules that an account's ACL lacks, as ACL SETUSER takes them. Changes nothing.
+async def missing_permissions(redis: RedisClient) -> list[str]:
+    """Return the rules that an account's ACL lacks, as arguments of ACL SETUSER. Changes nothing.
 
-    Redis looks whether a command is allowed when it is put into a transaction; this one is never executed.
+    Redis checks a command's permission when the command is queued in a transaction. This transaction is
+    never executed.
     """
     connection = await redis.connection_pool.get_connection()
     missing: dict[str, None] = {}
 
-    async def ask(command: str, key: str = "") -> bool:
+    async def allowed(command: str, key: str = "") -> bool:
         words = [word.format(key) for word in command.split()]
         await connection.send_command(*words)
         try:
             await connection.read_response()
         except ResponseError as error:
-            # Where EXEC is not allowed, it is the transaction that fails, and says why.
+            # If EXEC is not allowed, the transaction fails, and its error says why.
             if not isinstance(error, NoPermissionError) and "NOPERM" not in str(error):
                 return True
-            of_a_key = "command" not in str(error)
-            missing[f"~{key.split(':')[0]}:*" if of_a_key else f"+{words[0].lower()}"] = None
+            about_key = "command" not in str(error)
+            missing[f"~{key.split(':')[0]}:*" if about_key else f"+{words[0].lower()}"] = None
             return False
         return True
 
     try:
-        for command in _OF_TRANSACTIONS:
-            await ask(command, job_key_prefix)
-        if await ask("MULTI"):
+        for command in _TRANSACTION:
+            await allowed(command, job_key_prefix)
+        if await allowed("MULTI"):
             for command in _WITHOUT_KEYS:
-                await ask(command)
+                await allowed(command)
             for prefix, commands in _WITH_KEYS.items():
                 for command in commands:
-                    await ask(command, prefix)
+                    await allowed(command, prefix)
     finally:
-        await connection.disconnect()  # and with it goes the transaction
+        await connection.disconnect()  # discards the transaction
         await redis.connection_pool.release(connection)
     return list(missing)

@@ -1,39 +1,39 @@
-"""The check: is everything in place that a task will need, and what to do where it is not."""
+"""The check: whether everything that a task needs is in place, and what to do if it is not."""
 
 import ipaddress
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jobs.deployment import Site
+from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.sources import read_sources
 from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
-from jobs.queue.permissions import missing_rights
-from jobs.services.overview import look_at_workers
+from jobs.queue.permissions import missing_permissions
+from jobs.services.overview import read_fleet
 from jobs.settings import ENV_FILE
 from jobs.storage.connection import Server, Session, connect
-from jobs.storage.input_table import describe, is_indexed
+from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
+from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns
+from jobs.storage.server import read_tls_version, read_version
 from patterns.files import PatternFileError, label_names, read_pattern_set
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
-_LEAST_VERSION = (10, 6)  # the first that can skip locked rows
+_MIN_VERSION = (10, 6)  # the first with SKIP LOCKED
 
 # Access denied to a database, a table, a column.
-_NO_RIGHT = (1044, 1142, 1143)
-
-OUTPUT_GRANTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER")
+_ACCESS_DENIED = (1044, 1142, 1143)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `advice` says what to do about it, where there is anything."""
+    """The verdict about one thing. `advice` says what to do about it, if anything."""
 
     subject: str
     verdict: Literal["ok", "warning", "error"]
@@ -41,18 +41,18 @@ class Finding:
     advice: str = ""
 
 
-async def check(site: Site) -> AsyncIterator[Finding]:
-    """Looks at everything, one finding after the other. Changes nothing; raises nothing."""
+async def check_deployment(deployment: Deployment) -> AsyncIterator[Finding]:
+    """Check everything, and yield one finding after the other. Changes nothing and raises nothing."""
     yield _check_env_file(ENV_FILE)
-    async for finding in _check_input(site):
+    async for finding in _check_input(deployment):
         yield finding
-    async for finding in _check_output(site):
+    async for finding in _check_output(deployment):
         yield finding
-    async for finding in _check_redis(site):
+    async for finding in _check_redis(deployment):
         yield finding
     for model_type in MODEL_TYPES:
-        yield _check_patterns(site.settings.patterns_dir, model_type)
-    yield _check_sources(site.settings.sources_file)
+        yield _check_patterns(deployment.settings.patterns_dir, model_type)
+    yield _check_sources(deployment.settings.sources_file)
 
 
 def _check_env_file(path: Path) -> Finding:
@@ -63,49 +63,51 @@ def _check_env_file(path: Path) -> Finding:
         return Finding("settings", "warning", "others can read .env and its passwords", "chmod 600 .env")
     if not os.access(path, os.R_OK):
         return Finding("settings", "error", ".env cannot be read", "make this user its owner")
-    return Finding("settings", "ok", ".env is read, and by nobody else")
+    return Finding("settings", "ok", ".env is readable, and by this user only")
 
 
-async def _check_input(site: Site) -> AsyncIterator[Finding]:
+async def _check_input(deployment: Deployment) -> AsyncIterator[Finding]:
     try:
-        async with connect(site.input) as session:
-            yield await _check_input_table(session, site)
-            yield await _check_encryption(session, site.input, "INPUT_TLS")
+        async with connect(deployment.input) as session:
+            yield await _check_input_table(session, deployment)
+            yield await _check_encryption(session, deployment.input, "INPUT_TLS")
     except DatabaseError as error:
         yield Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
 
 
-async def _check_input_table(session: Session, site: Site) -> Finding:
-    schema, table = site.settings.input_schema, site.settings.input_table
+async def _check_input_table(session: Session, deployment: Deployment) -> Finding:
+    schema, table = deployment.settings.input_schema, deployment.settings.input_table
     if not schema:
         return Finding("input", "warning", "no default schema", "set INPUT_SCHEMA, or give --target-schema each time")
-    grant = _grant(("SELECT",), schema, site.settings.input_user)
+    grant = grant_statement(("SELECT",), schema, deployment.settings.input_user)
     try:
-        await describe(session, schema, table, "author_name")
+        await describe_input(session, schema, table, "author_name")
     except DatabaseError as error:
-        if error.code not in _NO_RIGHT:
+        if error.code not in _ACCESS_DENIED:
             raise
         return Finding("input", "error", str(error), grant)
     except AudienceError as error:
         return Finding("input", "error", str(error), f"check INPUT_SCHEMA and INPUT_TABLE; {grant}")
     if not await is_indexed(session, schema, table):
         advice = f"CREATE INDEX post_time ON `{table}` (post_time)"
-        return Finding("input", "warning", f"{schema}.{table} can be read, always the whole table", advice)
-    return Finding("input", "ok", f"{site.input}, {schema}.{table} can be read")
+        return Finding("input", "warning", f"{schema}.{table} can be read, but only as a whole", advice)
+    return Finding("input", "ok", f"{deployment.input}, {schema}.{table} can be read")
 
 
 async def _check_encryption(session: Session, server: Server, setting: str) -> Finding:
-    row = await session.row("SHOW SESSION STATUS LIKE 'Ssl_version'")
-    return _encryption(str(server), server.host, str(row[1]) if row else "", f"set {setting}=required")
+    version = await read_tls_version(session)
+    return _encryption(str(server), server.host, version, f"set {setting}=required")
 
 
 def _encryption(name: str, host: str, version: str, advice: str) -> Finding:
-    """What a connection's TLS version, "" for none, means for a server on this host."""
+    """Return the finding for a connection's TLS version, "" for none, to a server on this host."""
     if version:
         return Finding("tls", "ok", f"{name}: {version}")
     if _is_loopback(host):
-        return Finding("tls", "ok", f"{name}: not encrypted, does not leave this machine")
-    return Finding("tls", "warning", f"{name}: not encrypted, can be read on the way", f"{advice}, see README")
+        return Finding("tls", "ok", f"{name}: not encrypted, but local to this machine")
+    return Finding(
+        "tls", "warning", f"{name}: not encrypted, so it can be read on the network", f"{advice}; see docs/security.md"
+    )
 
 
 def _is_loopback(host: str) -> bool:
@@ -115,78 +117,46 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _check_output(site: Site) -> AsyncIterator[Finding]:
-    schema = site.settings.output_schema
+async def _check_output(deployment: Deployment) -> AsyncIterator[Finding]:
+    schema = deployment.settings.output_schema
     try:
-        async with site.output_session() as session:
-            yield await _check_version(session, site)
-            yield await _check_encryption(session, site.output, "OUTPUT_TLS")
-            yield await _check_output_grants(session, site)
+        async with deployment.output_session() as session:
+            yield await _check_version(session, deployment)
+            yield await _check_encryption(session, deployment.output, "OUTPUT_TLS")
+            yield await _check_output_grants(session, deployment)
             columns = await existing_columns(session, schema, "state")
             if not columns:
-                yield Finding("state", "ok", f"no state table in {schema} yet; the first create_task makes it")
+                yield Finding("state", "ok", f"no state table in {schema} yet; the first create_task creates it")
             elif "production_due" not in columns:
                 yield Finding("state", "warning", f"the state table in {schema} is of v2.1", "create_task migrates it")
             else:
-                yield Finding("state", "ok", f"the state table in {schema} is there")
+                yield Finding("state", "ok", f"the state table in {schema} exists")
     except DatabaseError as error:
         yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
 
 
-async def _check_version(session: Session, site: Site) -> Finding:
-    row = await session.row("SELECT VERSION()")
-    version = str(row[0]) if row else ""
+async def _check_version(session: Session, deployment: Deployment) -> Finding:
+    version = await read_version(session)
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    if "MariaDB" not in version or numbers < _LEAST_VERSION:
-        return Finding("output", "error", f"{site.output} is {version}", "MariaDB 10.6 or later is needed")
-    return Finding("output", "ok", f"{site.output} answers, MariaDB {version.split('-')[0]}")
+    if "MariaDB" not in version or numbers < _MIN_VERSION:
+        return Finding("output", "error", f"{deployment.output} is {version}", "MariaDB 10.6 or later is needed")
+    return Finding("output", "ok", f"{deployment.output} answers, MariaDB {version.split('-')[0]}")
 
 
-async def _check_output_grants(session: Session, site: Site) -> Finding:
-    schema = site.settings.output_schema
-    grants = [str(row[0]) for row in await session.rows("SHOW GRANTS")]
-    missing = [privilege for privilege in OUTPUT_GRANTS if privilege not in granted(grants, schema)]
+async def _check_output_grants(session: Session, deployment: Deployment) -> Finding:
+    schema = deployment.settings.output_schema
+    granted = granted_privileges(await read_grants(session), schema)
+    missing = [privilege for privilege in OUTPUT_PRIVILEGES if privilege not in granted]
     if missing:
-        advice = _grant(OUTPUT_GRANTS, schema, site.settings.output_user)
-        return Finding("grants", "error", f"no right to {', '.join(missing)} in {schema}", advice)
-    return Finding("grants", "ok", f"all that is needed in {schema}")
+        advice = grant_statement(OUTPUT_PRIVILEGES, schema, deployment.settings.output_user)
+        return Finding("grants", "error", f"no privilege to {', '.join(missing)} in {schema}", advice)
+    return Finding("grants", "ok", f"all privileges that are needed in {schema}")
 
 
-def _grant(privileges: Sequence[str], schema: str, user: str) -> str:
-    """The statement that grants these. In a grant _ and % of a schema's name are wildcards unless escaped."""
-    name = re.sub(r"([\\_%])", r"\\\1", schema).replace("`", "``")
-    return f"GRANT {', '.join(privileges)} ON `{name}`.* TO '{user}'@..."
-
-
-def granted(grants: list[str], schema: str) -> set[str]:
-    """The privileges on a whole schema that the lines of SHOW GRANTS give, of OUTPUT_GRANTS."""
-    found: set[str] = set()
-    for grant in grants:
-        match = re.match(r"GRANT (.+?) ON (?:\*|`((?:[^`]|``)*)`)\.\* TO ", grant)
-        if match is None or (match[2] is not None and not _name_matches(match[2].replace("``", "`"), schema)):
-            continue
-        names = set(match[1].split(", "))
-        found |= set(OUTPUT_GRANTS) if "ALL PRIVILEGES" in names else names
-    return found
-
-
-def _name_matches(pattern: str, schema: str) -> bool:
-    """Whether a grant's name of a schema, where % and _ are wildcards unless escaped, means this one."""
-    places = {0}  # up to where in the schema the pattern so far may reach; a regex could search for ages
-    for part in re.findall(r"\\.|.", pattern, re.DOTALL):
-        if part == "%":
-            places = set(range(min(places), len(schema) + 1))
-        else:
-            places = {at + 1 for at in places if at < len(schema) and part in ("_", schema[at], f"\\{schema[at]}")}
-        if not places:
-            return False
-    return len(schema) in places
-
-
-async def _check_redis(site: Site) -> AsyncIterator[Finding]:
+async def _check_redis(deployment: Deployment) -> AsyncIterator[Finding]:
     try:
-        async with open_redis(site.settings) as redis:
-            missing = await missing_rights(redis)
+        async with open_redis(deployment.settings) as redis:
+            missing = await missing_permissions(redis)
             version = await tls_version(redis)
     except AudienceError as error:
         yield Finding("redis", "error", str(error), "correct REDIS_URL")
@@ -194,23 +164,27 @@ async def _check_redis(site: Site) -> AsyncIterator[Finding]:
     except REDIS_ERRORS as error:
         yield Finding("redis", "error", f"Redis: {error}", "start Redis, or check REDIS_URL")
         return
-    yield _encryption(f"Redis {site.redis_address}", site.redis_host, version, "begin REDIS_URL with rediss://")
+    yield _encryption(
+        f"Redis {deployment.redis_address}", deployment.redis_host, version, "begin REDIS_URL with rediss://"
+    )
     if missing:
         rules = " ".join(missing)
-        yield Finding("redis", "error", f"answers, but does not allow {rules}", f"ACL SETUSER ... {rules}, see README")
+        yield Finding(
+            "redis", "error", f"answers, but does not allow {rules}", f"ACL SETUSER ... {rules}; see docs/security.md"
+        )
         return
-    yield Finding("redis", "ok", "answers, and allows all that is needed")
+    yield Finding("redis", "ok", "answers, and allows everything that is needed")
     try:
-        fleet = await look_at_workers(site)
+        fleet = await read_fleet(deployment)
     except AudienceError as error:
         yield Finding("workers", "error", str(error))
         return
-    queue = site.settings.queue
+    queue = deployment.settings.queue
     count = sum(worker.queue == queue and not worker.stale for worker in fleet.workers)
     if count:
         yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:
-        yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until there is one: audience worker")
+        yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until one runs: audience worker")
 
 
 def _check_patterns(directory: Path, model_type: ModelType) -> Finding:
@@ -235,4 +209,4 @@ def _check_sources(path: Path) -> Finding:
     except AudienceError as error:
         return Finding("sources", "error", str(error), "correct the file, or see SOURCES_FILE")
     count = len(sources.results)
-    return Finding("sources", "ok", f"{count} sources named, the others go to {sources.default}")
+    return Finding("sources", "ok", f"{count} sources named; the others go to {sources.default}")

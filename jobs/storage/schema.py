@@ -1,20 +1,19 @@
-"""Making tables what we need them to be: created where missing, widened in place where too narrow.
+"""Schema changes: creates missing tables, and widens columns in place.
 
-Nothing here removes a row, a column or a character: a column is only ever made wider.
+A change never removes a row, a column or a character: columns only ever become wider.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from jobs.errors import DatabaseError, LockTaken
 from jobs.storage.connection import Session, quote
+from jobs.storage.locks import named_lock
 
-# Binary and without padding: names that differ by case or by blanks at the end are different names.
+# Binary, without padding: names that differ by case or by trailing blanks are different names.
 COLLATION = "utf8mb4_nopad_bin"
 
-# Wider than this a text column is no VARCHAR: a row's VARCHARs share 65,535 bytes.
+# A wider text column is a TEXT, because the VARCHARs of a row share 65,535 bytes.
 _WIDEST_VARCHAR = 2_000
 _WIDEST_TEXT = 16_383
 _LOCK_SECONDS = 30
@@ -25,9 +24,9 @@ STRINGS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enu
 
 @dataclass(frozen=True)
 class Column:
-    """A column as we need it. `kind` is `text`, `integer`, `number`, `time`, or a literal type.
+    """A column as it must be. `kind` is `text`, `integer`, `number`, `time`, or a literal SQL type.
 
-    `width` is what a text must hold, in characters (None: anything), or a time's decimals.
+    `width` is the number of characters that a text must hold (None: any), or a time's decimals.
     """
 
     name: str
@@ -36,11 +35,11 @@ class Column:
     suffix: str = ""
 
     def definition(self) -> str:
-        """Its SQL."""
+        """Return its SQL."""
         return f"{quote(self.name)} {self._type()} {self.suffix}".rstrip()
 
     def suits(self, existing: "ExistingColumn") -> bool:
-        """Whether a column that is there already holds everything this one has to."""
+        """Return whether an existing column holds everything this one must."""
         match self.kind:
             case "text":
                 return existing.collation == COLLATION and self._fits(existing.width)
@@ -52,10 +51,10 @@ class Column:
                 return True
 
     def widened(self, existing: "ExistingColumn") -> "Column":
-        """This column, at least as wide as the one that is there."""
-        if self.name == "task_id":  # leads the key, which takes no wide column
+        """Return this column, at least as wide as an existing one."""
+        if self.name == "task_id":  # leads the key, which cannot hold a wide column
             return self
-        # A NULL that v2.1 allowed may be there.
+        # The column may hold a NULL, which v2.1 allowed.
         suffix = self.suffix.removeprefix("NOT NULL") if existing.nullable else self.suffix
         if self.kind == "text" and (self.width is None or existing.width is None):
             return replace(self, width=None, suffix=suffix)
@@ -85,10 +84,10 @@ class Column:
 
 @dataclass(frozen=True)
 class ExistingColumn:
-    """A column that is there, from information_schema.
+    """A column of an existing table, from information_schema.
 
-    `width`: what it surely holds, as in Column, 0 for numbers. `length`: the most characters that a
-    value of it may have.
+    `width` is what it holds for certain, as in Column, 0 for numbers. `length` is the maximum number of
+    characters of a value.
     """
 
     name: str
@@ -101,14 +100,15 @@ class ExistingColumn:
 
 
 async def existing_columns(session: Session, schema: str, table: str) -> dict[str, ExistingColumn]:
-    """The columns of a table by name; empty where there is no such table."""
+    """Return the columns of a table by name; empty if there is no such table."""
     rows = await session.rows(
         """
         SELECT column_name, data_type, column_type, character_maximum_length, datetime_precision,
           collation_name, is_nullable
-        FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
+        FROM information_schema.columns
+        WHERE table_schema = %(schema)s AND table_name = %(table)s ORDER BY ordinal_position
         """,
-        (schema, table),
+        {"schema": schema, "table": table},
     )
     columns = {}
     for name, data_type, column_type, length, decimals, collation, nullable in rows:
@@ -117,7 +117,7 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
             case "datetime" | "timestamp":
                 width = decimals
             case "tinytext" | "text" | "mediumtext":
-                width = length // 4  # given in bytes, and a character has up to four
+                width = length // 4  # in bytes, and a character takes up to four
             case "longtext":
                 width = None
             case _:
@@ -127,8 +127,10 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
 
 
 async def ensure_schema(session: Session, schema: str) -> None:
-    """Creates the schema where it is missing and the account may."""
-    found = await session.row("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", (schema,))
+    """Create the schema if it is missing. Raises DatabaseError if the account may not."""
+    found = await session.row(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = %(schema)s", {"schema": schema}
+    )
     if not found:
         await session.execute(f"CREATE DATABASE IF NOT EXISTS {quote(schema)} CHARACTER SET utf8mb4")
 
@@ -136,10 +138,10 @@ async def ensure_schema(session: Session, schema: str) -> None:
 async def ensure_table(
     session: Session, schema: str, table: str, columns: Sequence[Column], key: str = "INDEX (task_id)"
 ) -> None:
-    """Creates the table with this key, or widens the one that is there to hold these columns.
+    """Create the table with this key, or widen an existing one to hold these columns.
 
-    A table that is there gets the key where it has none like it. Not inside a transaction: each
-    statement here commits.
+    An existing table gets the key if it has none like it. Do not call this inside a transaction: each
+    statement commits.
     """
     if not await existing_columns(session, schema, table):
         definitions = ", ".join([*(column.definition() for column in columns), key])
@@ -175,36 +177,13 @@ async def _changes(session: Session, schema: str, table: str, columns: Sequence[
 
 
 async def has_key(session: Session, schema: str, table: str, key: str) -> bool:
-    """Whether `task_id` leads an index of the table, the primary key where `key` is one."""
+    """Return whether `task_id` leads an index of the table: the primary key, if `key` is one."""
     row = await session.row(
         """
         SELECT 1 FROM information_schema.statistics
-        WHERE table_schema = %s AND table_name = %s AND column_name = 'task_id' AND seq_in_index = 1
-          AND (index_name = 'PRIMARY' OR NOT %s)
+        WHERE table_schema = %(schema)s AND table_name = %(table)s AND column_name = 'task_id' AND seq_in_index = 1
+          AND (index_name = 'PRIMARY' OR NOT %(primary)s)
         """,
-        (schema, table, key.startswith("PRIMARY")),
+        {"schema": schema, "table": table, "primary": key.startswith("PRIMARY")},
     )
     return row is not None
-
-
-@asynccontextmanager
-async def named_lock(session: Session, name: str, seconds: float) -> AsyncIterator[None]:
-    """Holds a lock of the server by this name; it goes with the connection at the latest.
-
-    Raises LockTaken where another holds it for so many seconds.
-    """
-    key = _lock_key(name)
-    if await session.row("SELECT GET_LOCK(%s, %s)", (key, seconds)) != (1,):
-        raise LockTaken(name)
-    yield
-    await session.row("SELECT RELEASE_LOCK(%s)", (key,))
-
-
-async def lock_holder(session: Session, name: str) -> int | None:
-    """The server's number of the connection that holds this lock."""
-    row = await session.row("SELECT IS_USED_LOCK(%s)", (_lock_key(name),))
-    return None if row is None or row[0] is None else int(row[0])
-
-
-def _lock_key(name: str) -> str:
-    return sha256(name.encode()).hexdigest()  # the server takes at most 64 characters

@@ -1,7 +1,7 @@
-"""The SQL of the state table: how each task stands, for everyone to read (spec 1).
+"""The state table: how each task stands, for everyone to read (docs/contract.md, "State table").
 
-Times that only workers compare (`heartbeat`, `production_due`) are UTC by the database's clock,
-so neither a worker's clock nor a change to winter time moves them.
+Times that only workers compare (`heartbeat`, `production_due`) are UTC by the database's clock, so that
+neither a worker's clock nor a change of daylight saving time affects them.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,75 +11,70 @@ from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 from jobs.errors import DatabaseError
-from jobs.model.task import Task, TaskRequest
+from jobs.model.task import Task, TaskRef, TaskStatus
+from jobs.model.task_request import TaskRequest
 from jobs.storage.connection import Session, quote
 
-_LONG_AGO = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
 _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, NOW(6)) / 60e6"
 
+_COLUMNS_OF_V2_1 = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
+_MIGRATED_COLUMNS = (*_COLUMNS_OF_V2_1, "generation", "heartbeat", "production_due")
 
-async def insert(session: Session, task_id: str, request: TaskRequest, *, pattern_hash: str, windows: int) -> None:
-    """A new task, PENDING."""
+
+async def insert(session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int) -> None:
+    """Insert a new task, PENDING."""
     await session.execute(
         f"""
-        INSERT INTO {_table(request.output_schema)} (
+        INSERT INTO {_table(ref.schema)} (
           task_id, stat, model_type, predict_type, date_range, target_table, create_time, result,
           queue, countdown, start_time, end_time, source_table, output_schema, pattern_hash,
           windows, windows_done, generation, heartbeat)
-        VALUES (%s, 'PENDING', %s, %s, %s, %s, NOW(), '', %s, %s, %s, %s, %s, %s, %s, %s, 0, 1, UTC_TIMESTAMP(6))
+        VALUES (
+          %(task_id)s, 'PENDING', %(model_type)s, %(predict_type)s, %(date_range)s, %(target_schema)s, NOW(), '',
+          %(queue)s, %(countdown)s, %(start_time)s, %(end_time)s, %(target_table)s, %(output_schema)s, %(pattern_hash)s,
+          %(windows)s, 0, 1, UTC_TIMESTAMP(6))
         """,
-        (
-            task_id,
-            request.model_type,
-            request.predict_type,
-            request.date_range,
-            request.target_schema,
-            request.queue,
-            request.countdown,
-            request.start_time,
-            request.end_time,
-            request.target_table,
-            request.output_schema,
-            pattern_hash,
-            windows,
-        ),
+        request.model_dump()
+        | {
+            "task_id": ref.task_id,
+            "date_range": request.date_range,
+            "pattern_hash": pattern_hash,
+            "windows": windows,
+        },
     )
 
 
-async def find(session: Session, schema: str, task_id: str) -> Task | None:
-    """The task with this id."""
-    tasks = await _select(session, schema, "WHERE task_id = %s", task_id)
+async def find(session: Session, ref: TaskRef) -> Task | None:
+    """Return a task, or None if there is none with this id."""
+    tasks = await _select(session, ref.schema, "WHERE task_id = %(task_id)s", task_id=ref.task_id)
     return tasks[0] if tasks else None
 
 
 async def newest(session: Session, schema: str, limit: int) -> list[Task]:
-    """The tasks created last, newest first."""
-    return await _select(session, schema, "ORDER BY create_time DESC, task_id DESC LIMIT %s", limit)
+    """Return the tasks created last, newest first."""
+    return await _select(session, schema, "ORDER BY create_time DESC, task_id DESC LIMIT %(limit)s", limit=limit)
 
 
-_SEEDS = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
-_OURS = ("generation", "heartbeat", "production_due")
-
-
-async def schemas(session: Session, *, ours: bool = False) -> list[str]:
-    """The schemas this account can see that have a state table; with `ours`, no longer one of v2.1."""
-    columns = _SEEDS + _OURS if ours else _SEEDS
+async def schemas(session: Session, *, migrated: bool = False) -> list[str]:
+    """Return the schemas visible to this account that have a state table; with `migrated`, not one of v2.1."""
+    columns = _MIGRATED_COLUMNS if migrated else _COLUMNS_OF_V2_1
     rows = await session.rows(
         """
         SELECT table_schema FROM information_schema.columns
-        WHERE table_name = 'state' AND column_name IN %s
-        GROUP BY table_schema HAVING COUNT(*) = %s ORDER BY table_schema
+        WHERE table_name = 'state' AND column_name IN %(columns)s
+        GROUP BY table_schema HAVING COUNT(*) = %(count)s ORDER BY table_schema
         """,
-        (columns, len(columns)),
+        {"columns": columns, "count": len(columns)},
     )
     return [row[0] for row in rows]
 
 
 @contextmanager
-def passing_over(schema: str, own: str) -> Iterator[None]:
-    """Passes over a state table that cannot be read, unless it is in the own schema: others may be anybody's."""
+def skip_unreadable(schema: str, own: str) -> Iterator[None]:
+    """Skip a state table that cannot be read, unless it is the deployment's own: others may be foreign."""
     try:
         yield
     except DatabaseError as error:
@@ -87,213 +82,223 @@ def passing_over(schema: str, own: str) -> Iterator[None]:
             raise
 
 
-async def start(session: Session, schema: str, task_id: str) -> None:
-    """PENDING to STARTED; nothing where another lane was first."""
+async def start(session: Session, ref: TaskRef) -> None:
+    """Set a PENDING task to STARTED. Does nothing if another lane was first."""
     await session.execute(
         f"""
-        UPDATE {_table(schema)} SET stat = 'STARTED', started_at = NOW(6), heartbeat = UTC_TIMESTAMP(6)
-        WHERE task_id = %s AND stat = 'PENDING'
+        UPDATE {_table(ref.schema)} SET stat = 'STARTED', started_at = NOW(6), heartbeat = UTC_TIMESTAMP(6)
+        WHERE task_id = %(task_id)s AND stat = 'PENDING'
         """,
-        (task_id,),
+        {"task_id": ref.task_id},
     )
 
 
-async def beat(session: Session, schema: str, task_id: str, peak_memory: float) -> str | None:
-    """Says that the task is being worked on, brings its progress up to date, and returns its stat.
+async def record_heartbeat(session: Session, ref: TaskRef, peak_memory: float) -> str | None:
+    """Record that a worker is working on the task, update its progress, and return its stat.
 
-    `peak_memory` is this worker's, in MB. None: there is no such task.
+    `peak_memory` is this worker's, in MB. Returns None if there is no such task.
     """
     await session.execute(
         f"""
-        UPDATE {_table(schema)} SET
+        UPDATE {_table(ref.schema)} SET
           heartbeat = UTC_TIMESTAMP(6),
-          peak_memory = GREATEST(COALESCE(peak_memory, 0), %s),
-          {_progress(schema)}
-        WHERE task_id = %s AND stat IN ('PENDING', 'STARTED', 'SUCCESS')
+          peak_memory = GREATEST(COALESCE(peak_memory, 0), %(peak_memory)s),
+          {_progress(ref.schema)}
+        WHERE task_id = %(task_id)s AND stat IN ('PENDING', 'STARTED', 'SUCCESS')
         """,
-        (round(peak_memory, 2), task_id, task_id, task_id, task_id),
+        {"task_id": ref.task_id, "peak_memory": round(peak_memory, 2)},
     )
-    return await stat(session, schema, task_id)
+    return await read_status(session, ref)
 
 
-async def stat(session: Session, schema: str, task_id: str) -> str | None:
-    """The task's stat, None for an unknown id."""
-    row = await session.row(f"SELECT stat FROM {_table(schema)} WHERE task_id = %s", (task_id,))
+async def read_status(session: Session, ref: TaskRef) -> str | None:
+    """Return the task's stat, or None if there is no such task."""
+    row = await session.row(
+        f"SELECT stat FROM {_table(ref.schema)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
+    )
     return row[0] if row else None
 
 
-async def hold(session: Session, schema: str, task_id: str) -> str | None:
-    """The task's stat, which then cannot change until the transaction ends."""
-    row = await session.row(f"SELECT stat FROM {_table(schema)} WHERE task_id = %s LOCK IN SHARE MODE", (task_id,))
+async def lock_status(session: Session, ref: TaskRef) -> str | None:
+    """Return the task's stat, and keep it from changing until the transaction ends."""
+    row = await session.row(
+        f"SELECT stat FROM {_table(ref.schema)} WHERE task_id = %(task_id)s LOCK IN SHARE MODE",
+        {"task_id": ref.task_id},
+    )
     return row[0] if row else None
 
 
-async def join(session: Session, schema: str, task_id: str, *, results: str, uniq_source_author: str) -> bool:
-    """STARTED to SUCCESS where every window is done; whether it was this call that did it.
+async def complete_label_job(session: Session, ref: TaskRef, *, result: str, uniq_source_author: str) -> bool:
+    """Set a STARTED task to SUCCESS if every window is done. Returns whether this call did it.
 
-    Two last lanes may both try: the condition and the row's lock let one succeed.
+    Two last lanes may both try. The condition and the row's lock let one of them succeed.
     """
     changed = await session.execute(
         f"""
-        UPDATE {_table(schema)} SET
+        UPDATE {_table(ref.schema)} SET
           stat = 'SUCCESS', heartbeat = UTC_TIMESTAMP(6), run_time = {_RUNNING_MINUTES},
           production_due = UTC_TIMESTAMP(6) + INTERVAL countdown SECOND,
-          result = %s, uniq_source_author = %s, error = NULL, check_point = NULL,
-          {_progress(schema)}
-        WHERE task_id = %s AND stat = 'STARTED'
-          AND windows = (SELECT COUNT(*) FROM {quote(schema, "task_window")} WHERE task_id = %s AND done)
+          result = %(result)s, uniq_source_author = %(uniq_source_author)s, error = NULL, check_point = NULL,
+          {_progress(ref.schema)}
+        WHERE task_id = %(task_id)s AND stat = 'STARTED'
+          AND windows = (
+            SELECT COUNT(*) FROM {quote(ref.schema, "task_window")} WHERE task_id = %(task_id)s AND done)
         """,
-        (results, uniq_source_author, task_id, task_id, task_id, task_id, task_id),
+        {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author},
     )
     return changed == 1
 
 
-async def production_due_in(session: Session, schema: str, task_id: str) -> float | None:
-    """Seconds until the task's production may run, 0 or less when it may.
+async def production_due_in(session: Session, ref: TaskRef) -> float | None:
+    """Return the seconds until the task's production is due; 0 or less if it is due.
 
-    None where it is not to run: the label job has not succeeded, or production is finished.
+    None if there is nothing to produce: the label job has not succeeded, or production is finished.
     """
     row = await session.row(
         f"""
-        SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), production_due) / 1e6 FROM {_table(schema)}
-        WHERE task_id = %s AND stat = 'SUCCESS' AND prod_stat IS NULL AND production_due IS NOT NULL
+        SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), production_due) / 1e6 FROM {_table(ref.schema)}
+        WHERE task_id = %(task_id)s AND stat = 'SUCCESS' AND prod_stat IS NULL AND production_due IS NOT NULL
         """,
-        (task_id,),
+        {"task_id": ref.task_id},
     )
     return None if row is None else float(row[0])
 
 
-async def finish(session: Session, schema: str, task_id: str, *, length_prod_table: str, rate_of_label: str) -> bool:
-    """The production is done; False where the task was aborted meanwhile."""
+async def complete_production(session: Session, ref: TaskRef, *, length_prod_table: str, rate_of_label: str) -> bool:
+    """Mark the task's production finished. Returns False if the task was aborted meanwhile."""
     changed = await session.execute(
         f"""
-        UPDATE {_table(schema)} SET prod_stat = 'finish', length_prod_table = %s, rate_of_label = %s,
+        UPDATE {_table(ref.schema)} SET
+          prod_stat = 'finish', length_prod_table = %(length_prod_table)s, rate_of_label = %(rate_of_label)s,
           heartbeat = UTC_TIMESTAMP(6)
-        WHERE task_id = %s AND stat = 'SUCCESS' AND prod_stat IS NULL
+        WHERE task_id = %(task_id)s AND stat = 'SUCCESS' AND prod_stat IS NULL
         """,
-        (length_prod_table, rate_of_label, task_id),
+        {"task_id": ref.task_id, "length_prod_table": length_prod_table, "rate_of_label": rate_of_label},
     )
     return changed == 1
 
 
-async def fail(session: Session, schema: str, task_id: str, error: str) -> bool:
-    """The task ends in FAILURE with this error and its check point; False where it had ended already."""
-    return await _stop(session, schema, task_id, "FAILURE", error)
+async def fail(session: Session, ref: TaskRef, error: str) -> bool:
+    """End the task in FAILURE with this error and its check point. Returns False if it had already ended."""
+    return await _stop(session, ref, TaskStatus.FAILURE, error)
 
 
-async def abort(session: Session, schema: str, task_id: str) -> bool:
-    """The task ends in ABORTED with its check point; False where it had ended already."""
-    return await _stop(session, schema, task_id, "ABORTED", None)
+async def abort(session: Session, ref: TaskRef) -> bool:
+    """End the task in ABORTED with its check point. Returns False if it had already ended."""
+    return await _stop(session, ref, TaskStatus.ABORTED, None)
 
 
-async def _stop(session: Session, schema: str, task_id: str, stat: str, error: str | None) -> bool:
-    # The order of the assignments matters: MariaDB makes them from left to right, and run_time
-    # must see the stat of before.
+async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str | None) -> bool:
+    # The order of the assignments matters: MariaDB makes them from left to right, and run_time needs
+    # the previous stat.
     changed = await session.execute(
         f"""
-        UPDATE {_table(schema)} SET
+        UPDATE {_table(ref.schema)} SET
           run_time = IF(stat = 'STARTED', {_RUNNING_MINUTES}, run_time),
-          stat = %s, error = %s, production_due = NULL,
-          check_point = (SELECT MIN(start_time) FROM {quote(schema, "task_window")} WHERE task_id = %s AND NOT done),
-          {_progress(schema)}
-        WHERE task_id = %s AND (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL)
+          stat = %(stat)s, error = %(error)s, production_due = NULL,
+          check_point = (
+            SELECT MIN(start_time) FROM {quote(ref.schema, "task_window")} WHERE task_id = %(task_id)s AND NOT done),
+          {_progress(ref.schema)}
+        WHERE task_id = %(task_id)s AND (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL)
         """,
-        (stat, error, task_id, task_id, task_id, task_id, task_id),
+        {"task_id": ref.task_id, "stat": status.value, "error": error},
     )
     return changed == 1
 
 
-async def resume(session: Session, schema: str, task_id: str) -> bool:
-    """FAILURE or ABORTED to PENDING, under a new generation of lanes; False from any other stat."""
+async def resume(session: Session, ref: TaskRef) -> bool:
+    """Set a failed or aborted task to PENDING under a new generation. Returns False from any other stat."""
     changed = await session.execute(
         f"""
-        UPDATE {_table(schema)} SET stat = 'PENDING', error = NULL, check_point = NULL,
+        UPDATE {_table(ref.schema)} SET stat = 'PENDING', error = NULL, check_point = NULL,
           generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
-        WHERE task_id = %s AND stat IN ('FAILURE', 'ABORTED') AND generation IS NOT NULL
+        WHERE task_id = %(task_id)s AND stat IN ('FAILURE', 'ABORTED') AND generation IS NOT NULL
         """,
-        (task_id,),
+        {"task_id": ref.task_id},
     )
     return changed == 1
 
 
-async def neglected(session: Session, schema: str, seconds: float) -> list[Task]:
-    """The tasks that should be worked on, or produced, and that nobody has for this long."""
+async def find_stalled(session: Session, schema: str, seconds: float) -> list[Task]:
+    """Return the tasks to be labelled or produced that have had no heartbeat for this long."""
     return await _select(
         session,
         schema,
         """
-        WHERE heartbeat < UTC_TIMESTAMP(6) - INTERVAL %s SECOND
+        WHERE heartbeat < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND
           AND (stat IN ('PENDING', 'STARTED')
-               OR stat = 'SUCCESS' AND prod_stat IS NULL AND production_due < UTC_TIMESTAMP(6) - INTERVAL %s SECOND)
+               OR stat = 'SUCCESS' AND prod_stat IS NULL
+                  AND production_due < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND)
         """,
-        seconds,
-        seconds,
+        seconds=seconds,
     )
 
 
-async def adopt(session: Session, schema: str, task: Task) -> bool:
-    """Starts a new generation of a neglected task; False where another reconciler was first."""
+async def requeue(session: Session, task: Task) -> bool:
+    """Start a new generation of a stalled task. Returns False if another reconciler was first."""
     changed = await session.execute(
         f"""
-        UPDATE {_table(schema)} SET generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
-        WHERE task_id = %s AND generation = %s AND stat = %s
+        UPDATE {_table(task.output_schema)} SET generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
+        WHERE task_id = %(task_id)s AND generation = %(generation)s AND stat = %(stat)s
         """,
-        (task.task_id, task.generation, task.stat),
+        {"task_id": task.task_id, "generation": task.generation, "stat": task.stat},
     )
     return changed == 1
 
 
-async def silence(session: Session, schema: str, task_id: str) -> float | None:
-    """Seconds since the task's last heartbeat."""
+async def seconds_since_heartbeat(session: Session, ref: TaskRef) -> float | None:
+    """Return the seconds since the task's last heartbeat, or None if there was none."""
     row = await session.row(
         f"""
-        SELECT TIMESTAMPDIFF(MICROSECOND, heartbeat, UTC_TIMESTAMP(6)) / 1e6 FROM {_table(schema)}
-        WHERE task_id = %s
+        SELECT TIMESTAMPDIFF(MICROSECOND, heartbeat, UTC_TIMESTAMP(6)) / 1e6 FROM {_table(ref.schema)}
+        WHERE task_id = %(task_id)s
         """,
-        (task_id,),
+        {"task_id": ref.task_id},
     )
     return None if row is None or row[0] is None else float(row[0])
 
 
-async def finished_of(session: Session, schema: str, task_ids: Collection[str]) -> list[str]:
-    """Those of the tasks that nothing more will happen to."""
+async def find_finished(session: Session, schema: str, task_ids: Collection[str]) -> list[str]:
+    """Return those of the task ids whose task is finished."""
     if not task_ids:
         return []
     rows = await session.rows(
         f"""
         SELECT task_id FROM {_table(schema)}
-        WHERE task_id IN %s AND (stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish')
+        WHERE task_id IN %(task_ids)s AND (stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish')
         """,
-        (tuple(task_ids),),
+        {"task_ids": tuple(task_ids)},
     )
     return [row[0] for row in rows]
 
 
-async def _select(session: Session, schema: str, condition: str, *arguments: object) -> list[Task]:
+async def _select(session: Session, schema: str, condition: str, **arguments: object) -> list[Task]:
     # Every column, because a table of v2.1 that no create_task has migrated yet lacks ours.
     records = await session.records(f"SELECT * FROM {_table(schema)} {condition}", arguments)
     return [_task(schema, record) for record in records]
 
 
 def _task(schema: str, record: dict[str, Any]) -> Task:
-    values: dict[str, Any] = dict.fromkeys(_TYPES) | {"output_schema": schema}
+    values: dict[str, Any] = dict.fromkeys(_TYPES)
     for name, value in record.items():
         if name in values and value is not None:
             values[name] = _of_type(_TYPES[name], value)
-    # v2.1 let them be NULL.
+    # v2.1 allowed NULL in these columns.
     for name in ("task_id", "stat", "model_type", "predict_type", "date_range", "target_table"):
         values[name] = values[name] or ""
-    values["create_time"] = values["create_time"] or _LONG_AGO
+    values["create_time"] = values["create_time"] or _EPOCH
+    # Where the row is, whatever it says: the schema may have been copied or renamed.
+    values["output_schema"] = schema
     return Task(**values)
 
 
 def _of_type(kind: type[Any], value: object) -> Any:
-    """The value as a Task has it; None where it cannot be one: a table of that name may be anybody's."""
+    """Convert a value to the type of its field. None if it cannot be: a table named state may be foreign."""
     if isinstance(value, kind):
         return value
-    if kind is str:  # in v2.1 some were numbers
+    if kind is str:  # v2.1 stored some as numbers
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    if kind is datetime:  # a time that Python's calendar does not have comes as a text
+    if kind is datetime:  # a time outside Python's calendar arrives as text
         return None
     try:
         return kind(value)
@@ -306,9 +311,9 @@ def _table(schema: str) -> str:
 
 
 def _progress(schema: str) -> str:
-    """The assignments that bring a task's progress up to date; they take its id three times."""
+    """The assignments that update a task's progress."""
     windows, results = quote(schema, "task_window"), quote(schema, "task_result")
     return f"""
-          windows_done = (SELECT COUNT(*) FROM {windows} WHERE task_id = %s AND done),
-          length_receive_table = (SELECT COALESCE(SUM(received), 0) FROM {windows} WHERE task_id = %s),
-          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {results} WHERE task_id = %s)"""
+          windows_done = (SELECT COUNT(*) FROM {windows} WHERE task_id = %(task_id)s AND done),
+          length_receive_table = (SELECT COALESCE(SUM(received), 0) FROM {windows} WHERE task_id = %(task_id)s),
+          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {results} WHERE task_id = %(task_id)s)"""

@@ -1,11 +1,11 @@
-"""Streaming a query's rows out of the input server, in batches, with the fast driver.
+"""Streams a query's rows from the input server, in batches, with a fast driver.
 
-asyncmy reads rows six times as fast as aiomysql, but is young: one connection a stream, never
-used for another query once its own has begun (it would end early, without an error), closed hard.
+asyncmy reads rows six times as fast as aiomysql, but it is young. Each stream has a connection of its
+own, which is never used for a second query (the first would end early, without an error) and is closed hard.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,50 +16,49 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import CONNECT_SECONDS, ENCRYPTION, Row, Server, cancellable, database_error
+from jobs.storage.connection import CONNECT_SECONDS, ENCRYPTION, Arguments, Row, Server, cancellable, database_error
 
 BATCH_ROWS = 2_000
-# The longest silence of the server. The first row of a range without an index may take a whole scan.
+# The longest wait for a batch. The first row of a range without an index may take a scan of the table.
 READ_SECONDS = 600.0
 
 _TIMES = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE)
-# Times stay as MariaDB writes them: they sort as text, go back as text, and cost nothing to read.
+# Times stay text, as MariaDB writes them: they sort as text, are inserted as text, and cost nothing to read.
 _CONVERSIONS = {key: convert for key, convert in conversions.items() if key not in _TIMES}
 
 
 @asynccontextmanager
-async def stream(server: Server, sql: str, arguments: Sequence[object]) -> AsyncIterator[AsyncIterator[list[Row]]]:
-    """The batches of a query's rows. Raises DatabaseError; never ends short of the last row."""
+async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """Open an iterator over the batches of a query's rows. Raises DatabaseError rather than end early."""
     with _as_database_error(server):
-        # The driver's own time limit ends with the TCP connection, before the server has said anything.
+        # The driver's own limit covers only the TCP connection, not the server's greeting.
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
     transport = connection._transport
     try:
         if server.tls is not None:
-            await _refuse_unencrypted(server, connection)
+            await _require_encryption(server, connection)
         yield _batches(server, connection, sql, arguments)
     finally:
-        # Not close() alone: over TLS that waits half a minute for the answer of a server that is busy.
+        # close() alone waits, over TLS, up to half a minute for a busy server to answer.
         transport.abort()
         connection.close()
 
 
-async def _refuse_unencrypted(server: Server, connection: Any) -> None:
+async def _require_encryption(server: Server, connection: Any) -> None:
     with _as_database_error(server):
         async with asyncio.timeout(CONNECT_SECONDS), connection.cursor() as cursor:
             await cursor.execute(ENCRYPTION)
-            server.refuse_unencrypted(await cursor.fetchone())
+            server.require_encryption(await cursor.fetchone())
 
 
-async def _batches(server: Server, connection: Any, sql: str, arguments: Sequence[object]) -> AsyncIterator[list[Row]]:
+async def _batches(server: Server, connection: Any, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:
     cursor = connection.cursor(SSCursor)
-    # The driver takes in whatever the server sends while nobody asks for rows, without bound.
+    # Unless paused, the driver buffers whatever the server sends, without bound.
     transport = connection._transport
 
     async def next_batch() -> list[Row]:
-        # A deadline of our own: the driver's read_timeout waits in a task of its own, and while that
-        # starts and ends its buffer grows likewise.
+        # Not the driver's read_timeout: it waits in a separate task, and its buffer grows meanwhile.
         with _as_database_error(server):
             async with asyncio.timeout(READ_SECONDS):
                 transport.resume_reading()
@@ -69,7 +68,7 @@ async def _batches(server: Server, connection: Any, sql: str, arguments: Sequenc
 
     with _as_database_error(server):
         async with asyncio.timeout(READ_SECONDS):
-            await cursor.execute(sql, tuple(arguments))
+            await cursor.execute(sql, dict(arguments))
     while rows := await next_batch():
         yield rows
 

@@ -1,10 +1,10 @@
-"""Our own tables in an output schema: made by the first create_task, migrated from v2.1 in place."""
+"""The state table and the task_* tables: created by the first task, migrated from v2.1 in place."""
 
 from jobs.errors import OutputUnreachable
 from jobs.storage.connection import Session, quote
 from jobs.storage.schema import Column, ensure_schema, ensure_table, existing_columns, has_key
 
-# The seed's seventeen, then ours (spec 1). A number that v2.1 stored stays of its type.
+# v2.1's seventeen columns, then ours (docs/contract.md, "State table"). A number of v2.1 keeps its type.
 _STATE = [
     Column("task_id", "text", 64, "NOT NULL"),
     Column("stat", "text", 32),
@@ -79,12 +79,15 @@ _AUTHOR = [
 ]
 
 
-async def ensure_own_tables(session: Session, schema: str) -> None:
-    """The schema, the state table and the tables of windows and definitions, ready for a new task."""
+async def ensure_task_tables(session: Session, schema: str) -> None:
+    """Create or migrate the schema, the state table and the task_* tables.
+
+    Raises OutputUnreachable if the schema has a foreign table named state.
+    """
     await ensure_schema(session, schema)
     existing = await existing_columns(session, schema, "state")
     if existing and "task_id" not in existing:
-        raise OutputUnreachable(f"Cannot connect to output schema: {schema}.state is no state table of ours")
+        raise OutputUnreachable(f"Cannot connect to output schema: {schema}.state is not a state table of this system")
     if existing and not await has_key(session, schema, "state", _STATE_KEY):
         await _make_ids_unique(session, schema)
     await ensure_table(session, schema, "state", _STATE, _STATE_KEY)
@@ -96,9 +99,9 @@ async def ensure_own_tables(session: Session, schema: str) -> None:
 
 
 async def _make_ids_unique(session: Session, schema: str) -> None:
-    """Readies a table of v2.1, which had no key, for one: rows with the same id, or none, get their own.
+    """Prepare a table of v2.1, which had no key, for one: give rows with a shared id, or none, their own.
 
-    The newest row of an id keeps it; the others become `<id>-2`, `<id>-3`, ...
+    The newest row keeps the id; the others become `<id>-2`, `<id>-3`, ...
     """
     state = quote(schema, "state")
     if await session.row(f"SELECT 1 FROM {state} HAVING COUNT(*) > COUNT(DISTINCT task_id)") is None:

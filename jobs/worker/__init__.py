@@ -1,1 +1,1 @@
-"""What runs in a worker process."""
+"""What runs in a worker process: the label job, the production job, heartbeats, the reconciler."""

@@ -1,59 +1,69 @@
-"""What all jobs of one worker process share."""
+"""The worker context: what all jobs of one worker process share."""
 
 import asyncio
+import os
+import socket
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from jobs.deployment import Site
-from jobs.errors import DatabaseError
+from jobs.deployment import Deployment
 from jobs.model.definition import Definition
 from jobs.model.tally import Decide, Decisions
+from jobs.model.task import TaskRef
+from jobs.queue.presence import Worker
 from jobs.storage import state
-from jobs.worker.heartbeat import Watchman
+from jobs.worker.heartbeat import Heartbeats
+from jobs.worker.memory import peak_memory
 from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
 
-# A worker has few windows in hand at once, so that neither its memory nor its connections grow
-# with the number of tasks; they take turns at them.
-WINDOWS_IN_HAND = 2
-PRODUCTIONS_IN_HAND = 2
+# A worker works on few windows at once, whatever the number of its lanes, so that neither its memory nor
+# its connections grow with the number of tasks.
+MAX_OPEN_WINDOWS = 2
+MAX_PRODUCTIONS = 2
 
 
 @dataclass
-class Workplace:
-    """The site a worker serves, and what it has in hand."""
+class WorkerContext:
+    """The deployment that a worker serves, and the work in progress."""
 
-    site: Site
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOWS_IN_HAND))
-    """Whoever works on a window, or otherwise connects for a task, has a turn."""
-    productions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PRODUCTIONS_IN_HAND))
+    deployment: Deployment
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_OPEN_WINDOWS))
+    """Held by a lane that works on a window, or otherwise opens a connection for its task."""
+    productions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PRODUCTIONS))
     lanes: set[str] = field(default_factory=set)
-    """The tasks that this process has a lane of."""
+    """The ids of the tasks that this process runs a lane of."""
     rows: int = 0
-    """How many rows it has read."""
+    """The number of rows read so far."""
 
     @cached_property
-    def watchman(self) -> Watchman:
-        """Beats for the tasks."""
-        return Watchman(self.site)
+    def heartbeats(self) -> Heartbeats:
+        """The heartbeats of the worker's tasks."""
+        return Heartbeats(self.deployment)
 
-    async def fail(self, schema: str, task_id: str, reason: str) -> None:
-        """Ends a task in FAILURE, with what its operator can do. Raises DatabaseError."""
-        # Of an error that quotes the data, not the data.
-        error = f"{reason[:2_000]}; mend the cause, then: audience resume {task_id}"
-        async with self.site.output_session() as session:
-            await state.fail(session, schema, task_id, error)
+    def presence(self, rows_a_second: float = 0.0) -> Worker:
+        """Return the presence that this worker publishes."""
+        return Worker(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queue=self.deployment.settings.queue,
+            tasks=tuple(sorted(self.lanes)),
+            rows_a_second=rows_a_second,
+            peak_memory=peak_memory(),
+        )
+
+    async def fail(self, ref: TaskRef, reason: str) -> None:
+        """End a task in FAILURE, with what its operator can do. Raises DatabaseError."""
+        # A message may quote data of any length.
+        error = f"{reason[:2_000]}; correct the cause, then: audience resume {ref.task_id}"
+        async with self.deployment.output_session() as session:
+            await state.fail(session, ref, error)
 
 
-def describe(error: Exception) -> str:
-    """An error in words: a server's as it said it, any other with its kind."""
-    return str(error) if isinstance(error, DatabaseError) else f"{type(error).__name__}: {error}"
-
-
-async def decider(definition: Definition) -> Decide:
-    """How to decide about a task's texts. The tasks with the same patterns share one matcher, and its memory."""
+async def decide_function(definition: Definition) -> Decide:
+    """Return the function that decides the label of a text. Tasks with equal patterns share one matcher."""
     decisions = await asyncio.to_thread(_decisions, definition.patterns)
-    # Titles and areas come again; contents hardly do, and of authors a tally remembers its own.
+    # Titles and areas repeat. Contents hardly do, and a tally remembers its authors itself.
     return decisions.__getitem__ if definition.input.text in ("title", "s_area_id") else decisions.match
 
 

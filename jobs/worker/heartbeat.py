@@ -1,86 +1,83 @@
-"""Watching over the tasks that a worker is at: their heartbeats, their progress, and whether to stop."""
+"""Heartbeats: record that tasks are being worked on, update their progress, and notice when to stop."""
 
 import asyncio
 import logging
-import resource
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.deployment import Site
+from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
+from jobs.model.task import TaskRef, TaskStatus
 from jobs.storage import state
+from jobs.worker.memory import peak_memory
 
 _logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 
 
 class TaskStopped(Exception):
-    """The task was aborted, has failed or is gone: what is being done for it is to be dropped."""
+    """The task was aborted, has failed or was deleted, so work on it must be dropped."""
 
 
 @dataclass(eq=False)
-class Watch:
-    """One task while it is worked on. It is to go on while its stat is `stat`."""
+class TaskHeartbeat:
+    """The heartbeat of one task, which is to be worked on while its status is `expected`."""
 
-    schema: str
-    task_id: str
-    stat: str
+    ref: TaskRef
+    expected: TaskStatus
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Awaits the work; drops it and raises TaskStopped as soon as the task's stat is another."""
+        """Await the work. Drops it and raises TaskStopped as soon as the task has another status."""
         working = asyncio.create_task(work)
         stopped = asyncio.create_task(self.stopped.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise TaskStopped(self.task_id)
+            raise TaskStopped(self.ref.task_id)
         finally:
             for task in (working, stopped):
                 task.cancel()
             await asyncio.wait({working, stopped})
 
 
-class Watchman:
-    """Beats for all tasks of a worker, on one connection, once a second, through a server that is away."""
+class Heartbeats:
+    """Records the heartbeats of all tasks of a worker, over one connection, once a second.
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._watches: set[Watch] = set()
-        self._beating: asyncio.Task[None] | None = None
+    It keeps trying while the output server is unreachable.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._heartbeats: set[TaskHeartbeat] = set()
+        self._recording: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def watching(self, schema: str, task_id: str, stat: str) -> AsyncIterator[Watch]:
-        """A watch for the length of the block."""
-        watch = Watch(schema, task_id, stat)
-        self._watches.add(watch)
-        if self._beating is None or self._beating.done():
-            self._beating = asyncio.create_task(self._beat())
+    async def recording(self, ref: TaskRef, expected: TaskStatus) -> AsyncIterator[TaskHeartbeat]:
+        """Record a task's heartbeat for the length of the block."""
+        heartbeat = TaskHeartbeat(ref, expected)
+        self._heartbeats.add(heartbeat)
+        if self._recording is None or self._recording.done():
+            self._recording = asyncio.create_task(self._record())
         try:
-            yield watch
+            yield heartbeat
         finally:
-            self._watches.discard(watch)
+            self._heartbeats.discard(heartbeat)
 
-    async def _beat(self) -> None:
-        while self._watches:
+    async def _record(self) -> None:
+        while self._heartbeats:
             try:
-                async with self._site.output_session() as session:
-                    while self._watches:
-                        for watch in tuple(self._watches):
-                            if await state.beat(session, watch.schema, watch.task_id, peak_memory()) != watch.stat:
-                                watch.stopped.set()
-                        await asyncio.sleep(BEAT_SECONDS)
+                async with self._deployment.output_session() as session:
+                    while self._heartbeats:
+                        for heartbeat in tuple(self._heartbeats):
+                            status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
+                            if status != heartbeat.expected:
+                                heartbeat.stopped.set()
+                        await asyncio.sleep(HEARTBEAT_SECONDS)
             except DatabaseError as error:
                 _logger.warning("no heartbeat: %s", error)
-                await asyncio.sleep(BEAT_SECONDS)
-
-
-def peak_memory() -> float:
-    """The most memory this process ever had, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+                await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -1,7 +1,7 @@
-"""The production job: turns a task's label rows into its production rows (spec 4).
+"""The production job: turns a task's label rows into production rows (docs/contract.md, "Production").
 
-Each result in a transaction of its own, several at once; the task is finished when all are done. To
-begin again at any moment comes to the same, because a result's rows are replaced.
+Each result has a transaction of its own, several at once, and the task is finished when all are done.
+Starting over at any moment gives the same rows, because the rows of a result are replaced.
 """
 
 import asyncio
@@ -9,14 +9,13 @@ import logging
 from contextlib import suppress
 
 from jobs.errors import DatabaseError, LockTaken
-from jobs.model import definition as definitions
 from jobs.model.definition import Definition
-from jobs.storage import production as production_table
-from jobs.storage import state
-from jobs.storage import windows as window_table
+from jobs.model.task import Task, TaskRef, TaskStatus, join_figures
+from jobs.storage import definitions, production, state, windows
 from jobs.storage.connection import Session
-from jobs.storage.schema import lock_holder, named_lock
-from jobs.worker.context import Workplace
+from jobs.storage.locks import lock_holder, named_lock
+from jobs.storage.server import kill_connection
+from jobs.worker.context import WorkerContext
 from jobs.worker.heartbeat import TaskStopped
 
 _logger = logging.getLogger(__name__)
@@ -24,30 +23,29 @@ _logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 8
 RESULTS_AT_ONCE = 4
 
-# The server goes on with the statement of a producer that was killed, and holds its lock. When the
-# task's heart has not beaten for so long, it is ended.
-SILENT_SECONDS = 15.0
+# The server continues the statement of a killed worker, which keeps its lock. After this long without a
+# heartbeat of the task, its connection is ended.
+ORPHAN_SECONDS = 15.0
 _KILL_SECONDS = 2.0
 _LOCK_SECONDS = 10.0
 
 
-async def produce(workplace: Workplace, schema: str, task_id: str) -> bool:
-    """Produces a task that is due; twice is as once. False: another is at it, come again later.
+async def produce(context: WorkerContext, ref: TaskRef) -> bool:
+    """Produce a task that is due. Doing so twice changes nothing. Returns False if another worker is at it.
 
-    Raises DatabaseError where the task cannot even be looked at.
+    Raises DatabaseError if the task cannot be read.
     """
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        production = Production(workplace, schema, task_id)
         try:
-            await production.run()
+            await Production(context, ref).run()
             return True
         except LockTaken:
             return False
         except TaskStopped:
-            _logger.info("task %s: stopped in production", task_id)
+            _logger.info("task %s: stopped in production", ref.task_id)
             return True
         except DatabaseError as error:
-            _logger.warning("task %s, production: %s", task_id, error)
+            _logger.warning("task %s, production: %s", ref.task_id, error)
             if not error.transient:
                 raise
             last = error
@@ -58,41 +56,39 @@ async def produce(workplace: Workplace, schema: str, task_id: str) -> bool:
 class Production:
     """One attempt at a task's production."""
 
-    def __init__(self, workplace: Workplace, schema: str, task_id: str) -> None:
-        self._workplace = workplace
-        self._schema = schema
-        self._task_id = task_id
+    def __init__(self, context: WorkerContext, ref: TaskRef) -> None:
+        self._context = context
+        self._ref = ref
 
     async def run(self) -> None:
-        """Replaces the rows of every result and finishes the task."""
-        async with self._workplace.site.output_session() as session:
-            lock = f"audience produce {self._task_id}"
+        """Replace the rows of every result and finish the task."""
+        async with self._context.deployment.output_session() as session:
+            lock = f"audience produce {self._ref.task_id}"
             try:
                 async with named_lock(session, lock, seconds=0):
-                    await self._run_alone(session)
+                    await self._run_locked(session)
             except LockTaken:
                 await self._end_orphan(session, lock)
                 raise
 
-    async def _run_alone(self, session: Session) -> None:
-        task = await state.find(session, self._schema, self._task_id)
-        if task is None or task.stat != "SUCCESS" or task.finished:
+    async def _run_locked(self, session: Session) -> None:
+        task = await state.find(session, self._ref)
+        if task is None or not task.awaits_production:
             return
-        async with self._workplace.watchman.watching(self._schema, self._task_id, "SUCCESS") as watch:
-            definition = await definitions.find(session, self._schema, self._task_id)
-            lengths = await watch.run(self._replace_all(task.results, definition))
+        async with self._context.heartbeats.recording(self._ref, TaskStatus.SUCCESS) as heartbeat:
+            definition = await definitions.find(session, self._ref)
+            lengths = await heartbeat.run(self._replace_all(task.results, definition))
             async with session.transaction():
-                finished = await state.finish(
+                finished = await state.complete_production(
                     session,
-                    self._schema,
-                    self._task_id,
-                    length_prod_table=",".join(map(str, lengths)),
-                    rate_of_label=",".join(_rates(lengths, task.uniq_source_author or "")),
+                    self._ref,
+                    length_prod_table=join_figures(lengths),
+                    rate_of_label=join_figures(_rates(lengths, task)),
                 )
                 if not finished:
-                    raise TaskStopped(self._task_id)
-                await window_table.forget_authors(session, self._schema, self._task_id)
-        _logger.info("task %s: produced %s rows", self._task_id, sum(lengths))
+                    raise TaskStopped(self._ref.task_id)
+                await windows.delete_authors(session, self._ref)
+        _logger.info("task %s: produced %s rows", self._ref.task_id, sum(lengths))
 
     async def _replace_all(self, results: list[str], definition: Definition) -> list[int]:
         turns = asyncio.Semaphore(RESULTS_AT_ONCE)
@@ -101,44 +97,42 @@ class Production:
             return await asyncio.gather(*replacing)
         finally:
             for each in replacing:
-                if not each.cancelling():  # else it is ending its statement on the server
+                if not each.cancelling():  # otherwise it is ending its statement on the server
                     each.cancel()
             await asyncio.gather(*replacing, return_exceptions=True)
 
     async def _replace(self, result: str, definition: Definition, turns: asyncio.Semaphore) -> int:
-        async with turns, self._workplace.site.output_session() as session:
-            await production_table.ensure(session, self._schema, result, definition)
-            lock = f"audience produce {self._task_id} {result}"
-            # We are alone at the task: whoever is still at this result was left behind.
+        async with turns, self._context.deployment.output_session() as session:
+            await production.ensure(session, self._ref.schema, result, definition)
+            lock = f"audience produce {self._ref.task_id} {result}"
+            # This process holds the task's lock, so whoever works on the result is an orphan.
             orphan = await lock_holder(session, lock)
             if orphan is not None:
                 await self._kill(orphan)
             async with named_lock(session, lock, seconds=_LOCK_SECONDS):
                 try:
                     async with session.transaction():
-                        return await production_table.replace(
-                            session, self._schema, result, self._task_id, definition.input
-                        )
+                        return await production.replace(session, self._ref, result, definition.input)
                 except BaseException:
                     await self._kill(session.id)
                     raise
 
     async def _end_orphan(self, session: Session, lock: str) -> None:
-        """Ends the connection that holds the lock, where nobody beats for the task any more."""
-        silence = await state.silence(session, self._schema, self._task_id)
+        """End the connection that holds the lock if the task's heartbeat has stopped."""
+        seconds = await state.seconds_since_heartbeat(session, self._ref)
         holder = await lock_holder(session, lock)
-        if holder is not None and silence is not None and silence > SILENT_SECONDS:
-            _logger.warning("task %s: ending a production that was left behind", self._task_id)
+        if holder is not None and seconds is not None and seconds > ORPHAN_SECONDS:
+            _logger.warning("task %s: ending an orphaned production", self._ref.task_id)
             await self._kill(holder)
 
     async def _kill(self, connection_id: int) -> None:
-        """Ends a connection on the server, which does not see its client leave; in vain is no harm."""
+        """End a connection on the server, which does not notice that its client left. A failure is harmless."""
         with suppress(DatabaseError, TimeoutError):
-            async with asyncio.timeout(_KILL_SECONDS), self._workplace.site.output_session() as session:
-                await session.execute(f"KILL {connection_id}")
+            async with asyncio.timeout(_KILL_SECONDS), self._context.deployment.output_session() as session:
+                await kill_connection(session, connection_id)
 
 
-def _rates(lengths: list[int], uniq_source_author: str) -> list[str]:
-    """100 * produced / distinct authors of each result, two decimals."""
-    authors = map(int, uniq_source_author.split(",")) if uniq_source_author else iter(())
+def _rates(lengths: list[int], task: Task) -> list[str]:
+    """Return 100 * produced / distinct authors of each result, with two decimals."""
+    authors = [figures.authors or 0 for figures in task.result_figures]
     return [f"{100 * length / count:.2f}" for length, count in zip(lengths, authors, strict=True)]

@@ -1,7 +1,7 @@
-"""The benchmark: how fast label and production are, against the floor that the database sets (see README.md).
+"""The benchmark: how fast label and production are, compared with the floor that the database sets (see README.md).
 
 It asserts nothing about time. ROWS sets the number of posts, BENCH_JSON a file for the figures, PROCESSES
-how many processes are tried (1 and 2 at least); PROFILE=1 adds the profile of a lane.
+the numbers of worker processes to try (at least 1 and 2). PROFILE=1 adds the profile of a lane.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from rich.table import Table
 
 from console.demo import posts
 from console.demo.servers import private_servers
-from jobs.worker.context import Workplace
+from jobs.model.task import TaskRef
+from jobs.worker.context import WorkerContext
 from jobs.worker.label import Lane
-from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchSite, Run
+from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run
 from tests.benchmarks.patterns import KEYWORDS, RULES, write_patterns
 
 ROWS = 2_376_186
 QUARTER = "quarter"
 PROCESSES = "1,2,3,4"
 
-# As on a server of its own: the posts fit into memory.
+# As on a dedicated server, where the posts fit into memory.
 _SERVER_OPTIONS = ("--innodb-buffer-pool-size=3G", "--innodb-log-file-size=1G")
 
 console = Console(width=110)
@@ -42,46 +43,44 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="audience-bench-") as name:
         folder = Path(name)
         write_patterns(folder / "patterns")
-        with private_servers(
-            folder / "servers", "--innodb-buffer-pool-size=3G", "--innodb-log-file-size=1G"
-        ) as servers:
-            site = BenchSite(servers, folder, folder / "patterns")
-            console.print(f"making up {rows:,} posts")
+        with private_servers(folder / "servers", *_SERVER_OPTIONS) as servers:
+            deployment = BenchDeployment(servers, folder, folder / "patterns")
+            console.print(f"generating {rows:,} posts")
             with servers.connect() as connection:
                 posts.fill(connection, rows, lambda _: None)
-            site.copy_first_quarter(QUARTER)
-            figures = measure(site, rows)
+            deployment.copy_first_quarter(QUARTER)
+            figures = measure(deployment, rows)
             if os.environ.get("PROFILE"):
-                profile(site)
+                profile(deployment)
     path = os.environ.get("BENCH_JSON")
     if path:
         Path(path).write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(site: BenchSite, rows: int) -> dict[str, float]:
-    """Everything in one run, one after the other; prints as it goes, returns the figures."""
-    floor_s = min(site.floor() for _ in range(2))  # the first warms the server's cache
+def measure(deployment: BenchDeployment, rows: int) -> dict[str, float]:
+    """Measure one thing after the other, print each, and return all figures."""
+    floor_s = min(deployment.floor() for _ in range(2))  # the first fills the server's cache
     console.print(
         f"\nfloor: {floor_s:.2f} s, {rows / floor_s:,.0f} rows/s (mariadb --quick through the index on post_time)\n"
     )
     table = Table("author_name", *_HEADS, box=box.SIMPLE_HEAD)
     runs: dict[int, Run] = {}
     for processes in map(int, os.environ.get("PROCESSES", PROCESSES).split(",")):
-        runs[processes] = one_task(site, processes)
+        runs[processes] = one_task(deployment, processes)
         table.add_row(f"{processes} process" + "es" * (processes > 1), *_cells(runs[processes], floor_s))
-    quarter = one_task(site, 2, target_table=QUARTER)
+    quarter = one_task(deployment, 2, target_table=QUARTER)
     table.add_row("2, the first quarter", *_cells(quarter, floor_s / 4))
     console.print(table)
 
     table = Table("content", *_HEADS, box=box.SIMPLE_HEAD)
-    keywords = one_task(site, 2, predict_type="content")
+    keywords = one_task(deployment, 2, predict_type="content")
     table.add_row(f"2, {KEYWORDS:,} keywords", *_cells(keywords, floor_s))
-    rules = one_task(site, 2, predict_type="content", model_type="rule_model")
+    rules = one_task(deployment, 2, predict_type="content", model_type="rule_model")
     table.add_row(f"2, {RULES} rules", *_cells(rules, floor_s))
     console.print(table)
 
-    with site.workers(2):
-        small_s = asyncio.run(site.small_behind_large(rows))
+    with deployment.workers(2):
+        small_s = asyncio.run(deployment.small_behind_large(rows))
     console.print(f"a task of 1,000 rows behind one of {rows:,}: done {small_s:.2f} s after it was created\n")
 
     two = runs[2]
@@ -107,11 +106,11 @@ def measure(site: BenchSite, rows: int) -> dict[str, float]:
     }
 
 
-def one_task(site: BenchSite, processes: int, **values: object) -> Run:
-    """One task, on workers and an output schema of its own."""
-    site.servers.execute(f"DROP DATABASE IF EXISTS {OUTPUT_SCHEMA}")
-    with site.workers(processes) as workers:
-        return asyncio.run(site.run(workers, **values))
+def one_task(deployment: BenchDeployment, processes: int, **values: object) -> Run:
+    """Run one task with workers and an output schema of its own."""
+    deployment.servers.execute(f"DROP DATABASE IF EXISTS {OUTPUT_SCHEMA}")
+    with deployment.workers(processes) as workers:
+        return asyncio.run(deployment.run(workers, **values))
 
 
 _HEADS = ("label s", "prod. s", "rows/s", "of floor", "labelled", "peak MB", "CPU s workers", "server")
@@ -130,14 +129,14 @@ def _cells(run: Run, floor_s: float) -> list[str]:
     ]
 
 
-def profile(site: BenchSite) -> None:
-    """Where the time of a lane goes: one that does the quarter table alone, in this process."""
+def profile(deployment: BenchDeployment) -> None:
+    """Print where the time of a lane goes that labels the quarter table alone, in this process."""
 
     async def lane() -> None:
-        task_id = await site.create(target_table=QUARTER)
+        task_id = await deployment.create(target_table=QUARTER)
         profiler = cProfile.Profile()
         profiler.enable()
-        await Lane(Workplace(site), OUTPUT_SCHEMA, task_id).run()
+        await Lane(WorkerContext(deployment), TaskRef(OUTPUT_SCHEMA, task_id)).run()
         profiler.disable()
         pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
 

@@ -1,4 +1,4 @@
-"""The site that is measured: private servers, made-up posts, workers, and what they cost."""
+"""The deployment that is measured: private servers, generated posts, workers, and what they cost."""
 
 import asyncio
 import os
@@ -15,20 +15,21 @@ import psutil
 
 from console.demo import posts
 from console.demo.servers import PrivateServers
-from jobs.deployment import Site
-from jobs.model.task import Task, TaskRequest
-from jobs.services import tasks as services
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.model.task import Task
+from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
 
 OUTPUT_SCHEMA = "bench_result"
 QUEUE = "bench"
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _WORKERS_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one task cost."""
+    """What one task took."""
 
     task: Task
     label_s: float
@@ -51,8 +52,8 @@ class Run:
         return self.task.peak_memory or 0.0
 
 
-class BenchSite(Site):
-    """A site on the private servers."""
+class BenchDeployment(Deployment):
+    """A deployment on the private servers."""
 
     def __init__(self, servers: PrivateServers, folder: Path, patterns: Path) -> None:
         self.servers = servers
@@ -76,7 +77,7 @@ class BenchSite(Site):
 
     @contextmanager
     def workers(self, processes: int) -> Iterator[psutil.Process]:
-        """The process of so many workers, ready to work."""
+        """Run this many worker processes; yield their parent once they are ready."""
         with (self.folder / "worker.log").open("ab") as log:
             start = log.tell()
             process = subprocess.Popen(
@@ -96,17 +97,17 @@ class BenchSite(Site):
         deadline = time.monotonic() + _WORKERS_START_SECONDS
         while (self.folder / "worker.log").read_bytes()[start:].count(b": ready") < processes:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the workers do not start; see {self.folder / 'worker.log'}")
+                raise TimeoutError(f"the workers did not start; see {self.folder / 'worker.log'}")
             time.sleep(0.1)
-        time.sleep(1.0)  # their first reconciling is not what is measured
+        time.sleep(1.0)  # leaves their first run of the reconciler out of the measurement
 
     async def run(self, workers: psutil.Process, **values: object) -> Run:
-        """Runs one task to its end."""
+        """Run one task to its end."""
         cpu = _cpu_seconds(workers), self.server_cpu_seconds()
         started = time.monotonic()
         task_id = await self.create(**values)
         labelled = None
-        async for task in services.watch_status(self, task_id, _LOOK_SECONDS):
+        async for task in services.watch_status(self, task_id, _POLL_SECONDS):
             if task.stat == "SUCCESS" and labelled is None:
                 labelled = time.monotonic()
         if task.prod_stat != "finish" or labelled is None:
@@ -121,28 +122,28 @@ class BenchSite(Site):
         )
 
     async def create(self, **values: object) -> str:
-        """Creates a task over all posts, but for what `values` say."""
-        request = TaskRequest.of(self.settings, {"start_time": posts.START, "end_time": posts.END} | values)
+        """Create a task over all posts; `values` override its parameters."""
+        request = TaskRequest.from_values(self.settings, {"start_time": posts.START, "end_time": posts.END} | values)
         return await services.create_task(self, request)
 
     async def small_behind_large(self, rows: int) -> float:
-        """Seconds from the creation of a task of about 1,000 rows to its end, while a large one runs."""
+        """Return the seconds from the creation of a task of about 1,000 rows to its end, while a large one runs."""
         large = await self.create()
         while (await services.check_status(self, large)).stat == "PENDING":
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         share = min(1_000 / rows, 1.0)
         middle = posts.START + (posts.END - posts.START) / 2
         started = time.monotonic()
         small = await self.create(start_time=middle, end_time=_plus(middle, share))
-        async for _ in services.watch_status(self, small, _LOOK_SECONDS):
+        async for _ in services.watch_status(self, small, _POLL_SECONDS):
             pass
         seconds = time.monotonic() - started
-        async for _ in services.watch_status(self, large, _LOOK_SECONDS):
+        async for _ in services.watch_status(self, large, _POLL_SECONDS):
             pass
         return seconds
 
     def floor(self) -> float:
-        """Seconds in which `mariadb --quick` reads the range into nothing, through post_time in 24 windows."""
+        """Return the seconds that `mariadb --quick` takes to read the range, through post_time in 24 windows."""
         step = (posts.END - posts.START) / 24
         queries = "".join(
             f"SELECT id, s_id, author, post_time FROM {posts.SCHEMA}.{posts.TABLE} FORCE INDEX (post_time)"
@@ -158,7 +159,7 @@ class BenchSite(Site):
         return time.monotonic() - started
 
     def copy_first_quarter(self, table: str) -> None:
-        """Makes a table of the first quarter of the posts: as many authors of the same skew, a quarter of the rows."""
+        """Create a table of the first quarter of the posts: as many authors, equally skewed, a quarter of the rows."""
         quarter = posts.START + (posts.END - posts.START) / 4
         self.servers.execute(
             f"CREATE OR REPLACE TABLE {posts.SCHEMA}.{table} LIKE {posts.SCHEMA}.{posts.TABLE}",
@@ -168,7 +169,7 @@ class BenchSite(Site):
         )
 
     def server_cpu_seconds(self) -> float:
-        """CPU seconds of MariaDB since it started."""
+        """Return the CPU seconds of MariaDB since it started."""
         for process in psutil.Process().children():
             if process.name() == "mariadbd":
                 return _cpu_seconds(process)

@@ -1,4 +1,4 @@
-"""Pattern files of the size that analysts have: about 4,700 keywords of all four types, 200 regular expressions."""
+"""Pattern files as large as an analyst's: about 4,700 keywords of all four types, 200 regular expressions."""
 
 import random
 from pathlib import Path
@@ -18,15 +18,15 @@ _TAILS = ("", "(說|覺得|也)", ".{0,6}(很|好)", r"\s*(said|loved|agree)", "
 
 
 def write_patterns(folder: Path) -> None:
-    """Writes them all under `folder`, for author_name and for content."""
+    """Write all pattern files, for author_name and for content."""
     rng = random.Random(_SEED)
     words = [f"{subject}{noun}\tpartially\n" for subject in _SUBJECTS for noun in _NOUNS]
     for number, label in enumerate(("female", "male")):
-        keywords = _own_keywords(label) | _made_up_keywords(rng, KEYWORDS // 2)
+        keywords = _project_keywords(label) | _generated_keywords(rng, KEYWORDS // 2)
         lines = [f"{keyword}\t{match_type}\n" for keyword, match_type in list(keywords.items())[: KEYWORDS // 2]]
         _write(folder / "keyword_model" / label / "author_name.txt", lines)
-        its_words = words[number::2]
-        _write(folder / "keyword_model" / label / "content.txt", its_words + lines[len(its_words) :])
+        own_words = words[number::2]
+        _write(folder / "keyword_model" / label / "content.txt", own_words + lines[len(own_words) :])
     rules = sorted({f"{s}.?{n}{t}" for s in _SUBJECTS for n in _NOUNS for t in _TAILS})
     rng.shuffle(rules)
     for number, label in enumerate(("female", "male")):
@@ -34,13 +34,13 @@ def write_patterns(folder: Path) -> None:
         _write(folder / "rule_model" / label / "content.txt", [f"{rule}\n" for rule in part])
 
 
-def _own_keywords(label: str) -> dict[str, str]:
+def _project_keywords(label: str) -> dict[str, str]:
     file = Path(patterns.__file__).parent / "keyword_model" / label / "author_name.txt"
     return {pattern.text: pattern.match_type for pattern in read_pattern_file(file, "keyword_model")[0]}
 
 
-def _made_up_keywords(rng: random.Random, count: int) -> dict[str, str]:
-    """Names that hardly any author has, so that the share of those that match stays the posts' own."""
+def _generated_keywords(rng: random.Random, count: int) -> dict[str, str]:
+    """Names that hardly any author has, so that they do not change the share of posts that match."""
     keywords: dict[str, str] = {}
     while len(keywords) < count:
         if rng.random() < 0.6:

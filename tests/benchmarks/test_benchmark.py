@@ -1,4 +1,4 @@
-"""The benchmark runs. How fast is for a person to see."""
+"""The benchmark runs and writes its figures. It asserts nothing about time: that is for a person to judge."""
 
 import json
 import os

@@ -1,51 +1,76 @@
-"""What once went wrong on the screens: each case stays mended."""
+"""The form of a new task."""
 
-from pathlib import Path
-
-import pytest
-from textual.command import CommandPalette
-from textual.widgets import Input, Select
+from textual.widgets import Button, Input, Select, Static
 
 from console.ui.app import AudienceApp
-from console.ui.preferences import preferences_path, read_preferences, write_preferences
-from console.ui.screens.new_task import NewTaskPage
-from console.ui.screens.samples import SamplesPage
-from console.ui.screens.tasks import TaskPage, TasksPage
-from console.ui.screens.workers import WorkersPage
-from jobs.queue.client import open_redis
-from jobs.services import tasks as services
-from jobs.worker.main import PRESENCE_PREFIX
-from tests.console.test_tasks_screen import chosen, console, preferences, ready, shown, some_tasks, table, wait_until
-from tests.helpers.deployment import TestSite, plain, run_in_process
-
-__all__ = ["preferences", "ready"]
+from console.ui.screens.new_task import NewTaskScreen
+from console.ui.screens.tasks import TasksScreen
+from jobs import services
+from tests.helpers.deployment import TestDeployment, plain
+from tests.helpers.running import run_in_process
+from tests.helpers.screens import console, opened, shown, table, wait_until
 
 
-async def test_rows_and_keys_that_no_release_of_ours_wrote_do_not_stop_the_polling(ready: TestSite) -> None:
-    await some_tasks(ready, 1)
-    ready.write_anything("INSERT INTO {output}.state (task_id) VALUES ('of v2.1')")
-    ready.write_anything("UPDATE {output}.state SET result = 'x', rate_of_label = '12.3%%' WHERE stat = 'PENDING'")
-    async with open_redis(ready.settings) as redis:
-        await redis.set(f"{PRESENCE_PREFIX}odd:1", "not JSON", ex=60)
-        await redis.set(f"{PRESENCE_PREFIX}odd:2", "{}", ex=60)
+async def test_a_fault_is_shown_at_its_field_while_typing(ready: TestDeployment) -> None:
     async with console(ready, (120, 40)) as pilot:
-        await wait_until(pilot, lambda: table(pilot).row_count == 2)
-        await pilot.press("down", "up", "o")
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await wait_until(pilot, lambda: form.query_one("#start_time", Input).value)
+
+        def fault(name: str) -> str:
+            found = form.query_one(f"#fault-{name}", Static)
+            return str(found.render()) if found.display else ""
+
+        form.query_one("#start_time", Input).value = "yesterday"
+        await wait_until(pilot, lambda: "expected a time such as" in fault("start_time"))
+        form.query_one("#start_time", Input).value = "2030-01-01 00:00:00"
+        await wait_until(pilot, lambda: "must be earlier" in fault("end_time") and not fault("start_time"))
+        await pilot.press("ctrl+l")
+        await wait_until(pilot, lambda: form.query_one("#end_time").has_focus)
+        assert pilot.app.screen is form
+        form.query_one("#start_time", Input).value = "2020-01-01 00:00:00"
+        form.query_one("#countdown", Input).value = "soon"
+        await wait_until(pilot, lambda: "integer" in fault("countdown"))
+    assert not ready.output_exists()
+
+
+async def test_presets_are_saved_and_loaded_and_an_earlier_task_is_run_again(ready: TestDeployment) -> None:
+    await run_in_process(ready, ready.request(start_time="2020-05-05 05:05:05", countdown=7, queue="late"))
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("e")
+        await opened(pilot, NewTaskScreen)
+        assert pilot.app.screen.query_one("#start_time", Input).value == "2020-05-05 05:05:05"
+        assert pilot.app.screen.query_one("#queue", Input).value == "late"
+        await pilot.press("ctrl+s")
+        await wait_until(pilot, lambda: bool(pilot.app.screen.query("#answer")))
+        await pilot.press(*"mine", "enter")
+        await opened(pilot, NewTaskScreen)
+        await pilot.press("escape")
+        await opened(pilot, TasksScreen)
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        assert form.query_one("#queue", Input).value == ready.settings.queue
+        await pilot.press("ctrl+o")
         await wait_until(pilot, lambda: pilot.app.screen.is_modal)
-        await pilot.press("down", "enter")  # by stat, which one of them has not
-        await chosen(pilot, TasksPage)
-        await some_tasks(ready, 1)
-        await wait_until(pilot, lambda: table(pilot).row_count == 3)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: form.query_one("#queue", Input).value == "late")
+        assert form.query_one("#countdown", Input).value == "7"
+        form.query_one("#launch", Button).press()
+        await opened(pilot, TasksScreen)
+        await wait_until(pilot, lambda: table(pilot).row_count == 2)
 
 
-async def test_names_with_brackets_can_be_chosen(ready: TestSite) -> None:
+async def test_names_with_brackets_can_be_chosen(ready: TestDeployment) -> None:
     schema = "x[/b]y"
     ready.write_anything(f"CREATE OR REPLACE DATABASE {plain(schema)}")
     ready.write_anything(f"CREATE TABLE {plain(schema)}.t (id INT, s_id INT, author INT, post_time DATETIME)")
     ready.write_anything(f"GRANT SELECT ON {plain(schema)}.* TO {ready.settings.input_user}@'127.0.0.1'")
     async with console(ready, (120, 40)) as pilot:
         await pilot.press("n")
-        await chosen(pilot, NewTaskPage)
+        await opened(pilot, NewTaskScreen)
         choice = pilot.app.screen.query_one("#target_schema", Select)
         await wait_until(pilot, lambda: schema in [value for _, value in choice._options])
         choice.focus()
@@ -53,122 +78,45 @@ async def test_names_with_brackets_can_be_chosen(ready: TestSite) -> None:
         await wait_until(pilot, lambda: schema in shown(pilot))
 
 
-async def test_a_theme_that_cannot_be_kept_is_taken_all_the_same(
-    ready: TestSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
-    async with console(ready) as pilot:
-        pilot.app.theme = "textual-light"
-        told = pilot.app._notifications  # the pilot's screen shows no toasts
-        await wait_until(pilot, lambda: any("theme not kept" in note.message for note in told))
-        assert pilot.app.theme == "textual-light"
-
-
-def test_preferences_that_cannot_be_read_are_not_thrown_away(tmp_path: Path) -> None:
-    write_preferences(presets={"mine": {"queue": "q"}})
-    assert read_preferences().presets == {"mine": {"queue": "q"}}
-    preferences_path().write_text("{half a file")
-    write_preferences(theme="nord")
-    assert preferences_path().with_suffix(".bak").read_text() == "{half a file"
-    assert read_preferences().theme == "nord"
-
-
-async def test_no_rows_of_another_task_are_shown_where_sampling_fails(ready: TestSite) -> None:
-    task = await run_in_process(ready, ready.request())
-    async with console(ready) as pilot:
-        await wait_until(pilot, lambda: table(pilot).row_count == 1)
-        await pilot.press("s")
-        await chosen(pilot, SamplesPage)
-        await wait_until(pilot, lambda: table(pilot, "rows").row_count == 2)
-        await pilot.press("f")
-        await wait_until(pilot, lambda: "1 shown of 2 sampled" in shown(pilot))
-        await pilot.press("r")
-        await wait_until(pilot, lambda: "1 shown of 2 sampled" in shown(pilot))
-        ready.write_anything("DROP TABLE {output}.wh_panel_mapping_fbfans")
-        await pilot.press("r")
-        await wait_until(pilot, lambda: table(pilot, "rows").row_count == 0)
-    assert task.result == "Dcard,fbfans"
-
-
-async def test_a_rerun_keeps_the_input_table_that_is_gone_and_says_so(ready: TestSite) -> None:
+async def test_a_rerun_keeps_an_input_table_that_no_longer_exists_and_reports_it(ready: TestDeployment) -> None:
     await run_in_process(ready, ready.request())
     ready.write_anything("UPDATE {output}.state SET source_table = 'gone_table'")
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await pilot.press("e")
-        await chosen(pilot, NewTaskPage)
+        await opened(pilot, NewTaskScreen)
         await wait_until(pilot, lambda: "unknown input table" in shown(pilot))
         assert pilot.app.screen.query_one("#target_table", Select).value == "gone_table"
 
 
-async def test_the_palette_opens_the_pages(ready: TestSite) -> None:
-    async with console(ready) as pilot:
-        await pilot.press("ctrl+p")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
-        await pilot.press(*"Workers")
-        await wait_until(pilot, lambda: "key w" in shown(pilot))
-        await pilot.press("enter", "enter")
-        await chosen(pilot, WorkersPage)
-
-
-async def test_keys_pressed_twice_open_one_dialog_and_pages_do_not_pile_up(ready: TestSite) -> None:
-    await some_tasks(ready, 1)
-    async with console(ready) as pilot:
-        await wait_until(pilot, lambda: table(pilot).row_count == 1)
-        for _ in range(5):
-            await pilot.press("w", "p", "f1")
-        assert len(pilot.app.screen_stack) <= 5
-        while not isinstance(pilot.app.screen, TasksPage):
-            await pilot.press("escape")
-        await pilot.press("a", "a")
-        await wait_until(pilot, lambda: pilot.app.screen.is_modal)
-        await pilot.press("n")
-        await chosen(pilot, TasksPage)
-        await pilot.press("enter", "enter")
-        await chosen(pilot, TaskPage)
-        await pilot.press("escape")
-        await chosen(pilot, TasksPage)
-
-
-async def test_escape_from_the_detail_keeps_the_filter(ready: TestSite) -> None:
-    await some_tasks(ready, 3)
-    async with console(ready, (120, 40)) as pilot:
-        await wait_until(pilot, lambda: table(pilot).row_count == 3)
-        await pilot.press("slash", *"q1", "enter", "enter")
-        await wait_until(pilot, lambda: pilot.app.screen.query_one("#view").has_focus)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert table(pilot).row_count == 1 and table(pilot).has_focus
-
-
-async def test_a_launch_goes_on_when_its_form_is_left_and_q_does_not_leave_a_form(ready: TestSite) -> None:
+async def test_a_launch_continues_when_its_form_is_left_and_q_does_not_leave_a_form(ready: TestDeployment) -> None:
     app = AudienceApp(ready)
     async with app.run_test(size=(120, 40)) as pilot:
-        await chosen(pilot, TasksPage)
+        await opened(pilot, TasksScreen)
         await pilot.press("n")
-        await chosen(pilot, NewTaskPage)
+        await opened(pilot, NewTaskScreen)
         await wait_until(pilot, lambda: app.screen.query_one("#start_time", Input).value)
         app.screen.query_one("#launch").focus()
         await pilot.press("q")
-        assert isinstance(app.screen, NewTaskPage)
+        assert isinstance(app.screen, NewTaskScreen)
         await pilot.press("ctrl+l", "escape")
-        await wait_until(pilot, lambda: isinstance(app.screen, TasksPage) and table(pilot).row_count == 1)
+        await wait_until(pilot, lambda: isinstance(app.screen, TasksScreen) and table(pilot).row_count == 1)
     assert len(await services.task_list(ready)) == 1
 
 
-async def test_a_form_that_was_filled_in_is_not_left_without_a_question(ready: TestSite) -> None:
+async def test_leaving_an_edited_form_asks_first(ready: TestDeployment) -> None:
     async with console(ready) as pilot:
         await pilot.press("n")
-        await chosen(pilot, NewTaskPage)
-        page = pilot.app.screen
-        await wait_until(pilot, lambda: page.query_one("#start_time", Input).value)
-        page.query_one("#queue", Input).value = "other"
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await wait_until(pilot, lambda: form.query_one("#start_time", Input).value)
+        form.query_one("#queue", Input).value = "other"
         await pilot.pause()
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Leave this form?" in shown(pilot))
         await pilot.press("n")
-        await wait_until(pilot, lambda: pilot.app.screen is page)
+        await wait_until(pilot, lambda: pilot.app.screen is form)
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen.is_modal)
         await pilot.press("y")
-        await chosen(pilot, TasksPage)
+        await opened(pilot, TasksScreen)

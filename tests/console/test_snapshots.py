@@ -1,4 +1,4 @@
-"""Pictures of screens on data that stands still. `pytest --snapshot-update` takes them anew."""
+"""Snapshots of screens over fixed data. `pytest tests/console/test_snapshots.py --snapshot-update` updates them."""
 
 import time
 from datetime import datetime, timedelta
@@ -9,10 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from console.ui.app import AudienceApp
-from console.ui.snapshot import Answer, Snapshot, Source
-from jobs.deployment import Site
+from console.ui.snapshot import PolledServer, ServerStatus, Snapshot
+from jobs.deployment import Deployment
 from jobs.model.task import Task
-from jobs.services.overview import Board, Fleet, QueueDepth, Worker
+from jobs.services.overview import Fleet, QueueDepth, TaskBoard, Worker
 from jobs.settings import Settings
 
 NOW = datetime(2021, 11, 9, 15, 0, 0)
@@ -55,7 +55,7 @@ TASKS = (
     task(4, "FAILURE", "title", windows_done=2, length_receive_table=198_000, length_output_table=1, error="disk full"),
     task(5, "ABORTED", windows_done=11, length_receive_table=1_089_000, length_output_table=200_104),
 )
-HEARD = Answer(at=time.monotonic() + 1e6)  # never old
+ANSWERED = ServerStatus(at=time.monotonic() + 1e6)  # never old
 FLEET = Fleet(
     workers=(
         Worker("alpha", 4711, "queue1", ("02",), 212_345.0, 79.6, 0.4),
@@ -66,24 +66,26 @@ FLEET = Fleet(
 )
 
 
-class StillApp(AudienceApp):
-    """The app on one snapshot that never changes."""
+class FixedApp(AudienceApp):
+    """The app over one snapshot that never changes."""
 
-    def _poll(self, source: Source) -> None:  # type: ignore[override]
-        self.snapshot = Snapshot(board=Board(NOW, TASKS), fleet=FLEET, input=HEARD, output=HEARD, redis=HEARD)
+    def _poll(self, server: PolledServer) -> None:  # type: ignore[override]
+        self.snapshot = Snapshot(
+            board=TaskBoard(NOW, TASKS), fleet=FLEET, input=ANSWERED, output=ANSWERED, redis=ANSWERED
+        )
 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudienceApp:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    return StillApp(Site(Settings(input_schema="wh_fb_ex")))
+    return FixedApp(Deployment(Settings(input_schema="wh_fb_ex")))
 
 
-def test_tasks_at_80x24_look_as_they_did(app: AudienceApp, snap_compare: Any) -> None:
+def test_the_tasks_screen_at_80x24_matches_its_snapshot(app: AudienceApp, snap_compare: Any) -> None:
     assert snap_compare(app, terminal_size=(80, 24))
 
 
-def test_help_at_80x24_looks_as_it_did(app: AudienceApp, snap_compare: Any) -> None:
+def test_the_help_screen_at_80x24_matches_its_snapshot(app: AudienceApp, snap_compare: Any) -> None:
     async def open_help(pilot: Pilot[None]) -> None:
         await pilot.press("question_mark")
         await pilot.pause()
@@ -91,7 +93,7 @@ def test_help_at_80x24_looks_as_it_did(app: AudienceApp, snap_compare: Any) -> N
     assert snap_compare(app, terminal_size=(80, 24), run_before=open_help)
 
 
-def test_workers_at_80x24_look_as_they_did(app: AudienceApp, snap_compare: Any) -> None:
+def test_the_workers_screen_at_80x24_matches_its_snapshot(app: AudienceApp, snap_compare: Any) -> None:
     async def open_workers(pilot: Pilot[None]) -> None:
         await pilot.press("w")
         await pilot.pause()

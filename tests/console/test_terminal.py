@@ -1,4 +1,4 @@
-"""The installed command in real terminals: tmux, and ptys that close."""
+"""The installed command in real terminals: tmux, and pseudo-terminals that close."""
 
 import asyncio
 import os
@@ -13,30 +13,30 @@ from contextlib import contextmanager
 
 import pytest
 
-from jobs.services import tasks as services
-from tests.helpers.deployment import TestSite, post
-from tests.helpers.posts import PATTERNS
+from jobs import services
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.posts import PATTERNS, post
 
 AUDIENCE = os.path.join(os.path.dirname(sys.executable), "audience")
 
 
 @pytest.fixture
-def ready(site: TestSite) -> TestSite:
-    site.write_patterns(PATTERNS)
-    site.write_posts([post(1, "林雅婷", "2020-06-01 00:00:00"), post(2, "nobody", "2020-06-02 00:00:00")])
-    return site
+def ready(deployment: TestDeployment) -> TestDeployment:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([post(1, "林雅婷", "2020-06-01 00:00:00"), post(2, "nobody", "2020-06-02 00:00:00")])
+    return deployment
 
 
 class Tmux:
-    """A terminal of 80x24 with the console in it."""
+    """A terminal of 80x24 that runs the console."""
 
-    def __init__(self, site: TestSite) -> None:
-        self._socket = str(site.folder / "tmux")
+    def __init__(self, deployment: TestDeployment) -> None:
+        self._socket = str(deployment.folder / "tmux")
         self._run(
             *("-f", "/dev/null", "new-session", "-d", "-s", "test", "-x", "80", "-y", "24"),
-            environment=site.environment() | {"XDG_CONFIG_HOME": str(site.folder), "LANG": "C.UTF-8"},
+            environment=deployment.environment() | {"XDG_CONFIG_HOME": str(deployment.folder), "LANG": "C.UTF-8"},
         )
-        self.type(f"cd {site.folder}; exec {AUDIENCE}", "Enter")
+        self.type(f"cd {deployment.folder}; exec {AUDIENCE}", "Enter")
 
     def _run(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         done = subprocess.run(
@@ -61,7 +61,7 @@ class Tmux:
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True)
 
 
-def test_the_whole_job_in_tmux_with_the_installed_command(ready: TestSite) -> None:
+def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_command(ready: TestDeployment) -> None:
     assert shutil.which("tmux"), "make test installs tmux"
     tmux = Tmux(ready)
     try:
@@ -87,12 +87,12 @@ def test_the_whole_job_in_tmux_with_the_installed_command(ready: TestSite) -> No
 
 
 @contextmanager
-def in_a_pty(site: TestSite, *arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """The console in a pseudo-terminal; its process, and the terminal's other side."""
+def in_a_pty(deployment: TestDeployment, *arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run the console in a pseudo-terminal; yield its process, and the other side of the terminal."""
     main, terminal = pty.openpty()
     process = subprocess.Popen(
         [AUDIENCE, *arguments],
-        env=site.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(site.folder)},
+        env=deployment.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(deployment.folder)},
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -128,19 +128,19 @@ def read_until(main: int, words: bytes, seconds: float = 15) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_console_and_restores_the_terminal(ready: TestSite, number: signal.Signals) -> None:
+def test_a_signal_ends_the_console_and_restores_the_terminal(ready: TestDeployment, number: signal.Signals) -> None:
     asyncio.run(services.create_task(ready, ready.request()))
     with in_a_pty(ready) as (process, main):
         read_until(main, b"PENDING")
         process.send_signal(number)
-        # Leaves the alternate screen, and shows the cursor again.
+        # It leaves the alternate screen and shows the cursor again.
         end = read_until(main, b"\x1b[?1049l")
         end += read_until(main, b"\x1b[?25h") if b"\x1b[?25h" not in end else b""
         assert process.wait(5) == 0
-    assert asyncio.run(services.task_list(ready))[0].stat == "PENDING", "leaving stops no task"
+    assert asyncio.run(services.task_list(ready))[0].stat == "PENDING", "leaving the console stops no task"
 
 
-def test_a_terminal_that_goes_away_ends_the_console(ready: TestSite) -> None:
+def test_a_lost_terminal_ends_the_console(ready: TestDeployment) -> None:
     asyncio.run(services.create_task(ready, ready.request()))
     with in_a_pty(ready) as (process, main):
         read_until(main, b"PENDING")
@@ -148,7 +148,7 @@ def test_a_terminal_that_goes_away_ends_the_console(ready: TestSite) -> None:
         process.wait(5)
 
 
-def test_without_a_terminal_the_console_says_so(ready: TestSite) -> None:
+def test_without_a_terminal_the_console_explains_what_it_needs(ready: TestDeployment) -> None:
     done = ready.command()
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr and "Traceback" not in done.stderr

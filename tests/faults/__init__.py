@@ -1,1 +1,1 @@
-"""Plugs really pulled: each fault disturbs a real task on real servers, then compares what came of it."""
+"""Faults: each disturbs a running task on real servers, and compares what it leaves with an undisturbed run."""

@@ -1,9 +1,8 @@
-"""`make faults`: every fault, as often as it takes to believe it; a table of what came of it.
+"""`make faults`: tries every fault many times, and prints a table of the outcomes.
 
-ONLY=words runs the faults whose names hold them; SHORT=1 as often as `make test` does.
+ONLY=words runs the faults whose name contains these words; SHORT=1 tries each as often as `make test` does.
 """
 
-import asyncio
 import os
 import random
 import sys
@@ -11,16 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults import mariadb as of_mariadb
-from tests.faults import redis as of_redis
-from tests.faults import tasks as of_tasks
-from tests.faults import workers as of_workers
-from tests.faults.deployment import Fault, Trial, World, world
+from tests.faults.deployment import fault_deployment
+from tests.faults.trials import FAULTS, run
 
-FAULTS = [*of_workers.FAULTS, *of_redis.FAULTS, *of_mariadb.FAULTS, *of_tasks.FAULTS]
-
-
-_MOST_NOTES = 5
+_MAX_NOTES = 5
 
 
 def main() -> int:
@@ -29,12 +22,12 @@ def main() -> int:
     inexact = 0
     started = time.monotonic()
     print("| fault | tried | exact | longest recovery, s |\n|---|---:|---:|---:|", flush=True)
-    with tempfile.TemporaryDirectory(prefix="audience-faults-") as name, world(Path(name)) as its:
+    with tempfile.TemporaryDirectory(prefix="audience-faults-") as name, fault_deployment(Path(name)) as deployment:
         for fault in FAULTS:
             if only not in fault.name or (short and not fault.short):
                 continue
             trials = [
-                run(fault, its, random.Random(f"{seed} {fault.name} {number}"), number)
+                run(fault, deployment, random.Random(f"{seed} {fault.name} {number}"), number)
                 for number in range(fault.short if short else fault.trials)
             ]
             exact = sum(trial.exact for trial in trials)
@@ -42,21 +35,12 @@ def main() -> int:
             longest = max(trial.seconds for trial in trials)
             print(f"| {fault.name} | {len(trials)} | {exact} | {longest:.1f} |", flush=True)
             noted = [(number, trial) for number, trial in enumerate(trials) if trial.note]
-            for number, trial in noted[:_MOST_NOTES]:
+            for number, trial in noted[:_MAX_NOTES]:
                 print(f"    trial {number}: {trial.note}", file=sys.stderr, flush=True)
         if inexact and os.environ.get("KEEP_LOG"):
-            Path(os.environ["KEEP_LOG"]).write_bytes((its.folder / "worker.log").read_bytes())
+            Path(os.environ["KEEP_LOG"]).write_bytes((deployment.folder / "worker.log").read_bytes())
     print(f"\n{inexact} inexact; {(time.monotonic() - started) / 60:.0f} minutes")
     return 1 if inexact else 0
-
-
-def run(fault: Fault, its: World, rng: random.Random, number: int) -> Trial:
-    """One try; what it does not expect is as bad as what is not exact."""
-    try:
-        return asyncio.run(fault.disturb(its, rng, number))
-    except Exception as error:
-        its.mend()
-        return Trial(False, 0, f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

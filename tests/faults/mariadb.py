@@ -1,4 +1,4 @@
-"""Faults of MariaDB, and of the way to it."""
+"""Faults of MariaDB, and of the network to it."""
 
 import asyncio
 import random
@@ -7,46 +7,46 @@ from collections.abc import Callable
 
 from pymysql import OperationalError
 
-from tests.faults.deployment import Fault, Trial, World
+from tests.faults.deployment import Fault, FaultDeployment, Trial
 from tests.faults.proxy import Proxy, proxy
 
 
-async def restarted(world: World, rng: random.Random, trial: int) -> Trial:
-    """MariaDB is stopped, or killed, in the middle and comes back."""
-    with world.workers(2):
-        task_id = await world.create()
-        await world.progress(task_id, rng.randrange(1, 40))
+async def restarted(deployment: FaultDeployment, rng: random.Random, trial: int) -> Trial:
+    """MariaDB is stopped or killed in the middle of a task, and started again."""
+    with deployment.workers(2):
+        task_id = await deployment.create()
+        await deployment.progress(task_id, rng.randrange(1, 40))
         if trial % 2:
-            server = world.servers._mariadb
+            server = deployment.servers._mariadb
             assert server is not None
             server.kill()
             server.wait()
         else:
-            world.servers.stop_mariadb()
+            deployment.servers.stop_mariadb()
         await asyncio.sleep(rng.random() * 3)
-        world.servers.start_mariadb()
-        return await world.finished(task_id, time.monotonic(), seconds=60)
+        deployment.servers.start_mariadb()
+        return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
 
 def killed(what: str, command: str, user: str) -> Fault:
-    async def disturb(world: World, rng: random.Random, _: int) -> Trial:
-        """Up to five times in a task, whenever one is met at work."""
+    async def disturb(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+        """A busy connection is killed, up to five times in a task."""
         hits = 0
-        with world.workers(2):
-            task_id = await world.create()
-            await world.progress(task_id, 1)
-            hits = await asyncio.to_thread(_kill_five, world, command, getattr(world.settings, user), rng)
-            trial = await world.finished(task_id, time.monotonic(), seconds=60)
-        return trial if hits else Trial(False, trial.seconds, "never met")
+        with deployment.workers(2):
+            task_id = await deployment.create()
+            await deployment.progress(task_id, 1)
+            hits = await asyncio.to_thread(_kill_five, deployment, command, getattr(deployment.settings, user), rng)
+            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
+        return trial if hits else Trial(False, trial.seconds, "no busy connection was found")
 
     return Fault(what, disturb, trials=10, short=1)
 
 
-def _kill_five(world: World, command: str, user: str, rng: random.Random) -> int:
+def _kill_five(deployment: FaultDeployment, command: str, user: str, rng: random.Random) -> int:
     hits = 0
     deadline = time.monotonic() + 5
     sql = "SELECT id FROM information_schema.processlist WHERE user = %s AND command = 'Query'"
-    with world.servers.connect() as connection, connection.cursor() as cursor:
+    with deployment.servers.connect() as connection, connection.cursor() as cursor:
         while hits < 5 and time.monotonic() < deadline:
             cursor.execute(sql, (user,))
             for (number,) in cursor.fetchall()[:1]:
@@ -54,104 +54,109 @@ def _kill_five(world: World, command: str, user: str, rng: random.Random) -> int
                     cursor.execute(f"{command} {number}")
                     hits += 1
                     time.sleep(rng.random() * 0.05)
-                except OperationalError:  # it has gone meanwhile
+                except OperationalError:  # the connection has closed meanwhile
                     pass
     return hits
 
 
 def behind_proxy(name: str, which: str, misbehave: Callable[[Proxy], None], heal: Callable[[Proxy], None]) -> Fault:
-    async def disturb(world: World, rng: random.Random, _: int) -> Trial:
-        """The worker's time limits are cut to 4 s."""
-        with proxy(world.servers.mariadb_port) as between:
+    async def disturb(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+        """The proxy misbehaves for five seconds. The time limits of the workers are shortened to 4 s."""
+        with proxy(deployment.servers.mariadb_port) as between:
             port = {f"{which.upper()}_PORT": str(between.port)}
-            with world.worker_with("limits", **port), world.worker_with("limits", **port):
-                task_id = await world.create()
-                await world.progress(task_id, rng.randrange(1, 30))
+            with deployment.worker_with("limits", **port), deployment.worker_with("limits", **port):
+                task_id = await deployment.create()
+                await deployment.progress(task_id, rng.randrange(1, 30))
                 misbehave(between)
                 await asyncio.sleep(5)
                 heal(between)
-                return await world.finished(task_id, time.monotonic(), seconds=60)
+                return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
     return Fault(
         name, disturb, trials=5, short=int(name in ("input: packets swallowed for 5 s", "output: connections cut"))
     )
 
 
-async def commits_without_reply(world: World, rng: random.Random, _: int) -> Trial:
-    """COMMITs arrive, their replies do not."""
-    with proxy(world.servers.mariadb_port) as between:
+async def commits_without_reply(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """COMMITs reach the server, but their replies are dropped."""
+    with proxy(deployment.servers.mariadb_port) as between:
         port = {"OUTPUT_PORT": str(between.port)}
-        with world.worker_with("limits", **port), world.worker_with("limits", **port):
-            task_id = await world.create()
-            await world.progress(task_id, rng.randrange(1, 30))
+        with deployment.worker_with("limits", **port), deployment.worker_with("limits", **port):
+            task_id = await deployment.create()
+            await deployment.progress(task_id, rng.randrange(1, 30))
             between.drop_replies_to_commit(4)
-            trial = await world.finished(task_id, time.monotonic(), seconds=60)
+            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
             return trial if between.replies_dropped == 4 else Trial(False, trial.seconds, "no reply was dropped")
 
 
 def conflict(code: int, name: str) -> Fault:
-    async def disturb(world: World, _: random.Random, __: int) -> Trial:
-        """For three seconds every insertion into a label table fails so."""
-        world.write_anything(
+    async def disturb(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+        """Every insertion into a label table fails with this error for three seconds."""
+        deployment.write_anything(
             "CREATE OR REPLACE TRIGGER {output}.conflict BEFORE INSERT ON {output}.fbfans FOR EACH ROW"
             f" SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'forced'"
         )
-        with world.workers(2):
-            task_id = await world.create()
+        with deployment.workers(2):
+            task_id = await deployment.create()
             await asyncio.sleep(3)
-            world.write_anything("DROP TRIGGER {output}.conflict")
-            trial = await world.finished(task_id, time.monotonic(), seconds=60)
-        attempts = world.rows("SELECT MAX(attempts) FROM {output}.task_window WHERE task_id = %s", task_id)
-        return trial if attempts[0][0] >= 1 else Trial(False, trial.seconds, "there was no conflict")
+            deployment.write_anything("DROP TRIGGER {output}.conflict")
+            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
+        return trial if deployment.failed_attempts(task_id) else Trial(False, trial.seconds, "there was no conflict")
 
     return Fault(f"{name} ({code}) forced", disturb, trials=3, short=int(code == 1213))
 
 
-async def deadlocked(world: World, rng: random.Random, _: int) -> Trial:
-    """Real ones: another transaction, with much to lose, locks the task's row, then its windows."""
+async def deadlocked(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """Another transaction, too large to be the victim, locks the row of the task, then its windows."""
     met = 0
-    world.write_anything("CREATE OR REPLACE TABLE {output}.task_weight (a INT) ENGINE = InnoDB")
-    with world.workers(2):
-        task_id = await world.create()
-        await world.progress(task_id, 1)
+    deployment.write_anything("CREATE OR REPLACE TABLE {output}.task_weight (a INT) ENGINE = InnoDB")
+    with deployment.workers(2):
+        task_id = await deployment.create()
+        await deployment.progress(task_id, 1)
         for _ in range(5):
-            with world.servers.connect() as connection, connection.cursor() as cursor:
+            with deployment.servers.connect() as connection, connection.cursor() as cursor:
                 cursor.execute("START TRANSACTION")
-                cursor.execute(world._named("INSERT INTO {output}.task_weight SELECT seq FROM mysql.seq_1_to_30000"))
-                cursor.execute(world._named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,))
-                await asyncio.sleep(0.2)  # the lanes come to wait for the row
+                cursor.execute(
+                    deployment.named("INSERT INTO {output}.task_weight SELECT seq FROM mysql.seq_1_to_30000")
+                )
+                cursor.execute(
+                    deployment.named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,)
+                )
+                await asyncio.sleep(0.2)  # lets the lanes wait for the row
                 try:
                     cursor.execute(
-                        world._named("SELECT 1 FROM {output}.task_window WHERE task_id = %s AND NOT done FOR UPDATE"),
+                        deployment.named(
+                            "SELECT 1 FROM {output}.task_window WHERE task_id = %s AND NOT done FOR UPDATE"
+                        ),
                         (task_id,),
                     )
                     met += 1
                 finally:
                     cursor.execute("ROLLBACK")
             await asyncio.sleep(rng.random() * 0.1)
-        trial = await world.finished(task_id, time.monotonic(), seconds=60)
-    world.write_anything("DROP TABLE {output}.task_weight")
-    attempts = world.rows("SELECT SUM(attempts) FROM {output}.task_window WHERE task_id = %s", task_id)
-    return trial if attempts[0][0] >= 1 else Trial(False, trial.seconds, f"no deadlock in {met}")
+        trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
+    deployment.write_anything("DROP TABLE {output}.task_weight")
+    return trial if deployment.failed_attempts(task_id) else Trial(False, trial.seconds, f"no deadlock in {met}")
 
 
-async def waited_for(world: World, _: random.Random, __: int) -> Trial:
-    """Real ones: another transaction holds the task's row for longer than the server lets one wait."""
-    world.write_anything("SET GLOBAL innodb_lock_wait_timeout = 1")
+async def waited_for(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+    """Another transaction holds the row of the task for longer than the server lets a lane wait."""
+    deployment.write_anything("SET GLOBAL innodb_lock_wait_timeout = 1")
     try:
-        with world.workers(2):
-            task_id = await world.create()
-            await world.progress(task_id, 1)
-            with world.servers.connect() as connection, connection.cursor() as cursor:
+        with deployment.workers(2):
+            task_id = await deployment.create()
+            await deployment.progress(task_id, 1)
+            with deployment.servers.connect() as connection, connection.cursor() as cursor:
                 cursor.execute("START TRANSACTION")
-                cursor.execute(world._named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,))
+                cursor.execute(
+                    deployment.named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,)
+                )
                 await asyncio.sleep(4)
                 cursor.execute("ROLLBACK")
-            trial = await world.finished(task_id, time.monotonic(), seconds=60)
+            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
     finally:
-        world.write_anything("SET GLOBAL innodb_lock_wait_timeout = 50")
-    attempts = world.rows("SELECT SUM(attempts) FROM {output}.task_window WHERE task_id = %s", task_id)
-    return trial if attempts[0][0] >= 1 else Trial(False, trial.seconds, "nobody waited")
+        deployment.write_anything("SET GLOBAL innodb_lock_wait_timeout = 50")
+    return trial if deployment.failed_attempts(task_id) else Trial(False, trial.seconds, "no lane waited")
 
 
 FAULTS = [

@@ -1,6 +1,6 @@
 """A worker with a plan: `python -m tests.faults.planned_worker [limits] [kill:<place>:<nth time>]`.
 
-The plan only decides the moment; the kill is a real SIGKILL, the limits are the project's own, shortened.
+The plan only decides the moment: the kill is a real SIGKILL, and the limits are the project's own, shortened.
 """
 
 import asyncio
@@ -15,27 +15,28 @@ import jobs.worker.label
 import jobs.worker.main
 import jobs.worker.reconciler
 from console.cli.main import main
-from jobs.storage import production as production_table
-from jobs.storage import state
+from jobs.storage import production, state
 from jobs.storage.connection import Session
 
 LIMITS_SECONDS = 4
 
 
 def shorten_limits() -> None:
+    """Shorten the time limits of calls, claims and the reconciler."""
     jobs.storage.connection.CALL_SECONDS = jobs.storage.stream.READ_SECONDS = LIMITS_SECONDS
     for method in (Session.rows, Session.execute):
         assert method.__kwdefaults__ is not None
         method.__kwdefaults__["seconds"] = LIMITS_SECONDS
     jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS
     jobs.storage.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
-    jobs.worker.label.IDLE_SECONDS = LIMITS_SECONDS
+    jobs.worker.label.CLAIM_TIMEOUT_SECONDS = LIMITS_SECONDS
     jobs.worker.label._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
-    jobs.worker.reconciler.NEGLECT_SECONDS = LIMITS_SECONDS
+    jobs.worker.reconciler.STALLED_SECONDS = LIMITS_SECONDS
     jobs.worker.main.RECONCILE_SECONDS = 1.0
 
 
 def kill(place: str, nth: int) -> None:
+    """Kill this process when it passes a place for the nth time."""
     passed = 0
 
     def die() -> None:
@@ -66,20 +67,20 @@ def kill(place: str, nth: int) -> None:
             asyncio.get_running_loop().call_later(0.002 * nth, die)
         return await replace(*arguments, **options)
 
-    replace = production_table.replace
+    replace = production.replace
     match place:
         case "before-commit":
             around(Session, "execute", before=True, only="COMMIT")
         case "after-commit":
             around(Session, "execute", after=True, only="COMMIT")
-        case "before-join":
-            around(jobs.worker.label.Lane, "_join", before=True)
-        case "after-join":
-            around(state, "join", after=True)
+        case "before-completion":
+            around(jobs.worker.label.Lane, "_complete", before=True)
+        case "after-completion":
+            around(state, "complete_label_job", after=True)
         case "in-production":
-            production_table.replace = die_in_replace
+            production.replace = die_in_replace
         case "before-finish":
-            around(state, "finish", before=True)
+            around(state, "complete_production", before=True)
         case _:
             raise ValueError(place)
 

@@ -1,4 +1,4 @@
-"""A TCP proxy between a worker and its server, that misbehaves when told to."""
+"""A TCP proxy between a worker and its server that misbehaves on command."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _COMMIT = b"\x03COMMIT"
 
 
 class Proxy:
-    """Passes everything on, until told otherwise."""
+    """Passes everything on until it is made to misbehave."""
 
     def __init__(self, target: int) -> None:
         self.port = 0
@@ -23,15 +23,15 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
 
     def swallow(self, on: bool) -> None:
-        """Nothing passes any more, and nobody is told."""
+        """Silently hold back everything, or stop doing so."""
         self._swallowing = on
 
     def drop_replies_to_commit(self, count: int) -> None:
-        """The next so many COMMITs arrive, but their replies, and all after them on the connection, do not."""
+        """Drop the replies to the next COMMITs, and all that follows on their connections."""
         self._drop_commits = count
 
     def cut(self) -> None:
-        """All connections are reset."""
+        """Reset all connections."""
 
         def abort() -> None:
             for writer in tuple(self._writers):
@@ -52,7 +52,7 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                while self._swallowing:  # what was in flight comes late, if ever
+                while self._swallowing:  # what is in flight arrives late, if at all
                     await asyncio.sleep(0.05)
                 if to_server and self._drop_commits and data.endswith(_COMMIT):
                     self._drop_commits -= 1
@@ -79,13 +79,13 @@ class Proxy:
 
 @contextmanager
 def proxy(target: int) -> Iterator[Proxy]:
-    """A proxy to this port, in a thread of its own."""
-    its, ready = Proxy(target), threading.Event()
-    thread = threading.Thread(target=its.run, args=(ready,), daemon=True)
+    """Run a proxy to this port, in a thread of its own."""
+    between, ready = Proxy(target), threading.Event()
+    thread = threading.Thread(target=between.run, args=(ready,), daemon=True)
     thread.start()
     ready.wait(5)
     try:
-        yield its
+        yield between
     finally:
-        its.stop()
+        between.stop()
         thread.join(5)

@@ -1,4 +1,4 @@
-"""Faults of tasks: lanes together and too many, windows that always fail, abort anywhere, a full disk."""
+"""Faults of tasks: lanes that end together, too many lanes, failing windows, abort at any moment, a full disk."""
 
 import asyncio
 import os
@@ -9,138 +9,142 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from jobs.queue import client as queue
+from jobs import services
 from jobs.queue.client import open_redis
-from jobs.services import tasks as services
-from jobs.worker.context import Workplace
+from jobs.queue.jobs import enqueue_label, enqueue_production
+from jobs.worker.context import WorkerContext
 from jobs.worker.label import Lane
 from jobs.worker.production import produce
-from tests.faults.deployment import Fault, Trial, World, world
-from tests.helpers.deployment import REFUSE, run_in_process, until
+from tests.faults.deployment import Fault, FaultDeployment, Trial, fault_deployment
 from tests.helpers.posts import START
+from tests.helpers.running import run_in_process, until
+from tests.helpers.triggers import NO_MORE_ROWS, refuse_rows
 
 _MEGABYTE = 2**20
 
 
-async def ends_together(world: World, _: random.Random, __: int) -> Trial:
-    """Two lanes do one small window each and look for more at the same moment: one of them joins."""
-    request = world.request(start_time=str(START), end_time=str(START + timedelta(days=3)))
-    rows = (await services.plan_task(world, request)).extent.estimated_rows
-    few = world.with_settings(window_rows=max(rows // 2, 1))
-    if not world.undisturbed_few:
+async def ends_together(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+    """Two lanes do one small window each and find no more at the same moment: one of them completes the job."""
+    request = deployment.request(start_time=str(START), end_time=str(START + timedelta(days=3)))
+    rows = (await services.plan_task(deployment, request)).estimate.estimated_rows
+    few = deployment.with_settings(window_rows=max(rows // 2, 1))
+    if not deployment.undisturbed_few:
         task = await run_in_process(few, request)
         assert task.windows == 2, f"{task.windows} windows for {rows} rows"
-        world.undisturbed_few = world.left_by(task)
+        deployment.undisturbed_few = deployment.left_by(task)
     task_id = await services.create_task(few, request)
-    lanes = [Lane(Workplace(few), world.output_schema, task_id) for _ in range(2)]
+    ref = deployment.ref(task_id)
+    lanes = [Lane(WorkerContext(few), ref) for _ in range(2)]
     started = time.monotonic()
-    joined = await asyncio.gather(*(lane.run() for lane in lanes))
-    if sorted(joined) != [False, True]:
-        return Trial(False, 0, f"joined: {joined}")
-    produced = await asyncio.gather(*(produce(lane.workplace, world.output_schema, task_id) for lane in lanes))
+    completed = await asyncio.gather(*(lane.run() for lane in lanes))
+    if sorted(completed) != [False, True]:
+        return Trial(False, 0, f"completed: {completed}")
+    produced = await asyncio.gather(*(produce(lane.context, ref) for lane in lanes))
     if True not in produced:
         return Trial(False, 0, f"produced: {produced}")
-    same = world.left_by(await services.check_status(world, task_id)) == world.undisturbed_few
+    same = deployment.left_by(await services.check_status(deployment, task_id)) == deployment.undisturbed_few
     return Trial(same, time.monotonic() - started, "" if same else "differs")
 
 
-async def too_many_lanes(world: World, rng: random.Random, trial: int) -> Trial:
-    """Jobs of the task twice, of other generations, and of tasks that are done, aborted or unknown."""
-    schema, name = world.output_schema, world.settings.queue
-    done, aborted = await world.create(), await world.create()
-    await services.abort(world, aborted)
-    with world.workers(3):
-        await world.finished(done, time.monotonic())
-        task_id = await world.create()
-        async with open_redis(world.settings) as redis:
+async def too_many_lanes(deployment: FaultDeployment, rng: random.Random, trial: int) -> Trial:
+    """Duplicate jobs of the task, of other generations, and of tasks that are done, aborted or unknown."""
+    queue = deployment.settings.queue
+    done, aborted = await deployment.create(), await deployment.create()
+    await services.abort_task(deployment, aborted)
+    with deployment.workers(3):
+        await deployment.finished(done, time.monotonic())
+        task_id = await deployment.create()
+        async with open_redis(deployment.settings) as redis:
             for number in range(30):
-                some = rng.choice((task_id, task_id, done, aborted, "0" * 32))
-                await queue.enqueue_lane(redis, name, schema, some, rng.randrange(1, 6), lane=100 + number)
-                await queue.enqueue_production(redis, name, schema, some, 100 + number)
-        outcome = await world.finished(task_id, time.monotonic())
-        await asyncio.sleep(1)  # what is still in the queue runs
+                ref = deployment.ref(rng.choice((task_id, task_id, done, aborted, "0" * 32)))
+                await enqueue_label(redis, queue, ref, rng.randrange(1, 6), lane=100 + number)
+                await enqueue_production(redis, queue, ref, 100 + number)
+        outcome = await deployment.finished(task_id, time.monotonic())
+        await asyncio.sleep(1)  # lets the rest of the queue run
         for other in (done, task_id):
-            if not world.compared(await world.look(other), 0).exact:
+            if not deployment.compared(await deployment.look(other), 0).exact:
                 return Trial(False, outcome.seconds, "a task was changed after its end")
-        if (await world.look(aborted)).stat != "ABORTED":
-            return Trial(False, outcome.seconds, "an aborted task went on")
+        if (await deployment.look(aborted)).stat != "ABORTED":
+            return Trial(False, outcome.seconds, "an aborted task continued")
         return outcome
 
 
-def always_failing(name: str, breaks: str, mends: str, says: str) -> Fault:
-    async def disturb(world: World, _: random.Random, __: int) -> Trial:
-        """The task fails visibly, others go on; mended and resumed, it finishes."""
-        with world.workers(2):
-            task_id = await world.create()
-            await world.progress(task_id, 5)
-            world.write_anything(breaks)
+def always_failing(name: str, breaks: str, repairs: str, words: str) -> Fault:
+    async def disturb(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+        """The task fails visibly while others run; once repaired and resumed, it finishes."""
+        with deployment.workers(2):
+            task_id = await deployment.create()
+            await deployment.progress(task_id, 5)
+            deployment.write_anything(breaks)
             try:
                 broken = time.monotonic()
-                while (task := await world.look(task_id)).stat != "FAILURE":
+                while (task := await deployment.look(task_id)).stat != "FAILURE":
                     if task.finished or time.monotonic() - broken > 60:
                         return Trial(False, 0, f"did not fail: {task.stat}")
                     await asyncio.sleep(0.1)
-                visible = says in (task.error or "") and f"audience resume {task_id}" in (task.error or "")
+                visible = words in (task.error or "") and f"audience resume {task_id}" in (task.error or "")
                 if not visible or task.check_point is None:
-                    return Trial(False, 0, f"says: {task.error}, {task.check_point}")
+                    return Trial(False, 0, f"error: {task.error}, check point: {task.check_point}")
             finally:
-                world.write_anything(mends)
-            other = await world.create()
-            await world.finished(other, time.monotonic())
-            if (await world.look(other)).prod_stat != "finish" or (await world.look(task_id)).stat != "FAILURE":
-                return Trial(False, 0, "another task did not go on")
-            await services.resume(world, task_id)
-            outcome = await world.finished(task_id, time.monotonic())
-        # A table that was altered has other statistics, and so other windows.
-        await world.prepare()
+                deployment.write_anything(repairs)
+            other = await deployment.create()
+            await deployment.finished(other, time.monotonic())
+            if (await deployment.look(other)).prod_stat != "finish" or (
+                await deployment.look(task_id)
+            ).stat != "FAILURE":
+                return Trial(False, 0, "another task did not finish")
+            await services.resume_task(deployment, task_id)
+            outcome = await deployment.finished(task_id, time.monotonic())
+        # An altered table has other statistics, and so the next task other windows.
+        await deployment.prepare()
         return outcome
 
     return Fault(f"a window that always fails: {name}", disturb, trials=3, short=int(name == "a column is gone"))
 
 
-async def aborted_in_the_queue(world: World, _: random.Random, __: int) -> Trial:
-    """Aborted before a worker has seen it."""
-    task_id = await world.create()
-    await services.abort(world, task_id)
-    with world.workers(2):
-        return await _stays_stopped_and_resumes(world, task_id)
+async def aborted_while_queued(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+    """The task is aborted before a worker has taken its job."""
+    task_id = await deployment.create()
+    await services.abort_task(deployment, task_id)
+    with deployment.workers(2):
+        return await _stays_stopped_and_resumes(deployment, task_id)
 
 
-async def aborted_in_the_middle(world: World, rng: random.Random, __: int) -> Trial:
-    """Aborted while its windows are worked on."""
-    with world.workers(2):
-        task_id = await world.create()
-        await world.progress(task_id, rng.randrange(1, 40))
-        await services.abort(world, task_id)
-        return await _stays_stopped_and_resumes(world, task_id)
+async def aborted_while_running(deployment: FaultDeployment, rng: random.Random, __: int) -> Trial:
+    """The task is aborted while workers label its windows."""
+    with deployment.workers(2):
+        task_id = await deployment.create()
+        await deployment.progress(task_id, rng.randrange(1, 40))
+        await services.abort_task(deployment, task_id)
+        return await _stays_stopped_and_resumes(deployment, task_id)
 
 
-async def aborted_in_production(world: World, _: random.Random, __: int) -> Trial:
-    """Aborted while a statement of its production waits for another's lock of the table."""
-    with world.workers(2), world.servers.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(world._named("LOCK TABLES {output}.wh_panel_mapping_fbfans WRITE"))
-        task_id = await world.create()
-        await until(lambda: world.connections(world.settings.output_user, "DELETE%wh_panel_mapping_fbfans%"))
-        await services.abort(world, task_id)
+async def aborted_in_production(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
+    """The task is aborted while a statement of its production waits for a table lock."""
+    with deployment.workers(2), deployment.servers.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(deployment.named("LOCK TABLES {output}.wh_panel_mapping_fbfans WRITE"))
+        task_id = await deployment.create()
+        await until(lambda: deployment.connections(deployment.settings.output_user, "DELETE%wh_panel_mapping_fbfans%"))
+        await services.abort_task(deployment, task_id)
         await asyncio.sleep(2)
-        if world.connections(world.settings.output_user, "%wh_panel_mapping_fbfans%"):
-            return Trial(False, 2, "its statement went on after it was aborted")
+        if deployment.connections(deployment.settings.output_user, "%wh_panel_mapping_fbfans%"):
+            return Trial(False, 2, "its statement continued after the abort")
         cursor.execute("UNLOCK TABLES")
-        return await _stays_stopped_and_resumes(world, task_id)
+        return await _stays_stopped_and_resumes(deployment, task_id)
 
 
-async def _stays_stopped_and_resumes(world: World, task_id: str) -> Trial:
+async def _stays_stopped_and_resumes(deployment: FaultDeployment, task_id: str) -> Trial:
     await asyncio.sleep(2)
-    done = world.done(task_id)
+    done = deployment.done(task_id)
     await asyncio.sleep(0.5)
-    if world.done(task_id) != done or (await world.look(task_id)).stat != "ABORTED":
-        return Trial(False, 2, "went on after it was aborted")
-    await services.resume(world, task_id)
-    return await world.finished(task_id, time.monotonic())
+    if deployment.done(task_id) != done or (await deployment.look(task_id)).stat != "ABORTED":
+        return Trial(False, 2, "the task continued after the abort")
+    await services.resume_task(deployment, task_id)
+    return await deployment.finished(task_id, time.monotonic())
 
 
-async def disk_full(_: World, __: random.Random, ___: int) -> Trial:
-    """The output server's disk, a small tmpfs, fills up; with room again, resume finishes the task."""
+async def disk_full(_: FaultDeployment, __: random.Random, ___: int) -> Trial:
+    """The disk of the output server, a small tmpfs, fills up; once there is room, resume finishes the task."""
     with tempfile.TemporaryDirectory(prefix="audience-full-") as name:
         folder = Path(name)
         mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", name]
@@ -153,12 +157,12 @@ async def disk_full(_: World, __: random.Random, ___: int) -> Trial:
 
 
 def _fill_disk(folder: Path) -> Trial:
-    # Small files, so that the task needs more room than they have.
-    with world(folder, "--innodb-log-file-size=8M", "--innodb-autoextend-increment=1") as small:
+    # With small files, the task needs more room than they have.
+    with fault_deployment(folder, "--innodb-log-file-size=8M", "--innodb-autoextend-increment=1") as small:
         return asyncio.run(_fill_and_empty(small, folder))
 
 
-async def _fill_and_empty(small: World, folder: Path) -> Trial:
+async def _fill_and_empty(small: FaultDeployment, folder: Path) -> Trial:
     ballast = folder / "ballast"
     with small.workers(1):
         task_id = await small.create()
@@ -170,7 +174,7 @@ async def _fill_and_empty(small: World, folder: Path) -> Trial:
                     file.flush()
             except OSError:
                 pass
-        # A table's file may have some room left: then it is a later task that fails.
+        # A table's file may have some room left. Then a later task fails.
         failed: list[str] = [task_id]
         deadline = time.monotonic() + 90
         while (task := await small.look(failed[-1])).stat != "FAILURE":
@@ -180,20 +184,20 @@ async def _fill_and_empty(small: World, folder: Path) -> Trial:
                 failed.append(await small.create())
             await asyncio.sleep(0.1)
         if "full" not in (task.error or "").lower():
-            return Trial(False, 0, f"says: {task.error}")
+            return Trial(False, 0, f"error: {task.error}")
         ballast.unlink()
-        await services.resume(small, failed[-1])
+        await services.resume_task(small, failed[-1])
         return await small.finished(failed[-1], time.monotonic())
 
 
 FAULTS = [
-    Fault("the last two windows done together", ends_together, trials=500, short=10),
-    Fault("lanes twice, too many, of tasks done, aborted, gone", too_many_lanes, trials=10, short=1),
+    Fault("the last two windows done at the same moment", ends_together, trials=500, short=10),
+    Fault("duplicate jobs, too many jobs, jobs of finished tasks", too_many_lanes, trials=10, short=1),
     always_failing(
         "the table takes no row",
-        REFUSE.replace("TABLE", "fbfans"),
+        refuse_rows("fbfans"),
         "DROP TRIGGER {output}.refuse",
-        "no more rows",
+        NO_MORE_ROWS,
     ),
     always_failing(
         "a column is gone",
@@ -208,7 +212,7 @@ FAULTS = [
         "doesn't exist",
     ),
     Fault("output disk full (tmpfs)", disk_full, trials=3, short=0),
-    Fault("abort while queued, then resume", aborted_in_the_queue, trials=5, short=1),
-    Fault("abort while running, then resume", aborted_in_the_middle, trials=10, short=0),
+    Fault("abort while queued, then resume", aborted_while_queued, trials=5, short=1),
+    Fault("abort while running, then resume", aborted_while_running, trials=10, short=0),
     Fault("abort in production, then resume", aborted_in_production, trials=5, short=1),
 ]

@@ -1,97 +1,97 @@
-"""Faults of workers: killed, told to stop, frozen, in another time."""
+"""Faults of workers: killed, stopped, frozen, with a wrong clock."""
 
 import asyncio
 import random
 import signal
 import time
 
-from tests.faults.deployment import Fault, Trial, World, other_time
+from tests.faults.deployment import Fault, FaultDeployment, Trial, other_time
 
 
-async def killed_at_random(world: World, rng: random.Random, _: int) -> Trial:
-    """One of three workers dies at any moment; the others go on at once."""
-    with world.workers(3) as workers:
-        task_id = await world.create()
-        await world.progress(task_id, 1)
+async def killed_at_random(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """One of three workers dies at a random moment; the others take over at once."""
+    with deployment.workers(3) as workers:
+        task_id = await deployment.create()
+        await deployment.progress(task_id, 1)
         await asyncio.sleep(rng.random() * 1.5)
         rng.choice(workers).kill()
-        return await world.finished(task_id, time.monotonic())
+        return await deployment.finished(task_id, time.monotonic())
 
 
-async def killed_and_none_left(world: World, rng: random.Random, _: int) -> Trial:
-    """The only worker dies; one is started again later."""
-    with world.workers(1) as (worker,):
-        task_id = await world.create()
-        await world.progress(task_id, rng.randrange(1, 40))
+async def killed_and_none_left(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """The only worker dies; another is started later."""
+    with deployment.workers(1) as (worker,):
+        task_id = await deployment.create()
+        await deployment.progress(task_id, rng.randrange(1, 40))
         worker.kill()
-    with world.workers(1):
-        return await world.finished(task_id, time.monotonic(), seconds=60)
+    with deployment.workers(1):
+        return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
 
 def killed_at(place: str) -> Fault:
-    async def disturb(world: World, rng: random.Random, trial: int) -> Trial:
-        nth = 1 if place.endswith("join") or place == "before-finish" else rng.randrange(1, 40)
+    async def disturb(deployment: FaultDeployment, rng: random.Random, trial: int) -> Trial:
+        nth = 1 if place.endswith("completion") or place == "before-finish" else rng.randrange(1, 40)
         if place == "in-production":
             nth = trial % 4 + 1
-        with world.worker_with(f"kill:{place}:{nth}") as worker:
-            task_id = await world.create()
+        with deployment.worker_with(f"kill:{place}:{nth}") as worker:
+            task_id = await deployment.create()
             await asyncio.to_thread(worker.wait, 60)
             killed = time.monotonic()
             if worker.returncode != -signal.SIGKILL:
                 return Trial(False, 0, f"the worker was not killed: {worker.returncode}")
-        with world.workers(1):
-            return await world.finished(task_id, killed, seconds=60)
+        with deployment.workers(1):
+            return await deployment.finished(task_id, killed, seconds=60)
 
-    short = int(place in ("after-commit", "after-join", "in-production"))
+    short = int(place in ("after-commit", "after-completion", "in-production"))
     return Fault(f"SIGKILL {place.replace('-', ' ')}", disturb, trials=4, short=short)
 
 
-async def told_to_stop_ten_times(world: World, rng: random.Random, __: int) -> Trial:
-    """SIGTERM ten times in one task: each exit within 5 s, none a failed attempt."""
-    task_id = await world.create()
+async def stopped_ten_times(deployment: FaultDeployment, rng: random.Random, __: int) -> Trial:
+    """SIGTERM ten times in one task: each worker exits within 5 s, and no exit counts as a failed attempt."""
+    task_id = await deployment.create()
     for _ in range(10):
-        with world.workers(1) as (worker,):
-            await world.progress(task_id, world.done(task_id) + 1)
+        with deployment.workers(1) as (worker,):
+            await deployment.progress(task_id, deployment.done(task_id) + 1)
             await asyncio.sleep(rng.random() * 0.05)
             worker.send_signal(signal.SIGTERM)
-            told = time.monotonic()
-            if await asyncio.to_thread(worker.wait, 10) != 0 or time.monotonic() - told > 5:
-                return Trial(False, time.monotonic() - told, f"exit {worker.returncode}")
-    if world.rows("SELECT SUM(attempts) FROM {output}.task_window WHERE task_id = %s", task_id) != [(0,)]:
+            signalled = time.monotonic()
+            if await asyncio.to_thread(worker.wait, 10) != 0 or time.monotonic() - signalled > 5:
+                return Trial(False, time.monotonic() - signalled, f"exit {worker.returncode}")
+    if deployment.failed_attempts(task_id):
         return Trial(False, 0, "counted as a failed attempt")
-    with world.workers(1):
-        return await world.finished(task_id, time.monotonic())
+    with deployment.workers(1):
+        return await deployment.finished(task_id, time.monotonic())
 
 
 def frozen(shortened: bool) -> Fault:
-    async def disturb(world: World, rng: random.Random, _: int) -> Trial:
-        """A worker sleeps longer than the idle limit; another does its window; it wakes and writes."""
+    async def disturb(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+        """A worker is frozen for longer than its claim lasts; another does its window; it wakes up and writes."""
         plan, seconds = (["limits"], 6.0) if shortened else ([], 65.0)
-        with world.worker_with(*plan) as sleeper:
-            task_id = await world.create()
-            await world.progress(task_id, rng.randrange(1, 20))
+        with deployment.worker_with(*plan) as sleeper:
+            task_id = await deployment.create()
+            await deployment.progress(task_id, rng.randrange(1, 20))
             sleeper.send_signal(signal.SIGSTOP)
-            with world.workers(1):
+            with deployment.workers(1):
                 await asyncio.sleep(seconds)
                 sleeper.send_signal(signal.SIGCONT)
-                return await world.finished(task_id, time.monotonic())
+                return await deployment.finished(task_id, time.monotonic())
 
-    name = "SIGSTOP longer than the idle limit, then SIGCONT"
+    name = "SIGSTOP longer than a claim lasts, then SIGCONT"
     if shortened:
         return Fault(f"{name} (limit cut to 4 s)", disturb, trials=5, short=1)
     return Fault(f"{name} (65 s)", disturb, trials=1, short=0)
 
 
-def in_another_time(offset: str) -> Fault:
-    async def disturb(world: World, _: random.Random, trial: int) -> Trial:
-        """One of two workers lives in another time; trial by trial the one or the other is killed."""
-        with world.workers(1) as (here,), world.worker_with(**other_time(offset)):
-            task_id = await world.create(countdown=2)
-            await world.progress(task_id, 5)
+def with_a_wrong_clock(offset: str) -> Fault:
+    async def disturb(deployment: FaultDeployment, _: random.Random, trial: int) -> Trial:
+        """One of two workers has a wrong clock; every second trial, the other one is killed."""
+        with deployment.workers(1) as (here,), deployment.worker_with(**other_time(offset)):
+            task_id = await deployment.create(countdown=2)
+            await deployment.progress(task_id, 5)
             started = time.monotonic()
             if trial % 2:
                 here.kill()
-            outcome = await world.finished(task_id, started, seconds=60)
+            outcome = await deployment.finished(task_id, started, seconds=60)
             if outcome.exact and outcome.seconds < 2:
                 return Trial(False, outcome.seconds, "production did not wait for its countdown")
             return outcome
@@ -104,11 +104,11 @@ FAULTS = [
     Fault("SIGKILL of the only worker, another started after it", killed_and_none_left, trials=5, short=1),
     *map(
         killed_at,
-        ("before-commit", "after-commit", "before-join", "after-join", "in-production", "before-finish"),
+        ("before-commit", "after-commit", "before-completion", "after-completion", "in-production", "before-finish"),
     ),
-    Fault("SIGTERM ten times in a task", told_to_stop_ten_times, trials=3, short=0),
+    Fault("SIGTERM ten times in a task", stopped_ten_times, trials=3, short=0),
     frozen(shortened=True),
     frozen(shortened=False),
-    in_another_time("+1h"),
-    in_another_time("-1h"),
+    with_a_wrong_clock("+1h"),
+    with_a_wrong_clock("-1h"),
 ]

@@ -1,45 +1,32 @@
-"""What several tests need: a site with posts and patterns of its own, workers, an oracle's view of the tables."""
+"""A deployment on private servers, with schemas, accounts, posts and pattern files of its own."""
 
-import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import SecretStr
 
 from console.demo.servers import PrivateServers
-from jobs.deployment import Site
-from jobs.errors import DatabaseError
-from jobs.model.task import Task, TaskRequest
-from jobs.services import tasks as services
+from jobs.deployment import Deployment
+from jobs.model.task import TaskRef
+from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
 from jobs.storage.connection import quote
-from jobs.worker.context import Workplace, describe
-from jobs.worker.label import Lane
-from jobs.worker.production import produce
 from tests.helpers.oracle import Patterns, Post
 
-Value = TypeVar("Value")
-
 PASSWORD = "p@:/w?#\"'\\ %s密碼é"
-# A table that takes no row, for a reason of its own.
-REFUSE = (
-    "CREATE TRIGGER {output}.refuse BEFORE INSERT ON {output}.TABLE FOR EACH ROW"
-    " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more rows'"
-)
-START, END = "2020-01-01 00:00:00", "2020-12-31 23:59:59"
+YEAR_START, YEAR_END = "2020-01-01 00:00:00", "2020-12-31 23:59:59"
+"""The range of a request that names none."""
 
 
-class TestSite(Site):
-    """A site on the private servers. Input is read by an account that may only SELECT."""
+class TestDeployment(Deployment):
+    """A deployment on private servers. Input is read by an account that may only SELECT."""
 
-    __test__ = False  # not a test, whatever its name begins with
+    __test__ = False  # the name makes pytest take it for a test class
 
     def __init__(self, servers: PrivateServers, folder: Path, number: int, **changes: Any) -> None:
         self.servers = servers
@@ -84,7 +71,7 @@ class TestSite(Site):
         self.settings.sources_file.write_text(text, encoding="utf-8")
 
     def write_patterns(self, patterns: Patterns, predict_type: str = "author_name") -> None:
-        """Writes pattern files: keyword_model where the lines are pairs, rule_model where they are strings."""
+        """Write pattern files: for keyword_model if the lines are pairs, for rule_model if they are strings."""
         for label, lines in patterns.items():
             model = "rule_model" if lines and isinstance(lines[0], str) else "keyword_model"
             path = self.settings.patterns_dir / model / label / f"{predict_type}.txt"
@@ -95,7 +82,7 @@ class TestSite(Site):
     def write_posts(
         self, posts: Iterable[Post], *, id_type: str = "VARCHAR(64)", index: str = ", INDEX (post_time)"
     ) -> None:
-        """Makes the input table anew with these posts."""
+        """Replace the input table by one with these posts."""
         name = plain(self.input_schema, self.table)
         rows = [(p.id, p.s_id, p.s_area_id, p.author, p.title, p.content, p.post_time) for p in posts]
         with self.servers.connect() as connection, connection.cursor() as cursor:
@@ -112,27 +99,52 @@ class TestSite(Site):
             cursor.execute(f"ANALYZE TABLE {name}")
 
     def write_anything(self, sql: str, *arguments: object) -> None:
-        """Runs SQL as the servers' owner; `{input}` and `{output}` are the schemas, quoted."""
+        """Run SQL as the owner of the servers; `{input}`, `{output}` and `{table}` are replaced by quoted names."""
         with self.servers.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(self._named(sql), arguments)
+            cursor.execute(self.named(sql), arguments)
 
     def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
-        """The rows of a query of the servers' owner; `{input}` and `{output}` as above."""
+        """Return the rows of a query, run as `write_anything` does."""
         with self.servers.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(self._named(sql), arguments)
+            cursor.execute(self.named(sql), arguments)
             return [tuple(row) for row in cursor.fetchall()]
 
-    def _named(self, sql: str) -> str:
+    def count(self, condition: str, table: str = "state") -> int:
+        """Return the number of rows of a table in the output schema that meet a condition."""
+        return int(self.rows(f"SELECT COUNT(*) FROM {{output}}.{table} WHERE {condition}")[0][0])
+
+    def windows_done(self) -> int:
+        """Return the number of windows that are done, over all tasks."""
+        return self.count("done", "task_window")
+
+    def age_heartbeats(self) -> None:
+        """Make every task look as if no worker had worked on it for a day: stalled, without the wait."""
+        self.write_anything(
+            "UPDATE {output}.state SET heartbeat = heartbeat - INTERVAL 1 DAY,"
+            " production_due = production_due - INTERVAL 1 DAY"
+        )
+
+    def output_exists(self) -> bool:
+        """Return whether the output schema has been created."""
+        sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s"
+        return bool(self.rows(sql, self.output_schema))
+
+    def named(self, sql: str) -> str:
+        """Return SQL with the placeholders of `write_anything` replaced."""
         return sql.format(input=quote(self.input_schema), output=quote(self.output_schema), table=quote(self.table))
 
     def request(self, **values: object) -> TaskRequest:
-        return TaskRequest.of(self.settings, {"start_time": START, "end_time": END} | values)
+        return TaskRequest.from_values(self.settings, {"start_time": YEAR_START, "end_time": YEAR_END} | values)
 
-    def with_settings(self, **changes: object) -> Site:
-        return Site(self.settings.model_copy(update=changes))
+    def ref(self, task_id: str) -> TaskRef:
+        """Return the address of a task in the output schema."""
+        return TaskRef(self.output_schema, task_id)
+
+    def with_settings(self, **changes: object) -> Deployment:
+        return Deployment(self.settings.model_copy(update=changes))
 
     def environment(self) -> dict[str, str]:
-        """The settings as a command of its own is given them."""
+        """Return the settings as the environment of a separate process."""
         values = {name.upper(): getattr(self.settings, name) for name in Settings.model_fields}
         return os.environ | {
             name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
@@ -141,7 +153,7 @@ class TestSite(Site):
         }
 
     def command(self, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-        """Runs the `audience` command to its end."""
+        """Run the `audience` command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "console", *arguments],
             env=self.environment() | changes,
@@ -153,7 +165,7 @@ class TestSite(Site):
 
     @contextmanager
     def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list["subprocess.Popen[bytes]"]]:
-        """Worker processes, ended at the end; their log is in `worker.log`."""
+        """Run worker processes for the length of the block. They log to `worker.log`."""
         with (self.folder / "worker.log").open("ab") as log:
             processes = [
                 subprocess.Popen(
@@ -173,10 +185,11 @@ class TestSite(Site):
                 process.wait(10)
 
     def log(self) -> str:
+        """Return what the workers have logged."""
         return (self.folder / "worker.log").read_text()
 
     def production(self) -> dict[str, list[tuple[Any, ...]]]:
-        """The rows of each production table, without their task ids, sorted."""
+        """Return the rows of each production table, sorted, without their task ids."""
         tables = self.rows(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = %s AND table_name LIKE 'wh\\_panel\\_mapping\\_%%' ORDER BY 1",
@@ -186,46 +199,7 @@ class TestSite(Site):
         return {table: sorted(self.rows(f"SELECT {columns} FROM {{output}}.`{table}`")) for (table,) in tables}
 
 
-async def run_in_process(site: Site, request: TaskRequest) -> Task:
-    """Creates a task and does the work of its jobs here and now, without workers."""
-    task_id = await services.create_task(site, request)
-    await work_in_process(site, request.output_schema, task_id)
-    return await services.check_status(site, task_id)
-
-
-async def work_in_process(site: Site, schema: str, task_id: str) -> None:
-    workplace = Workplace(site)
-    try:
-        if await Lane(workplace, schema, task_id).run():
-            assert await produce(workplace, schema, task_id)
-    except DatabaseError as error:
-        await workplace.fail(schema, task_id, describe(error))
-
-
-async def finished(site: Site, task_id: str, seconds: float = 60) -> Task:
-    """The task, once nothing more will happen to it."""
-    async with asyncio.timeout(seconds):
-        while not (task := await services.check_status(site, task_id)).finished:
-            await asyncio.sleep(0.05)
-    return task
-
-
-async def until(read: Callable[[], Value], seconds: float = 20) -> Value:
-    """The first true value that `read` gives."""
-    deadline = time.monotonic() + seconds
-    while not (value := read()):
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
-    return value
-
-
 def plain(*names: str, grant: bool = False) -> str:
-    """Identifiers quoted for a statement that goes to the server as it is."""
+    """Quote identifiers for a statement that is sent as it is; with `grant`, escape the wildcards of GRANT."""
     quoted = ".".join("`" + name.replace("`", "``") + "`" for name in names)
     return quoted.replace("_", "\\_").replace("%", "\\%") if grant else quoted
-
-
-def post(number: int, author: str | None, time: str, s_id: str | None = "WH_F0045", **more: Any) -> Post:
-    """A post with defaults where a test does not care."""
-    values: Mapping[str, Any] = {"s_area_id": "area", "title": "title", "content": "content"} | more
-    return Post(id=str(number), s_id=s_id, author=author, post_time=datetime.fromisoformat(time), **values)

@@ -1,4 +1,4 @@
-"""The contract said again in the most naive way, to check the fast way against."""
+"""A naive implementation of the contract (docs/contract.md), to check the fast one against."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 Patterns = Mapping[str, Sequence[tuple[str, str]] | Sequence[str]]
-"""By label: (keyword, match type) pairs of a keyword_model, or the regexes of a rule_model."""
+"""The lines of each label: (keyword, match type) pairs for keyword_model, regular expressions for rule_model."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Post:
 
 
 def matches(text: str, pattern: tuple[str, str] | str) -> bool:
-    """Spec 3, word by word."""
+    """Return whether a text matches a pattern (docs/contract.md, section "Patterns")."""
     text = text.lower()
     if isinstance(pattern, str):
         options = re2.Options()
@@ -41,7 +41,7 @@ def matches(text: str, pattern: tuple[str, str] | str) -> bool:
 
 
 def decide(text: str, patterns: Patterns) -> tuple[str, str] | None:
-    """The label of a text and the first of its patterns that matches; labels in alphabetical order."""
+    """Return the first label, in alphabetical order, with a pattern that matches, and its first such pattern."""
     for label in sorted(patterns):
         for pattern in patterns[label]:
             if matches(text, pattern):
@@ -51,7 +51,7 @@ def decide(text: str, patterns: Patterns) -> tuple[str, str] | None:
 
 @dataclass
 class Outcome:
-    """What a task must come to: the state table's numbers and the production rows by result."""
+    """What a task must end with: the numbers of the state table, and the rows of each production table."""
 
     received: int
     labelled: int
@@ -73,7 +73,7 @@ def outcome(
     default: str = "other",
     integer_id: bool = False,
 ) -> Outcome:
-    """Spec 1, 3 and 4 over these posts."""
+    """Return the outcome of a task over these posts."""
     received: list[Post] = [
         post
         for post in posts

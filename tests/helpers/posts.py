@@ -1,11 +1,14 @@
-"""Posts with every oddity a table can have."""
+"""Posts for tests: odd ones by the thousand, and single ones with defaults; patterns that match them."""
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.helpers.oracle import Patterns, Post
 
 SOURCES = {"WH_F0045": "fbfans", "WH_F0116": "Dcard", "WH_F0001": "Ptt"}
+"""The result of each source, as TestDeployment writes the sources file."""
 
 PATTERNS: Patterns = {
     "female": [("雅婷", "partially"), ("ann", "start"), ("小美", "exactly"), ("i̇", "start"), ("\\'", "partially")],
@@ -49,10 +52,18 @@ _TEXTS = [
     "\x00",
 ]
 START, END = datetime(2020, 3, 1), datetime(2020, 6, 1)
+RANGE = {"start_time": str(START), "end_time": str(END)}
+"""The range of the odd posts, as values of a request."""
+
+
+def post(number: int, author: str | None, time: str, s_id: str | None = "WH_F0045", **more: Any) -> Post:
+    """Return a post with defaults for what a test does not care about."""
+    values: Mapping[str, Any] = {"s_area_id": "area", "title": "title", "content": "content"} | more
+    return Post(id=str(number), s_id=s_id, author=author, post_time=datetime.fromisoformat(time), **values)
 
 
 def odd_posts(count: int, seed: int = 1) -> list[Post]:
-    """So many posts in and around [START, END]: NULLs, rows on the edges, equal times, odd names."""
+    """Return posts in and around [START, END]: NULLs, rows on the edges, equal times, odd names."""
     rng = random.Random(seed)
     sources = ["WH_F0045", "WH_F0045", "WH_F0116", "WH_F0001", "WH_F9999", "wh_f0045", "O'Neil`s", None]
     authors: list[str | None] = [*_AUTHORS, *(f"author {number}" for number in range(300)), None]

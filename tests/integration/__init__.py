@@ -1,0 +1,1 @@
+"""Tests of services, workers and commands on a real MariaDB and Redis."""

@@ -1,4 +1,4 @@
-"""The command line as it is used: exit statuses, envelopes, pipes, terminals."""
+"""The command line on real servers: exit statuses, JSON envelopes, pipes, terminals."""
 
 import json
 import os
@@ -8,24 +8,29 @@ import sys
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.helpers.deployment import END, REFUSE, START, TestSite, post
-from tests.helpers.posts import PATTERNS
+from console.cli.main import app
+from tests.helpers.assertions import assert_inert
+from tests.helpers.deployment import YEAR_END, YEAR_START, TestDeployment
+from tests.helpers.posts import PATTERNS, post
+from tests.helpers.triggers import refuse_rows
 
-CREATE = ("create", "--start-time", START, "--end-time", END)
+CREATE = ("create", "--start-time", YEAR_START, "--end-time", YEAR_END)
 
 
 @pytest.fixture
-def ready(site: TestSite) -> TestSite:
-    site.write_patterns(PATTERNS)
-    site.write_posts(
+def ready(deployment: TestDeployment) -> TestDeployment:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(
         [post(1, "Annie", "2020-06-01 00:00:00"), post(2, "Ann\x1b[31m\u202e", "2020-06-01 00:00:00", "WH_F0116")]
     )
-    return site
+    return deployment
 
 
-def document(site: TestSite, *arguments: str, status: int = 0) -> dict[str, Any]:
-    done = site.command(*arguments, "--json")
+def document(deployment: TestDeployment, *arguments: str, status: int = 0) -> dict[str, Any]:
+    """Run a command with --json and return what it prints."""
+    done = deployment.command(*arguments, "--json")
     assert done.returncode == status, done.stderr
     assert done.stderr == ""
     found = json.loads(done.stdout)
@@ -33,7 +38,13 @@ def document(site: TestSite, *arguments: str, status: int = 0) -> dict[str, Any]
     return dict(found)
 
 
-def test_the_services_print_the_seeds_envelopes(ready: TestSite) -> None:
+def create_and_wait(deployment: TestDeployment) -> str:
+    """Run a task to its end and return its id."""
+    with deployment.workers():
+        return deployment.command(*CREATE, "--wait").stdout.split()[0]
+
+
+def test_commands_print_the_envelopes_of_v21(ready: TestDeployment) -> None:
     created = document(ready, *CREATE, "--countdown", "1")["error_message"]
     task_id = created["task_id"]
     assert created == {
@@ -46,7 +57,7 @@ def test_the_services_print_the_seeds_envelopes(ready: TestSite) -> None:
         "output_schema": ready.output_schema,
         "countdown": 1,
         "queue": ready.settings.queue,
-        "date_range": f"{START} - {END}",
+        "date_range": f"{YEAR_START} - {YEAR_END}",
         "task_id": task_id,
     }
     status = document(ready, "status", task_id)
@@ -58,13 +69,13 @@ def test_the_services_print_the_seeds_envelopes(ready: TestSite) -> None:
     assert (watched["status"], watched["prod_status"], watched["result"]) == ("SUCCESS", "finish", "Dcard,fbfans")
 
     (listed,) = document(ready, "list")["content"]
-    seeds = [
+    columns_of_v21 = [
         *("task_id", "stat", "prod_stat", "model_type", "predict_type", "date_range", "target_table", "create_time"),
         *("peak_memory", "length_receive_table", "length_output_table", "length_prod_table", "result"),
         *("uniq_source_author", "rate_of_label", "run_time", "check_point"),
     ]
-    assert list(listed)[:17] == seeds
-    assert listed["length_prod_table"] == "1,1" and listed["date_range"] == f"{START} - {END}"
+    assert list(listed)[:17] == columns_of_v21
+    assert listed["length_prod_table"] == "1,1" and listed["date_range"] == f"{YEAR_START} - {YEAR_END}"
 
     rows = document(ready, "sample", task_id, "--table", "wh_panel_mapping_fbfans")["error_message"]
     assert rows == [
@@ -80,44 +91,43 @@ def test_the_services_print_the_seeds_envelopes(ready: TestSite) -> None:
     ]
 
 
-def test_status_1_with_the_code_for_errors_2_for_wrong_usage(ready: TestSite) -> None:
+def test_errors_exit_with_1_and_their_code_and_wrong_usage_exits_with_2(ready: TestDeployment) -> None:
     assert document(ready, "status", "abc", status=1)["error_code"] == 400
     assert document(ready, "list", status=1)["error_code"] == 500
-    assert document(ready, *CREATE[:3], "--end-time", START, status=1)["error_code"] == 400
+    assert document(ready, *CREATE[:3], "--end-time", YEAR_START, status=1)["error_code"] == 400
     assert document(ready, *CREATE, "--model-type", "x", status=1)["error_code"] == 422
     assert document(ready, "sample", "0" * 32, status=1)["error_code"] == 404
     plain = ready.command("status", "abc")
     assert plain.returncode == 1 and plain.stdout == ""
-    assert plain.stderr.strip() == "audience: 400 'abc' is not in proper format, expect 32 digits get 3 digits"
+    assert plain.stderr.strip() == "audience: 400 malformed task id 'abc': expected 32 digits, got 3"
     for wrong in (("create",), ("nonsense",), ("list", "--limit", "many"), ("status",)):
         done = ready.command(*wrong)
         assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
-def test_wait_ends_with_status_0_when_the_task_finishes_and_1_when_it_does_not(ready: TestSite) -> None:
+def test_wait_exits_with_0_when_the_task_finishes_and_with_1_when_it_fails(ready: TestDeployment) -> None:
     with ready.workers():
         done = ready.command(*CREATE, "--wait")
         assert done.returncode == 0, done.stderr
         assert "authors produced" in done.stdout and done.stderr == ""
         assert "\x1b" not in done.stdout
         task_id = done.stdout.split()[0]
-        ready.write_anything(REFUSE.replace("TABLE", "fbfans"))
+        ready.write_anything(refuse_rows("fbfans"))
         failed = document(ready, *CREATE, "--wait", status=1)
         assert failed["status"] == "FAILURE" and "window 1" in failed["error_message"]
     aborted = ready.command("abort", task_id)
     assert aborted.returncode == 1 and "409" in aborted.stderr
 
 
-def test_abort_and_resume(ready: TestSite) -> None:
+def test_abort_stops_a_task_and_resume_lets_it_continue(ready: TestDeployment) -> None:
     task_id = document(ready, *CREATE)["error_message"]["task_id"]
     assert "audience resume" in ready.command("abort", task_id).stdout
     assert document(ready, "status", task_id)["status"] == "ABORTED"
     assert document(ready, "resume", task_id)["status"] == "PENDING"
 
 
-def test_hostile_names_come_out_inert_in_pipes_and_json(ready: TestSite) -> None:
-    with ready.workers():
-        task_id = ready.command(*CREATE, "--wait").stdout.split()[0]
+def test_hostile_names_are_inert_in_pipes_and_unchanged_in_json(ready: TestDeployment) -> None:
+    task_id = create_and_wait(ready)
     for arguments in (("sample", task_id), ("sample", task_id, "--json"), ("list",), ("status", task_id)):
         output = ready.command(*arguments).stdout
         assert "\x1b" not in output and "\u202e" not in output
@@ -126,17 +136,34 @@ def test_hostile_names_come_out_inert_in_pipes_and_json(ready: TestSite) -> None
     assert "Ann\x1b[31m\u202e" in [row["match_content"] for row in rows]
 
 
-def test_a_pipe_gets_lines_with_tabs_that_no_width_cuts(ready: TestSite) -> None:
+def test_sample_saves_its_rows_to_a_new_file(ready: TestDeployment) -> None:
+    task_id = create_and_wait(ready)
+    for name in ("rows.csv", "rows.jsonl"):
+        done = ready.command("sample", task_id, "--output", name)
+        assert done.returncode == 0, done.stderr
+        assert_inert(done.stdout)
+    lines = (ready.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["match_content"] for line in lines} == {"Annie", "Ann\x1b[31m\u202e"}
+    assert (ready.folder / "rows.csv").read_text(encoding="utf-8").startswith("id,task_id,source_author,panel")
+    saved = (ready.folder / "rows.csv").read_bytes()
+    for name, code in (("rows.csv", "exists"), ("rows.xls", "422"), ("nowhere/rows.csv", "No such file")):
+        done = ready.command("sample", task_id, "--output", name)
+        assert done.returncode == 1 and code in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert (ready.folder / "rows.csv").read_bytes() == saved
+    assert document(ready, "sample", task_id, "--output", "rows.xls", status=1)["error_code"] == 422
+
+
+def test_a_pipe_receives_tab_separated_lines_that_no_width_truncates(ready: TestDeployment) -> None:
     document(ready, *CREATE)
     header, line = ready.command("list").stdout.splitlines()
     assert header.split("\t")[:2] == ["task_id", "stat"]
     assert len(line.split("\t")[0]) == 32
 
 
-def test_a_terminal_gets_a_progress_bar(ready: TestSite) -> None:
+def test_a_terminal_shows_a_progress_bar(ready: TestDeployment) -> None:
     main, terminal = pty.openpty()
     with ready.workers():
-        done = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "console", *CREATE, "--countdown", "1", "--wait"],
             env=ready.environment() | {"TERM": "xterm-256color", "COLUMNS": "80"},
             stdin=terminal,
@@ -148,18 +175,18 @@ def test_a_terminal_gets_a_progress_bar(ready: TestSite) -> None:
         try:
             while chunk := os.read(main, 4096):
                 output += chunk
-        except OSError:  # the terminal's other side is closed
+        except OSError:  # the process has closed the terminal
             pass
-        assert done.wait(30) == 0, output.decode()
+        assert process.wait(30) == 0, output.decode()
     assert b"production" in output and "━".encode() in output
 
 
-def test_check_says_what_is_missing_and_what_to_do(ready: TestSite) -> None:
+def test_check_reports_what_is_missing_and_what_to_do(ready: TestDeployment) -> None:
     found = {line.split()[1]: line for line in ready.command("check").stdout.splitlines()}
     assert found["input"].startswith("ok") and found["redis"].startswith("ok")
     assert found["grants"].startswith("ok")
     assert found["workers"].startswith("warning") or found["workers"].startswith("ok")
-    assert ready.command("check").returncode == 1  # the rule_model has no files here
+    assert ready.command("check").returncode == 1  # rule_model has no files here
     assert found["rule_model"].startswith("error") and "PATTERNS_DIR" in found["rule_model"]
 
     document(ready, *CREATE)
@@ -167,29 +194,33 @@ def test_check_says_what_is_missing_and_what_to_do(ready: TestSite) -> None:
     schema = ready.output_schema.replace("_", "\\_")
     ready.write_anything(f"GRANT SELECT, INSERT ON `{schema}`.* TO poor@'127.0.0.1'")
     poor = ready.command("check", OUTPUT_USER="poor", OUTPUT_PASSWORD="x").stdout
-    assert "no right to UPDATE, DELETE, CREATE, ALTER" in poor and "GRANT" in poor
+    assert "no privilege to UPDATE, DELETE, CREATE, ALTER" in poor and "GRANT" in poor
     away = ready.command("check", OUTPUT_PORT="1", INPUT_PASSWORD="wrong", REDIS_URL="redis://127.0.0.1:1")
     assert away.returncode == 1
     assert "check OUTPUT_HOST" in away.stdout and "check INPUT_HOST" in away.stdout and "start Redis" in away.stdout
     assert json.loads(ready.command("check", "--json").stdout)["content"]
 
 
-def test_the_environment_wins_over_the_env_file(ready: TestSite) -> None:
+def test_the_environment_overrides_the_env_file(ready: TestDeployment) -> None:
     (ready.folder / ".env").write_text("OUTPUT_PORT=1\nWINDOW_ROWS=7\n")
     assert document(ready, *CREATE)["error_code"] == 200
     (ready.folder / ".env").chmod(0o644)
     assert "chmod 600 .env" in ready.command("check").stdout
 
 
-def test_headless_commands_import_no_textual() -> None:
-    code = "import console.cli.main, sys; print([m for m in sys.modules if m.split('.')[0] == 'textual'])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    "command", ["create", "list", "status", "sample", "abort", "resume", "check", "worker", "demo"]
-)
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "console", command, "--help"], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert f"Example: audience {command}" in done.stdout
+def test_hostile_arguments_are_refused_with_inert_messages(
+    ready: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in ready.environment().items():
+        monkeypatch.setenv(name, text)
+    create = ("create", "--start-time", "2020-01-01 00:00", "--end-time", "2021-01-01 00:00")
+    for value in ["\x1b[2J", "\udcff", "' OR 1=1 --", "０" * 32, "\u202e", "9" * 5_000, "nan", "[/red]", "\x00"]:
+        for arguments in (
+            *(("status", value), ("sample", "0" * 32, "--table", value), ("list", "--output-schema", value)),
+            *((*create, f"--{name}", f"{value}\n") for name in ("queue", "countdown", "target-table", "model-type")),
+        ):
+            for form in ((), ("--json",)):
+                done = CliRunner().invoke(app, [*arguments, *form])
+                assert isinstance(done.exception, SystemExit) and done.exit_code == 1, (arguments, done.exception)
+                assert_inert(done.output, arguments)
+    assert not ready.output_exists()

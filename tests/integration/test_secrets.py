@@ -1,8 +1,7 @@
-"""Passwords are found nowhere but in the settings: not in Redis, tables, logs, messages, tracebacks or arguments."""
+"""Passwords occur only in the settings: not in Redis, tables, logs, messages, tracebacks or arguments."""
 
 import asyncio
-import json
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent_encoded
@@ -12,74 +11,53 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from jobs.services import tasks as services
-from tests.helpers.deployment import END, PASSWORD, REFUSE, START, TestSite, finished
-from tests.helpers.posts import PATTERNS, odd_posts
-from tests.integration.test_end_to_end import RANGE
+from jobs import services
+from tests.helpers.deployment import PASSWORD, YEAR_END, YEAR_START, TestDeployment
+from tests.helpers.posts import PATTERNS, RANGE, odd_posts
+from tests.helpers.running import finished, until
+from tests.helpers.secrets import (
+    INPUT_PASSWORD,
+    OUTPUT_PASSWORD,
+    REDIS_PASSWORD,
+    REDIS_USER,
+    WRONG_PASSWORD,
+    assert_no_secret,
+    redis_url,
+)
+from tests.helpers.triggers import refuse_rows
 
-# Each with characters that are odd in URLs, SQL, shells and logs; none of them otherwise in use.
-INPUT_PASSWORD = f"in-{PASSWORD}"
-OUTPUT_PASSWORD = f"out-{PASSWORD}"
-REDIS_PASSWORD = f"redis-{PASSWORD}".replace(" ", "")  # a configuration line and an ACL rule take no blank
-WRONG_PASSWORD = f"wrong-{PASSWORD}"
-CREATE = ("create", "--start-time", START, "--end-time", END)
+CREATE = ("create", "--start-time", YEAR_START, "--end-time", YEAR_END)
 
 
 @pytest.fixture
-def secretive(site: TestSite) -> TestSite:
-    """A site each of whose accounts has a password of its own."""
-    its = site.settings
-    for user, password in ((its.input_user, INPUT_PASSWORD), (its.output_user, OUTPUT_PASSWORD)):
-        site.write_anything(f"ALTER USER {user}@'127.0.0.1' IDENTIFIED BY %s", password)
+def secretive(deployment: TestDeployment) -> TestDeployment:
+    """A deployment each of whose accounts has a password of its own."""
+    settings = deployment.settings
+    for user, password in ((settings.input_user, INPUT_PASSWORD), (settings.output_user, OUTPUT_PASSWORD)):
+        deployment.write_anything(f"ALTER USER {user}@'127.0.0.1' IDENTIFIED BY %s", password)
     changes = {
         "input_password": SecretStr(INPUT_PASSWORD),
         "output_password": SecretStr(OUTPUT_PASSWORD),
-        "redis_url": SecretStr(redis_url(site, REDIS_PASSWORD)),
+        "redis_url": SecretStr(redis_url(deployment, REDIS_PASSWORD)),
     }
-    object.__setattr__(site, "settings", its.model_copy(update=changes))
-    site.write_patterns(PATTERNS)
-    site.write_posts(odd_posts(3_000, seed=21))
-    return site
+    object.__setattr__(deployment, "settings", settings.model_copy(update=changes))
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(3_000, seed=21))
+    return deployment
 
 
 @pytest.fixture
-async def redis(site: TestSite) -> Any:
-    """Redis as its owner; with an account of the odd password."""
-    client = Redis.from_url(site.servers.redis_url)
-    await client.execute_command("ACL", "SETUSER", "odd", "reset", "on", f">{REDIS_PASSWORD}", "+@all", "~*")
+async def redis(deployment: TestDeployment) -> Any:
+    """Redis with all rights, and an account with the odd password."""
+    client = Redis.from_url(deployment.servers.redis_url)
+    await client.execute_command("ACL", "SETUSER", REDIS_USER, "reset", "on", f">{REDIS_PASSWORD}", "+@all", "~*")
     yield client
-    await client.execute_command("ACL", "DELUSER", "odd")
+    await client.execute_command("ACL", "DELUSER", REDIS_USER)
     await client.aclose()
 
 
-def redis_url(site: TestSite, password: str, port: int | None = None) -> str:
-    return f"redis://odd:{percent_encoded(password, safe='')}@127.0.0.1:{port or site.servers.redis_port}/0"
-
-
-def forms(secret: str) -> Iterator[bytes]:
-    """A secret as it is, as it stands in a URL, in JSON, in a repr, in SQL, and as a driver encodes it."""
-    yield secret.encode()
-    yield percent_encoded(secret, safe="").encode()
-    yield percent_encoded(secret).encode()
-    yield json.dumps(secret)[1:-1].encode()
-    yield repr(secret)[1:-1].encode()
-    yield repr(secret.encode())[2:-1].encode()
-    yield secret.replace("\\", "\\\\").replace("'", "\\'").encode()
-    yield secret.encode().decode("latin-1").encode()
-
-
-def assert_no_secret(site: TestSite, text: str | bytes, where: str) -> None:
-    found = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    secrets = (PASSWORD, REDIS_PASSWORD.removeprefix("redis-"), *site.servers.passwords.values())
-    for secret in secrets:
-        for form in forms(secret):
-            assert form not in found, f"{form!r} is in {where}"
-    for url in (site.settings.redis_url.get_secret_value(), site.servers.redis_url):
-        assert url.encode() not in found, f"REDIS_URL is in {where}"
-
-
 async def contents(redis: Any) -> bytes:
-    """Every key of Redis with its value."""
+    """Return every key of Redis with its value."""
     found = bytearray()
     readers = {
         b"string": lambda key: redis.get(key),
@@ -91,64 +69,63 @@ async def contents(redis: Any) -> bytes:
     async for key in redis.scan_iter():
         kind = await redis.type(key)
         if kind == b"none":
-            continue  # gone meanwhile
+            continue  # removed meanwhile
         value = await readers[kind](key)
-        parts = (
-            value
-            if isinstance(value, list | set)
-            else [*value, *value.values()]
-            if isinstance(value, dict)
-            else [value]
-        )
+        if isinstance(value, dict):
+            value = [*value, *value.values()]
+        parts = value if isinstance(value, list | set) else [value]
         found += b"\n".join([key, *(part or b"" for part in parts)]) + b"\n"
     return bytes(found)
 
 
 def command_lines() -> bytes:
-    """The arguments of this process and of all that it started."""
+    """Return the arguments of this process and of all its descendants."""
     here = psutil.Process()
-    return b"\n".join(Path(f"/proc/{its.pid}/cmdline").read_bytes() for its in [here, *here.children(recursive=True)])
+    processes = [here, *here.children(recursive=True)]
+    return b"\n".join(Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in processes)
 
 
-async def test_while_tasks_run_and_fail_no_password_shows_anywhere(secretive: TestSite, redis: Any) -> None:
-    site = secretive
-    small = site.with_settings(window_rows=100)
-    seen = 0
-    with site.workers(1, "--verbose"), site.workers(1, "--processes", "2", "--verbose"):
-        task_id = await services.create_task(small, site.request(**RANGE))
-        while not (await services.check_status(site, task_id)).finished:
+async def test_no_password_shows_anywhere_while_tasks_run_and_fail(secretive: TestDeployment, redis: Any) -> None:
+    deployment = secretive
+    small = deployment.with_settings(window_rows=100)
+    looks = 0
+    with deployment.workers(1, "--verbose"), deployment.workers(1, "--processes", "2", "--verbose"):
+        task_id = await services.create_task(small, deployment.request(**RANGE))
+        while not (await services.check_status(deployment, task_id)).finished:
             for where, text in (
                 ("Redis", await contents(redis)),
                 ("the arguments of processes", command_lines()),
-                ("the list of MariaDB's connections", repr(site.rows("SHOW FULL PROCESSLIST"))),
-                ("the list of Redis' connections", repr(await redis.client_list())),
+                ("MariaDB's process list", repr(deployment.rows("SHOW FULL PROCESSLIST"))),
+                ("Redis's client list", repr(await redis.client_list())),
             ):
-                assert_no_secret(site, text, where)
-            seen += 1
+                assert_no_secret(deployment, text, where)
+            looks += 1
             await asyncio.sleep(0.02)
-        site.write_anything(REFUSE.replace("TABLE", "fbfans"))
-        failed = await finished(site, await services.create_task(site, site.request(**RANGE)))
+        deployment.write_anything(refuse_rows("fbfans"))
+        failed = await finished(deployment, await services.create_task(deployment, deployment.request(**RANGE)))
         assert failed.stat == "FAILURE"
-    assert seen > 3
-    rows = site.rows("SELECT * FROM {output}.state") + site.rows("SELECT * FROM {output}.task_definition")
-    assert_no_secret(site, repr(rows), "the tables")
-    assert_no_secret(site, await contents(redis), "Redis")
-    assert "labelled" in site.log() and "Traceback" in site.log()  # of the refusal
-    assert_no_secret(site, site.log(), "the log")
-    assert_no_secret(site, repr(site.settings) + repr(site.input) + str(site.__dict__), "a repr")
+    assert looks > 3
+    rows = deployment.rows("SELECT * FROM {output}.state") + deployment.rows("SELECT * FROM {output}.task_definition")
+    assert_no_secret(deployment, repr(rows), "the tables")
+    assert_no_secret(deployment, await contents(redis), "Redis")
+    assert "labelled" in deployment.log() and "Traceback" in deployment.log()  # of the refused row
+    assert_no_secret(deployment, deployment.log(), "the log")
+    assert_no_secret(
+        deployment, repr(deployment.settings) + repr(deployment.input) + str(deployment.__dict__), "a repr"
+    )
 
 
-def troubles(site: TestSite) -> dict[str, dict[str, str]]:
-    """What may be wrong with the settings, each with a password where it may be told."""
-    url = redis_url(site, REDIS_PASSWORD)
+def troubles(deployment: TestDeployment) -> dict[str, dict[str, str]]:
+    """Return settings that fail, each with a password that a message could quote."""
+    url = redis_url(deployment, REDIS_PASSWORD)
     encoded = percent_encoded(PASSWORD, safe="")
     return {
         "nothing": {},
         "wrong input password": {"INPUT_PASSWORD": WRONG_PASSWORD},
         "wrong output password": {"OUTPUT_PASSWORD": WRONG_PASSWORD},
-        "wrong Redis password": {"REDIS_URL": redis_url(site, WRONG_PASSWORD)},
-        "servers away": {"INPUT_PORT": "1", "OUTPUT_PORT": "1", "REDIS_URL": redis_url(site, REDIS_PASSWORD, 1)},
-        "URL not encoded": {"REDIS_URL": f"redis://odd:{REDIS_PASSWORD}@127.0.0.1:6379/0"},
+        "wrong Redis password": {"REDIS_URL": redis_url(deployment, WRONG_PASSWORD)},
+        "servers away": {"INPUT_PORT": "1", "OUTPUT_PORT": "1", "REDIS_URL": redis_url(deployment, REDIS_PASSWORD, 1)},
+        "URL not encoded": {"REDIS_URL": f"redis://{REDIS_USER}:{REDIS_PASSWORD}@127.0.0.1:6379/0"},
         "URL with an unknown option": {"REDIS_URL": f"{url}?nonsense=1"},
         "URL with a wrong option": {"REDIS_URL": f"{url}?db={encoded}"},
         "URL with a wrong port": {"REDIS_URL": f"redis://127.0.0.1:{encoded}/0"},
@@ -165,46 +142,62 @@ def troubles(site: TestSite) -> dict[str, dict[str, str]]:
         "passwords in the wrong place",
     ],
 )
-async def test_no_command_tells_a_password_whatever_fails(secretive: TestSite, redis: Any, trouble: str) -> None:
+async def test_no_command_shows_a_password_whatever_fails(secretive: TestDeployment, redis: Any, trouble: str) -> None:
     task_id = await services.create_task(secretive, secretive.request(**RANGE))
-    for arguments in (
-        CREATE,
-        (*CREATE, "--json"),
-        ("list", "--json"),
-        ("status", task_id),
-        ("sample", task_id, "--json"),
-        ("resume", task_id),
-        ("check",),
-        ("check", "--json"),
-        ("console",),
-    ):
+
+    async def run(*arguments: str) -> None:
         done = await asyncio.to_thread(secretive.command, *arguments, **troubles(secretive)[trouble])
-        said = done.stdout + done.stderr
-        assert_no_secret(secretive, said, f"what {' '.join(arguments)} says")
-        assert "Traceback" not in said
+        output = done.stdout + done.stderr
+        assert_no_secret(secretive, output, f"the output of {' '.join(arguments)}")
+        assert "Traceback" not in output
+
+    await asyncio.gather(
+        run(*CREATE),
+        run(*CREATE, "--json"),
+        run("list", "--json"),
+        run("status", task_id),
+        run("sample", task_id, "--json"),
+        run("resume", task_id),
+        run("check"),
+        run("check", "--json"),
+        run("console"),
+    )
 
 
-async def test_a_worker_that_cannot_work_does_not_log_why_in_full(secretive: TestSite, redis: Any) -> None:
-    site = secretive
-    await services.create_task(site, site.request(**RANGE))
-    for what, changes in (
-        ("password", {"OUTPUT_PASSWORD": WRONG_PASSWORD}),
-        ("password", {"REDIS_URL": redis_url(site, WRONG_PASSWORD)}),
-        ("6379", {"REDIS_URL": redis_url(site, REDIS_PASSWORD, 1)}),
-        ("denied", {"INPUT_PASSWORD": WRONG_PASSWORD}),
-    ):
-        with site.workers(1, "--verbose", **changes) as (worker,):
-            await asyncio.sleep(2.5)
-            assert worker.poll() is None, "it waits for its servers"
-        assert_no_secret(site, site.log(), f"the log about {what}")
-    assert_no_secret(site, repr(site.rows("SELECT error FROM {output}.state")), "the state table")
+async def test_a_worker_that_cannot_reach_its_servers_logs_no_password(secretive: TestDeployment, redis: Any) -> None:
+    deployment = secretive
+    await services.create_task(deployment, deployment.request(**RANGE))
+    workers = []
+    with ExitStack() as stack:
+        # The first worker takes the task. The others would not get as far as its input.
+        for changes, words in (
+            ({"INPUT_PASSWORD": WRONG_PASSWORD}, f"Access denied for user '{deployment.settings.input_user}'"),
+            ({"OUTPUT_PASSWORD": WRONG_PASSWORD}, f"Access denied for user '{deployment.settings.output_user}'"),
+            ({"REDIS_URL": redis_url(deployment, WRONG_PASSWORD)}, "invalid username-password pair"),
+            ({"REDIS_URL": redis_url(deployment, REDIS_PASSWORD, 1)}, "connecting to 127.0.0.1:1."),
+        ):
+            workers += stack.enter_context(deployment.workers(1, "--verbose", **changes))
+            await until(lambda: words in deployment.log())  # noqa: B023
+        await asyncio.sleep(1)
+        assert [worker.poll() for worker in workers] == [None] * 4, "workers wait for their servers"
+    assert_no_secret(deployment, deployment.log(), "the log")
+    assert_no_secret(deployment, repr(deployment.rows("SELECT error FROM {output}.state")), "the state table")
 
 
-def test_an_env_file_that_others_can_read_is_warned_of(site: TestSite) -> None:
-    path = site.folder / ".env"
+async def test_a_verbose_worker_logs_no_password(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    with deployment.workers(1, "--verbose"):
+        await finished(deployment, await services.create_task(deployment, deployment.request(**RANGE)))
+    assert "labelled" in deployment.log()
+    for secret in (PASSWORD, *deployment.servers.passwords.values()):
+        assert secret not in deployment.log()
+
+
+def test_check_warns_of_an_env_file_that_others_can_read(deployment: TestDeployment) -> None:
+    path = deployment.folder / ".env"
     path.write_text(f"INPUT_PASSWORD='{PASSWORD}'\n")
     for mode, warned in ((0o640, True), (0o604, True), (0o600, False), (0o400, False)):
         path.chmod(mode)
-        said = site.command("check").stdout
-        assert ("others can read .env" in said and "chmod 600 .env" in said) is warned
-        assert_no_secret(site, said, "the check")
+        output = deployment.command("check").stdout
+        assert ("others can read .env" in output and "chmod 600 .env" in output) is warned
+        assert_no_secret(deployment, output, "the check")

@@ -1,5 +1,9 @@
-from jobs.services import tasks as services
-from tests.helpers.deployment import TestSite, finished, post
+"""The worked example of docs/contract.md."""
+
+from jobs import services
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.posts import post
+from tests.helpers.running import finished
 
 PATTERNS = {
     "female": [("雅婷", "partially"), ("ann", "start")],
@@ -17,13 +21,13 @@ POSTS = [
 ]
 
 
-async def test_the_worked_example_of_the_contract_comes_out_to_the_number(site: TestSite) -> None:
-    site.write_patterns(PATTERNS)
-    site.write_posts(POSTS, id_type="INT")
-    request = site.request(start_time="2020-01-01 00:00:00", end_time="2020-01-03 00:00:00")
-    task_id = await services.create_task(site, request)
-    with site.workers():
-        task = await finished(site, task_id)
+async def test_the_worked_example_gives_exactly_the_documented_numbers(deployment: TestDeployment) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(POSTS, id_type="INT")
+    request = deployment.request(start_time="2020-01-01 00:00:00", end_time="2020-01-03 00:00:00")
+    task_id = await services.create_task(deployment, request)
+    with deployment.workers():
+        task = await finished(deployment, task_id)
 
     assert (task.stat, task.prod_stat, task.error) == ("SUCCESS", "finish", None)
     assert task.length_receive_table == 6
@@ -33,28 +37,28 @@ async def test_the_worked_example_of_the_contract_comes_out_to_the_number(site: 
     assert task.rate_of_label == "80.00"
     assert task.result == "fbfans"
     assert task.date_range == "2020-01-01 00:00:00 - 2020-01-03 00:00:00"
-    assert task.target_table == site.input_schema
+    assert task.target_table == deployment.input_schema
     assert task.peak_memory is not None and task.peak_memory > 10
     assert task.run_time is not None and task.run_time > 0
 
-    rows = {row.source_author: row for row in await services.sample_result(site, task_id)}
+    rows = {row.source_author: row for row in await services.sample_result(deployment, task_id)}
     assert {name: (row.id, row.panel) for name, row in rows.items()} == {
         "WH_F0045_林雅婷": ("6", "/female"),
         "WH_F0045_Annie": ("2", "/female"),
         "WH_F0045_Sun": ("3", "/male"),
         "WH_F0045_Ann Tan": ("5", "/female"),
     }
-    label_rows = site.rows("SELECT source_author, votes, rule, field_content, match_content FROM {output}.fbfans")
+    label_rows = deployment.rows("SELECT source_author, votes, rule, field_content, match_content FROM {output}.fbfans")
     assert sorted(label_rows) == [
         ("WH_F0045_Ann Tan", 1, "ann start", "WH_F0045", "Ann Tan"),
         ("WH_F0045_Annie", 1, "ann start", "WH_F0045", "Annie"),
         ("WH_F0045_Sun", 1, "sun exactly", "WH_F0045", "Sun"),
         ("WH_F0045_林雅婷", 2, "雅婷 partially", "WH_F0045", "林雅婷"),
     ]
-    columns = site.rows(
+    columns = deployment.rows(
         "SELECT column_name FROM information_schema.columns"
         " WHERE table_schema = %s AND table_name = 'wh_panel_mapping_fbfans' ORDER BY ordinal_position",
-        site.output_schema,
+        deployment.output_schema,
     )
     assert [name for (name,) in columns] == [
         *("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")

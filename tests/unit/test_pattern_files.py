@@ -1,3 +1,5 @@
+"""Pattern files: what is read, and how faults are reported."""
+
 from pathlib import Path
 
 import pytest
@@ -5,33 +7,28 @@ import pytest
 import patterns
 from patterns.files import PatternFileError, label_names, read_pattern_file, read_pattern_set
 from patterns.matcher import build_matcher
+from patterns.pattern_set import ModelType
+from tests.helpers.pattern_files import write_pattern_file
 
 
-def write(folder: Path, text: str | bytes, label: str = "female", model: str = "keyword_model") -> Path:
-    path = folder / model / label / "author_name.txt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def faults(folder: Path, text: str | bytes, model: str = "keyword_model") -> list[tuple[int | None, str]]:
-    path = write(folder, text, model=model)
-    return [(fault.line, fault.message) for fault in read_pattern_file(path, model)[1]]  # type: ignore[arg-type]
+def faults(folder: Path, text: str | bytes, model: ModelType = "keyword_model") -> list[tuple[int | None, str]]:
+    path = write_pattern_file(folder, text, model=model)
+    return [(fault.line, fault.message) for fault in read_pattern_file(path, model)[1]]
 
 
 def test_a_bom_and_crlf_are_tolerated(tmp_path: Path) -> None:
-    write(tmp_path, b"\xef\xbb\xbf\xe9\x9b\x85\xe5\xa9\xb7\tpartially\r\nann\tstart\r\n")
+    write_pattern_file(tmp_path, b"\xef\xbb\xbf\xe9\x9b\x85\xe5\xa9\xb7\tpartially\r\nann\tstart\r\n")
     found = read_pattern_set(tmp_path, "keyword_model", "author_name")
     assert [str(pattern) for _, pattern in found] == ["雅婷 partially", "ann start"]
 
 
 def test_blanks_and_odd_characters_of_a_keyword_are_kept(tmp_path: Path) -> None:
-    write(tmp_path, " a \tstart\n\x0b\u2028x\tend\n\x00\tpartially")
+    write_pattern_file(tmp_path, " a \tstart\n\x0b\u2028x\tend\n\x00\tpartially")
     found = read_pattern_set(tmp_path, "keyword_model", "author_name")
     assert [pattern.text for _, pattern in found] == [" a ", "\x0b\u2028x", "\x00"]
 
 
-def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
+def test_every_fault_is_reported_with_its_line(tmp_path: Path) -> None:
     text = "good\tend\nno tab\n\tstart\nx\tpartialy\n\nx\tstart\tend\n"
     assert faults(tmp_path, text) == [
         (2, "no tab; expected keyword<TAB>match_type"),
@@ -44,19 +41,19 @@ def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
         read_pattern_set(tmp_path, "keyword_model", "author_name")
 
 
-def test_regexes_that_do_not_compile_are_told_with_their_line(tmp_path: Path) -> None:
+def test_regular_expressions_that_do_not_compile_are_reported_with_their_line(tmp_path: Path) -> None:
     found = faults(tmp_path, "ok+\na(\n(?<=x)y\n\na{1000}{1000}\n", model="rule_model")
     assert [line for line, _ in found] == [2, 3, 4, 5]
     assert found[0][1] == "not a regular expression in RE2 syntax: missing ): a("
 
 
-def test_a_file_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported_with_its_line(tmp_path: Path) -> None:
     assert faults(tmp_path, b"a\tend\n\xffx\tend\n") == [(2, "not UTF-8 (byte 0xff)")]
 
 
 def test_labels_are_in_alphabetical_order_unless_labels_toml_says_otherwise(tmp_path: Path) -> None:
     for label in ("b", "c", "a"):
-        write(tmp_path, "x\tend\n", label)
+        write_pattern_file(tmp_path, "x\tend\n", label)
     assert label_names(tmp_path, "keyword_model") == ["a", "b", "c"]
     (tmp_path / "keyword_model" / "labels.toml").write_text('order = ["c"]\n')
     assert label_names(tmp_path, "keyword_model") == ["c", "a", "b"]
@@ -67,29 +64,29 @@ def test_labels_are_in_alphabetical_order_unless_labels_toml_says_otherwise(tmp_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('order = ["a", "nobody"]', "line 1: 'nobody' is no label here"),
+        ('order = ["a", "nobody"]', "line 1: 'nobody' is not a label;"),
         ('order = [\n"a",\n"a"]', "line 2: 'a' is named twice"),
         ("order = 3", "expected one entry"),
         ("order = [", "labels.toml"),
     ],
 )
-def test_faults_of_labels_toml_are_told(tmp_path: Path, text: str, message: str) -> None:
-    write(tmp_path, "x\tend\n", "a")
+def test_faults_of_labels_toml_are_reported(tmp_path: Path, text: str, message: str) -> None:
+    write_pattern_file(tmp_path, "x\tend\n", "a")
     (tmp_path / "keyword_model" / "labels.toml").write_text(text)
     with pytest.raises(PatternFileError, match=message):
         label_names(tmp_path, "keyword_model")
 
 
 @pytest.mark.parametrize("model", ["keyword_model", "rule_model"])
-def test_missing_files_are_told(tmp_path: Path, model: str) -> None:
+def test_missing_files_are_reported(tmp_path: Path, model: ModelType) -> None:
     with pytest.raises(PatternFileError, match=f"{model}: cannot be read: No such file"):
-        read_pattern_set(tmp_path, model, "author_name")  # type: ignore[arg-type]
-    write(tmp_path, "x\tend\n", model=model)
+        read_pattern_set(tmp_path, model, "author_name")
+    write_pattern_file(tmp_path, "x\tend\n", model=model)
     with pytest.raises(PatternFileError, match=r"no label has a file title.txt"):
-        read_pattern_set(tmp_path, model, "title")  # type: ignore[arg-type]
+        read_pattern_set(tmp_path, model, "title")
 
 
-def test_the_patterns_that_come_with_the_project_are_sound() -> None:
+def test_the_pattern_files_of_the_project_are_valid() -> None:
     folder = Path(patterns.__file__).parent
     names = read_pattern_set(folder, "keyword_model", "author_name")
     assert all(len(label.patterns) > 800 for label in names.labels)
@@ -98,6 +95,6 @@ def test_the_patterns_that_come_with_the_project_are_sound() -> None:
     assert matcher.match("Tommy T J Tan") == ("male", "tommy  start")
     assert matcher.match("Annex") is None
     keywords = [(pattern.text, pattern.match_type) for _, pattern in names]
-    assert len(keywords) == len(set(keywords)), "a name given twice, or to both labels"
+    assert len(keywords) == len(set(keywords)), "a name is listed twice, or for both labels"
     rules = build_matcher(read_pattern_set(folder, "rule_model", "content"))
     assert rules.match("我老公說") is not None and rules.match("今天天氣好") is None

@@ -1,10 +1,14 @@
+"""The sources file: which result a source belongs to."""
+
+import os
 from pathlib import Path
 
 import pytest
 
 from jobs.errors import UnreadablePatterns
-from jobs.model.sources import Sources, read_sources
+from jobs.model.sources import MAX_RESULTS, Sources, read_sources
 from jobs.settings import Settings
+from tests.helpers.pattern_files import short_id
 
 
 def read(folder: Path, text: str) -> Sources:
@@ -13,14 +17,14 @@ def read(folder: Path, text: str) -> Sources:
     return read_sources(path)
 
 
-def test_a_source_that_is_not_named_goes_to_the_default(tmp_path: Path) -> None:
+def test_an_unlisted_source_belongs_to_the_default_result(tmp_path: Path) -> None:
     sources = read(tmp_path, 'default = "rest"\n[results]\nfbfans = ["WH_F0045"]\n')
     assert sources.result_of("WH_F0045") == "fbfans"
     assert sources.result_of("wh_f0045") == "rest"
     assert read(tmp_path, "").result_of("x") == "other"
 
 
-def test_the_mapping_survives_being_frozen(tmp_path: Path) -> None:
+def test_the_mapping_survives_its_json_form(tmp_path: Path) -> None:
     sources = read(tmp_path, '[results]\na = ["來源", "\\"quoted\\""]\n')
     assert Sources.from_json(sources.to_json()) == sources
 
@@ -28,14 +32,14 @@ def test_the_mapping_survives_being_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('[results]\na = ["X"]\nb = ["Y", "X"]\n', 3, "source 'X' is in 'a' already"),
-        ('[results]\na = ["X"]\n"b c" = ["Y"]\n', 3, "'b c' is no identifier"),
-        ('[results]\n1st = ["Y"]\n', 2, "'1st' is no identifier"),
-        ("[results]\n" + "n" * 48 + ' = ["Y"]\n', 2, "is no identifier"),
-        ('[results]\nstate = ["Y"]\n', 2, "'state' is kept for our own tables"),
-        ('[results]\n\nwh_panel_mapping_x = ["Y"]\n', 3, "is kept for our own tables"),
-        ('[results]\nTask_window = ["Y"]\n', 2, "is kept for our own tables"),
-        ('default = "state"\n', 1, "is kept for our own tables"),
+        ('[results]\na = ["X"]\nb = ["Y", "X"]\n', 3, "source 'X' is already in 'a'"),
+        ('[results]\na = ["X"]\n"b c" = ["Y"]\n', 3, "'b c' is not an identifier"),
+        ('[results]\n1st = ["Y"]\n', 2, "'1st' is not an identifier"),
+        ("[results]\n" + "n" * 48 + ' = ["Y"]\n', 2, "is not an identifier"),
+        ('[results]\nstate = ["Y"]\n', 2, "'state' is reserved for internal tables"),
+        ('[results]\n\nwh_panel_mapping_x = ["Y"]\n', 3, "is reserved for internal tables"),
+        ('[results]\nTask_window = ["Y"]\n', 2, "is reserved for internal tables"),
+        ('default = "state"\n', 1, "is reserved for internal tables"),
         ('[results]\nptt = ["X"]\nPtt = ["Y"]\n', 3, "differs from 'ptt' only by case"),
         ('[results]\na = "X"\n', 2, "must be a list of source ids"),
         ("[results]\na = [1]\n", 2, "must be a list of source ids"),
@@ -45,14 +49,14 @@ def test_the_mapping_survives_being_frozen(tmp_path: Path) -> None:
         ("[results\n", 1, "line 1"),
     ],
 )
-def test_a_fault_is_told_with_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+def test_a_fault_is_reported_with_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
     with pytest.raises(UnreadablePatterns) as caught:
         read(tmp_path, text)
     assert f"line {line}" in str(caught.value) and message in str(caught.value)
     assert caught.value.code == 501
 
 
-def test_a_file_that_is_missing_or_not_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_one_that_is_not_utf_8_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UnreadablePatterns, match="SOURCES_FILE"):
         read_sources(tmp_path / "nothing.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff")
@@ -60,5 +64,42 @@ def test_a_file_that_is_missing_or_not_utf_8_is_told(tmp_path: Path) -> None:
         read_sources(tmp_path / "binary.toml")
 
 
-def test_the_file_that_comes_with_the_project_is_sound() -> None:
+def test_the_sources_file_of_the_project_is_valid() -> None:
     assert read_sources(Settings.model_fields["sources_file"].default).result_of("WH_F0116") == "Dcard"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[results]\na = " + "[" * 100_000, "nested too deeply"),
+        ("[results]\na = " + "9" * 5_000, "integer"),
+        ("[results]\na = []\na = []", "Cannot overwrite a value"),
+        ("[results]\n[results]", "line 2"),
+        ('[results]\n"a\\n\\u001b" = ["X"]', r"'a\n\x1b' is not an identifier"),
+        ('[results]\n"' + "x" * 1_000_000 + '" = ["X"]', "is not an identifier"),
+        ('"' + "x" * 1_000_000 + '" = 1', "unknown entry 'xxx"),
+        ('[results]\na = ["Y"]\nb = ["Y", "' + "x" * 1_000_000 + '"]\n', "line 3: source 'Y' is already in 'a'"),
+        ("[results]\n" + "".join(f"r{number} = []\n" for number in range(MAX_RESULTS + 1)), "line 1: 1,001 results"),
+        ("\0", "sources.toml"),
+    ],
+    ids=short_id,
+)
+def test_a_hostile_sources_file_is_refused_with_a_short_message(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(content)
+    with pytest.raises(UnreadablePatterns) as caught:
+        read_sources(path)
+    assert message in str(caught.value) and len(str(caught.value)) < 1_000
+
+
+def test_a_sources_file_that_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("a\0b"), tmp_path):
+        with pytest.raises(UnreadablePatterns, match="SOURCES_FILE"):
+            read_sources(path)
+
+
+def test_a_sources_file_may_list_hundreds_of_thousands_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text("[results]\na = [" + ",".join(f'"WH_{number}"' for number in range(200_000)) + "]\n")
+    assert len(read_sources(path).results) == 200_000

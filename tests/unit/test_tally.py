@@ -1,4 +1,4 @@
-"""Tallies against a naive count."""
+"""The tally of a window against a naive count."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from jobs.model import tally as tally_module
 from jobs.model.definition import Definition
+from jobs.model.input_table import SEPARATOR, InputTable
 from jobs.model.sources import Sources
-from jobs.model.tally import SLICES, WindowTally, hashes_of, new_tally
-from jobs.storage.input_table import SEPARATOR, InputTable
+from jobs.model.tally import SLICES, WindowTally, new_tally, unpack_hashes
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
 from tests.helpers.oracle import decide
@@ -51,7 +51,7 @@ def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
 
 
 @given(posts, st.sampled_from(["author", "content"]), st.integers(1, 7))
-def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_and_its_latest_row(
+def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_and_latest_post(
     window: list[Post], text: str, batch: int
 ) -> None:
     votes: Counter[tuple[str, str, str]] = Counter()
@@ -70,13 +70,13 @@ def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_an
             latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
 
     tally = tally_of(text, window, batch)
-    rows = [(result, *row) for result, its in tally.label_rows().items() for row in its]
+    rows = [(result, *row) for result, label_rows in tally.label_rows().items() for row in label_rows]
     found = {
         (result, source_author, panel): (count, time, post_id, matched, s_id, rule)
         for result, post_id, source_author, panel, time, s_id, matched, count, rule in rows
     }
     assert len(rows) == len(found)
-    # Where two sources are written the same and all else is equal, the row may be of either.
+    # If two sources give the same source_author and all else is equal, the row may come from either.
     known = 6 if text == "author" else 4
     expected = {key: (votes[key], *latest[key]) for key in votes}
     assert {key: value[:known] for key, value in found.items()} == {
@@ -85,13 +85,13 @@ def test_a_window_has_one_row_for_each_source_author_and_panel_with_its_votes_an
     assert tally.received == len(window)
     assert tally.labelled() == labelled
     assert hashes_by_result(tally).keys() == authors.keys()
-    assert all(len(hashes_by_result(tally)[result]) == len(its) for result, its in authors.items())
+    assert all(len(hashes_by_result(tally)[result]) == len(pairs) for result, pairs in authors.items())
 
 
 def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
     found: defaultdict[str, set[int]] = defaultdict(set)
     for (result, number), packed in tally.author_hashes().items():
-        hashes = hashes_of(packed)
+        hashes = unpack_hashes(packed)
         assert {each % SLICES for each in hashes} == {number}
         assert not found[result] & set(hashes)
         found[result] |= set(hashes)
@@ -99,22 +99,24 @@ def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
 
 
 @given(st.lists(posts, max_size=5))
-def test_an_author_has_the_same_hash_in_every_window_and_no_other_has(windows: list[list[Post]]) -> None:
+def test_an_author_has_the_same_hash_in_every_window_and_shares_it_with_no_other(windows: list[list[Post]]) -> None:
     hashes: defaultdict[str, set[int]] = defaultdict(set)
     authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for window in windows:
-        for result, its in hashes_by_result(tally_of("author", window, 10)).items():
-            hashes[result] |= its
+        for result, found in hashes_by_result(tally_of("author", window, 10)).items():
+            hashes[result] |= found
         for _, s_id, author, _, _ in window:
             authors[SOURCES.result_of(s_id)].add((s_id, author))
-    assert {result: len(its) for result, its in hashes.items()} == {result: len(its) for result, its in authors.items()}
+    assert {result: len(found) for result, found in hashes.items()} == {
+        result: len(pairs) for result, pairs in authors.items()
+    }
 
 
-def test_a_tally_is_full_before_it_holds_more_than_it_may() -> None:
+def test_a_tally_is_full_before_it_exceeds_its_limits() -> None:
     posts: list[Post] = [(number, "s", f"name {number}", "2020-01-01 00:00:00", "a" * 10) for number in range(100)]
-    with patch.object(tally_module, "_MOST_ENTRIES", 50):
+    with patch.object(tally_module, "_MAX_ENTRIES", 50):
         assert not tally_of("author", posts[:10], 100).full
         assert tally_of("author", posts, 100).full
-    with patch.object(tally_module, "_MOST_CHARACTERS", 500):
+    with patch.object(tally_module, "_MAX_CHARACTERS", 500):
         assert not tally_of("content", posts[:50], 100).full
         assert tally_of("content", posts[:51], 100).full

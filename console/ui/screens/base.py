@@ -1,6 +1,7 @@
-"""What every screen of the console has: the header, the footer, and the newest snapshot."""
+"""What all screens share: the header, the footer, the newest snapshot, and how failures are shown."""
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -8,74 +9,82 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
+from console.ui.rates import Rates
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.header import Header
-from jobs.deployment import Site
+from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 
-if TYPE_CHECKING:
-    from console.ui.app import AudienceApp
+
+@dataclass(frozen=True)
+class ScreenContext:
+    """What the app gives to every screen."""
+
+    deployment: Deployment
+    rates: Rates
 
 
-class Page(Screen[None]):
-    """A screen that shows snapshots. Workers on it may raise an AudienceError: it is shown, not fatal."""
+class BaseScreen(Screen[None]):
+    """A screen that shows snapshots. It posts messages for what only the app can do."""
 
     TITLE: ClassVar[str] = ""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__()
+        self.context = context
+        self.snapshot = Snapshot()
+        """The newest snapshot."""
+
     def compose(self) -> ComposeResult:
-        yield Header(self.TITLE or "", self.site)
+        yield Header(self.TITLE or "", self.deployment)
         yield from self.compose_body()
         yield Footer(compact=True, show_command_palette=False)
 
     def compose_body(self) -> ComposeResult:
-        """What stands between header and footer."""
-        raise TypeError("a page has a body")
+        """Yield the widgets between header and footer."""
+        raise NotImplementedError
 
     @property
-    def console(self) -> "AudienceApp":
-        """The app."""
-        return cast("AudienceApp", self.app)
-
-    @property
-    def site(self) -> Site:
-        """The site that the app is on."""
-        return self.console.site
+    def deployment(self) -> Deployment:
+        """The deployment that the console is connected to."""
+        return self.context.deployment
 
     def on_mount(self) -> None:
-        self.watch(self.app, "snapshot", self._take_in)
+        self.watch(self.app, "snapshot", self._receive)
 
     def on_screen_resume(self) -> None:
-        self._take_in(self.console.snapshot)
+        self._receive(self.snapshot)
 
-    def _take_in(self, snapshot: Snapshot) -> None:
+    def _receive(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
         if self.is_current and self.is_mounted:
             self.query_one(Header).show(snapshot)
             self.show(snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Shows what of the snapshot is this page's."""
+        """Show this screen's part of the snapshot."""
 
     def action_back(self) -> None:
-        """To the page below."""
+        """Return to the screen below."""
         if len(self.app.screen_stack) > 2:
             self.app.pop_screen()
 
-    def tell(self, message: str, *, error: bool = False) -> None:
-        """A message that stays for some seconds."""
-        self.notify(harmless(message), severity="error" if error else "information", markup=False)
+    def show_message(self, message: str, *, error: bool = False) -> None:
+        """Show a message for some seconds."""
+        self.notify(sanitize(message), severity="error" if error else "information", markup=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tells what a piece of work on this page failed of."""
-        tell_failure(self, event)
+        """Show why a worker of this screen failed."""
+        notify_failure(self, event)
 
 
-def tell_failure(node: "Page | App[None]", event: Worker.StateChanged) -> None:
-    """Tells what a piece of work failed of; it is no reason to end the app."""
+def notify_failure(node: "BaseScreen | App[None]", event: Worker.StateChanged) -> None:
+    """Show why a Textual worker failed, instead of ending the app."""
     if event.state == WorkerState.ERROR and event.worker.error is not None:
         error = event.worker.error
         node.log.error(error)
-        words = f"{error.code} {error}" if isinstance(error, AudienceError) else f"{type(error).__name__}: {error}"
-        node.notify(harmless(words), severity="error", markup=False)
+        message = f"{error.code} {error}" if isinstance(error, AudienceError) else f"{type(error).__name__}: {error}"
+        node.notify(sanitize(message), severity="error", markup=False)

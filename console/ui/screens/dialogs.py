@@ -1,4 +1,4 @@
-"""Small screens over the others that ask one thing and return the answer."""
+"""Dialogs: each asks one question and returns the answer."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,12 +9,12 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList
 
-from console.sanitize import harmless
-from console.ui.widgets.text_input import Field
+from console.sanitize import sanitize
+from console.ui.widgets.text_input import TextInput
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks before something that cannot be taken back at once. Nothing is done by Enter alone."""
+    """Asks before something that cannot be undone at once. Enter alone confirms nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
@@ -28,7 +28,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(harmless(self._question), markup=False)
+            yield Label(sanitize(self._question), markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("No (n)", id="no", compact=True)
                 yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
@@ -37,12 +37,12 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        """Ends the dialog."""
+        """Return the answer."""
         self.dismiss(answer)
 
 
 class _Question(ModalScreen[str | None]):
-    """Asks for a text; None where it is left with Escape."""
+    """Asks for a text. Escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
@@ -52,15 +52,15 @@ class _Question(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(harmless(self._question), markup=False)
+            yield Label(sanitize(self._question), markup=False)
             yield from self.compose_answer()
 
     def compose_answer(self) -> ComposeResult:
-        """What the answer is given in."""
-        raise TypeError("a question has an answer")
+        """Yield the widget for the answer."""
+        raise NotImplementedError
 
     def action_cancel(self) -> None:
-        """Leaves without an answer."""
+        """Return without an answer."""
         self.dismiss(None)
 
 
@@ -72,8 +72,8 @@ class Ask(_Question):
         self._value = value
 
     def compose_answer(self) -> ComposeResult:
-        """A field."""
-        yield Field(self._value, id="answer", compact=True, select_on_focus=False)
+        """Yield a text input."""
+        yield TextInput(self._value, id="answer", compact=True, select_on_focus=False)
         yield Label("Enter to accept, Escape to leave", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -81,15 +81,15 @@ class Ask(_Question):
 
 
 class Choose(_Question):
-    """Lets one of some names be chosen."""
+    """Offers names to choose from."""
 
     def __init__(self, question: str, names: Sequence[str]) -> None:
         super().__init__(question)
         self._names = list(names)
 
     def compose_answer(self) -> ComposeResult:
-        """A list."""
-        yield OptionList(*(harmless(name) for name in self._names), markup=False, compact=True)
+        """Yield a list."""
+        yield OptionList(*(sanitize(name) for name in self._names), markup=False, compact=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._names[event.option_index])

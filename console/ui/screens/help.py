@@ -1,4 +1,4 @@
-"""Help, made from the bindings of the page it was asked on."""
+"""The help screen, made from the bindings of the screen that it was opened on."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,22 +10,22 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from console.ui.screens.base import Page
+from console.ui.screens.base import BaseScreen, ScreenContext
 
-_WORDS = """
+_INTRODUCTION = """
 A task reads a range of posts, gives each author a label by the pattern files, and writes which panel \
 (/female, /male, ...) an author belongs to. First the label job runs, window by window; a countdown later \
 the production job writes the wh_panel_mapping_ tables. Leaving the console stops neither workers nor tasks.
 """
 
 
-class HelpPage(Page):
-    """What can be done, by which key."""
+class HelpScreen(BaseScreen):
+    """What each key does."""
 
     TITLE = "Help"
 
-    def __init__(self, about: Screen[Any]) -> None:
-        super().__init__()
+    def __init__(self, context: ScreenContext, about: Screen[Any]) -> None:
+        super().__init__(context)
         self._about = about
 
     def compose_body(self) -> ComposeResult:
@@ -36,21 +36,20 @@ class HelpPage(Page):
         self.query_one("#help").focus()
 
     def _text(self) -> Text:
-        text = Text(_WORDS.strip() + "\n\n")
+        text = Text(_INTRODUCTION.strip() + "\n\n")
         text.append(f"On the page {self._about.title or self._about.TITLE or ''}\n", "bold")
-        _append(text, [*type(self._about).BINDINGS, *Page.BINDINGS], self._about)
+        self._append(text, [*type(self._about).BINDINGS, *BaseScreen.BINDINGS], global_=False)
         text.append("\nEverywhere\n", "bold")
-        _append(text, list(type(self.app).BINDINGS), None)
+        self._append(text, list(type(self.app).BINDINGS), global_=True)
         text.append(f"{'j k, g G':18}", "cyan").append("In tables: down, up; first row, last row\n")
         text.append(f"{'tab, shift+tab':18}", "cyan").append("Next field, previous field\n")
         text.append(f"{'ctrl+p':18}", "cyan").append("Command palette: every action, and the themes\n")
         return text
 
-
-def _append(text: Text, bindings: Iterable[BindingType], about: Screen[Any] | None) -> None:
-    read_only = isinstance(about, Page) and about.site.read_only
-    for binding in Binding.make_bindings(bindings):
-        refused = read_only and binding.action in ("new", "abort", "resume", "rerun")
-        if binding.description and not refused and binding.key not in ("ctrl+q", "question_mark"):
-            key = binding.key_display or binding.key
-            text.append(f"{key:18}", "cyan").append(f"{binding.description}\n")
+    def _append(self, text: Text, bindings: Iterable[BindingType], *, global_: bool) -> None:
+        for binding in Binding.make_bindings(bindings):
+            writes = not global_ and binding.action in ("new", "abort", "resume", "rerun")
+            refused = writes and self.deployment.read_only
+            if binding.description and not refused and binding.key not in ("ctrl+q", "question_mark"):
+                key = binding.key_display or binding.key
+                text.append(f"{key:18}", "cyan").append(f"{binding.description}\n")

@@ -1,7 +1,6 @@
-"""The form of a new task, and beside it the plan of what would happen."""
+"""The form of a new task, and beside it the plan of what the task would do."""
 
-from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -10,42 +9,32 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.css.query import NoMatches
+from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select, Static
-from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from console.ui.formatting import plain
 from console.ui.preferences import read_preferences, write_preferences
-from console.ui.screens.base import Page
+from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose, Confirm
 from console.ui.snapshot import Snapshot
-from console.ui.widgets.text_input import Field
+from console.ui.widgets.text_input import TextInput
+from jobs import services
 from jobs.errors import AudienceError, InvalidRange, InvalidValue
-from jobs.model.task import Task, TaskRequest
+from jobs.model.task import Task
+from jobs.model.task_request import TaskRequest
 from jobs.services import overview
-from jobs.services import tasks as services
-from jobs.services.tasks import Plan
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
 
-_LABELS = {
-    "model_type": "Model",
-    "predict_type": "Predict type",
-    "start_time": "Start",
-    "end_time": "End",
-    "target_schema": "Input schema",
-    "target_table": "Input table",
-    "output_schema": "Output schema",
-    "queue": "Queue",
-    "countdown": "Countdown, s",
-}
+_LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
 _HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, belongs to the range"}
 _SELECTS = ("model_type", "predict_type", "target_schema", "target_table")
 _PLAN_SECONDS = 0.3
 _LAUNCH = "Launch (ctrl+l)"
 
 
-class NewTaskPage(Page):
+class NewTaskScreen(BaseScreen):
     """Every parameter of a task, with defaults from the settings or from an earlier task."""
 
     TITLE = "New task"
@@ -56,18 +45,25 @@ class NewTaskPage(Page):
         Binding("ctrl+o", "load", "Load preset", priority=True),
     ]
 
-    def __init__(self, like: Task | None = None) -> None:
-        super().__init__()
-        self._like = like
+    @dataclass
+    class LaunchRequested(Message):
+        """The operator wants to create this task. Call `screen.end_launch()` when that has succeeded or failed."""
+
+        request: TaskRequest
+        screen: "NewTaskScreen"
+
+    def __init__(self, context: ScreenContext, template: Task | None = None) -> None:
+        super().__init__(context)
+        self._template = template
         self._tables: dict[str, list[str]] = {}
         self._planning: Timer | None = None
         self._faults: dict[str, str] = {}
         self._launching = False
         self._input_was_ok = True
-        self._untouched: dict[str, str] = {}
+        self._initial: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
-        values = self._first_values()
+        values = self._initial_values()
         with Horizontal(id="body"):
             with VerticalScroll(id="form", can_focus=False):
                 for name, label in _LABELS.items():
@@ -80,7 +76,7 @@ class NewTaskPage(Page):
 
     def _field(self, name: str, value: str) -> Input | Select[str]:
         if name not in _SELECTS:
-            return Field(value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False)
+            return TextInput(value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False)
         options = {"model_type": MODEL_TYPES, "predict_type": PREDICT_TYPES}.get(name, (value,) if value else ())
         return Select(
             [(plain(option), option) for option in options],
@@ -91,8 +87,8 @@ class NewTaskPage(Page):
             compact=True,
         )
 
-    def _first_values(self) -> dict[str, str]:
-        settings = self.site.settings
+    def _initial_values(self) -> dict[str, str]:
+        settings = self.deployment.settings
         values = {
             "model_type": "keyword_model",
             "predict_type": "author_name",
@@ -104,19 +100,19 @@ class NewTaskPage(Page):
             "queue": settings.queue,
             "countdown": str(settings.countdown),
         }
-        return values | (_values_of(self._like) if self._like else {})
+        return values | (TaskRequest.from_task(self._template) if self._template else {})
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#start_time").focus()
-        self._untouched = self._values()
+        self._initial = self._values()
         self._read_tables()
-        self._read_edges()
+        self._read_range()
         self._plan_soon()
 
     @work(group="tables", exclusive=True, exit_on_error=False)
     async def _read_tables(self) -> None:
-        self._tables = await overview.input_tables(self.site)
+        self._tables = await overview.list_input_tables(self.deployment)
         self._offer("target_schema", list(self._tables))
         self._offer_tables()
 
@@ -124,7 +120,7 @@ class NewTaskPage(Page):
         self._offer("target_table", self._tables.get(self._value("target_schema"), []))
 
     def _offer(self, name: str, options: list[str]) -> None:
-        """The options of a field; what it has stays, also where it is none of them: the plan will tell."""
+        """Set the options of a select. Its value stays, even if it is not among them: the plan reports that."""
         field = self.query_one(f"#{name}", Select)
         value = self._value(name) or (options[0] if name == "target_table" and options else "")
         if value and value not in options:
@@ -133,24 +129,24 @@ class NewTaskPage(Page):
         field.value = value or Select.NULL
 
     def show(self, snapshot: Snapshot) -> None:
-        """Asks for what there is to choose from again, once an input server that was away is back."""
+        """Read the options again once an input server that was away is back."""
         if snapshot.input.ok and not self._input_was_ok:
             self._read_tables()
-            self._read_edges()
+            self._read_range()
             self._plan_soon()
         self._input_was_ok = snapshot.input.ok
 
-    @work(group="edges", exclusive=True, exit_on_error=False)
-    async def _read_edges(self) -> None:
-        """Proposes the range of all rows, where the operator has given none."""
+    @work(group="range", exclusive=True, exit_on_error=False)
+    async def _read_range(self) -> None:
+        """Propose the range of all rows, unless the operator has typed one."""
         schema, table = self._value("target_schema"), self._value("target_table")
         if not schema or not table or self._value("start_time") or self._value("end_time"):
             return
-        edges = await overview.input_edges(self.site, schema, table)
+        edges = await overview.read_input_range(self.deployment, schema, table)
         if edges and not self._value("start_time") and not self._value("end_time"):
             for name, edge in zip(("start_time", "end_time"), edges, strict=True):
                 self.query_one(f"#{name}", Input).value = str(edge)
-                self._untouched[name] = str(edge)
+                self._initial[name] = str(edge)
 
     def _value(self, name: str) -> str:
         field = self.query_one(f"#{name}")
@@ -175,26 +171,26 @@ class NewTaskPage(Page):
     @on(Select.Changed)
     def _changed(self, event: Input.Changed | Select.Changed) -> None:
         if isinstance(event, Select.Changed) and event.select.id == "target_schema" and event.select.has_focus_within:
-            # Chosen by hand: the table that was chosen belongs to another schema.
+            # The operator chose another schema, so the chosen table is not in it.
             self.query_one("#target_table", Select).clear()
             self._offer_tables()
         if isinstance(event, Select.Changed):
-            self._read_edges()
+            self._read_range()
         self._check()
         self._plan_soon()
 
     def _plan_soon(self) -> None:
-        """Plans when nothing has been typed for a moment."""
+        """Plan when nothing has been typed for a moment."""
         if self._planning is not None:
             self._planning.stop()
         self._planning = self.set_timer(_PLAN_SECONDS, self._plan)
 
     def _check(self) -> TaskRequest | None:
-        """Shows at each field what is wrong with it; the request where nothing is."""
+        """Show what is wrong at each field, and return the request if nothing is."""
         values = self._values()
         blank = {name: "give a time, such as " + _HINTS[name][:19] for name in _HINTS if not values[name]}
         try:
-            request = TaskRequest.of(self.site.settings, values)
+            request = TaskRequest.from_values(self.deployment.settings, values)
             self._show_faults({})
             return request
         except InvalidValue as error:
@@ -210,7 +206,7 @@ class NewTaskPage(Page):
                 fault = self.query_one(f"#fault-{name}", Static)
             except NoMatches:
                 return
-            fault.update(harmless(faults.get(name, "")))
+            fault.update(sanitize(faults.get(name, "")))
             fault.display = name in faults
 
     @work(group="plan", exclusive=True, exit_on_error=False)
@@ -222,41 +218,37 @@ class NewTaskPage(Page):
             return
         box.update(Text("planning ...", "dim"))
         try:
-            plan = await services.plan_task(self.site, request)
+            plan = await services.plan_task(self.deployment, request)
         except AudienceError as error:
-            box.update(Text(f"{error.code} {harmless(error)}", "red"))
+            box.update(Text(f"{error.code} {sanitize(error)}", "red"))
             return
         box.update(_plan_text(plan, request))
 
     def action_launch(self) -> None:
-        """Creates the task; where a value is wrong, goes to its field."""
+        """Create the task, or move to the first field with a fault."""
         request = self._check()
         if request is None:
             first = next(name for name in _LABELS if name in self._faults)
             self.query_one(f"#{first}").focus()
-            self.tell(f"{_LABELS[first]}: {self._faults[first]}", error=True)
+            self.show_message(f"{_LABELS[first]}: {self._faults[first]}", error=True)
         elif not self._launching:
             self._launching = True
             self.query_one("#launch", Button).label = "launching ..."
-            # The app's work, not the page's: it is not given up when the page is left.
-            launch = self.console.launch(request)
-            self._wait_for(launch)
+            self.post_message(self.LaunchRequested(request, self))
 
-    @work(group="launch", exit_on_error=False)
-    async def _wait_for(self, launch: Worker[None]) -> None:
-        """Lets the form be launched again where the launch failed; the app says why it did."""
-        with suppress(WorkerFailed, WorkerCancelled):
-            await launch.wait()
+    def end_launch(self) -> None:
+        """Allow another launch, because the last one has ended. If it failed, the app shows why."""
         self._launching = False
-        self.query_one("#launch", Button).label = _LAUNCH
+        if self.is_mounted:
+            self.query_one("#launch", Button).label = _LAUNCH
 
     @on(Button.Pressed, "#launch")
     def _launch_pressed(self) -> None:
         self.action_launch()
 
     def action_back(self) -> None:
-        """Back; asks first where something was filled in."""
-        if self._values() == self._untouched:
+        """Go back. Ask first if something was filled in."""
+        if self._values() == self._initial:
             self.app.pop_screen()
         elif self.app.screen is self:
             self._ask_and_leave()
@@ -268,63 +260,43 @@ class NewTaskPage(Page):
 
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
-        """Saves the form under a name."""
+        """Save the form's values as a preset."""
         name = await self.app.push_screen_wait(Ask("Save these values as"))
         if name:
             try:
                 write_preferences(presets=read_preferences().presets | {name: self._values()})
             except OSError as error:
-                self.tell(f"not saved: {error}", error=True)
+                self.show_message(f"not saved: {error}", error=True)
             else:
-                self.tell(f"saved as {name}")
+                self.show_message(f"saved as {name}")
 
     @work(group="dialog", exit_on_error=False)
     async def action_load(self) -> None:
-        """Fills the form in with what was saved under a name."""
+        """Fill in the form from a preset."""
         presets = read_preferences().presets
         if not presets:
-            self.tell("no presets yet; ctrl+s saves one")
+            self.show_message("no presets yet; ctrl+s saves one")
             return
         name = await self.app.push_screen_wait(Choose("Load", sorted(presets)))
         if name:
             self._fill_in(presets[name])
 
 
-def _values_of(task: Task) -> dict[str, str]:
-    """The form's values of an earlier task."""
-    values: dict[str, object] = {
-        "model_type": task.model_type,
-        "predict_type": task.predict_type,
-        "start_time": _time(task.start_time),
-        "end_time": _time(task.end_time),
-        "target_schema": task.target_table,
-        "target_table": task.source_table,
-        "output_schema": task.output_schema,
-        "queue": task.queue,
-        "countdown": task.countdown,
-    }
-    return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def _time(time: datetime | None) -> str:
-    return "" if time is None else str(time)
-
-
-def _plan_text(plan: Plan, request: TaskRequest) -> Text:
-    definition, extent = plan.definition, plan.extent
+def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
+    definition, estimate = plan.definition, plan.estimate
     text = Text().append("Plan\n", "bold")
 
     def line(name: str, value: str, style: str = "") -> None:
-        text.append(f"{name:12}", "dim").append(harmless(value) + "\n", style)
+        text.append(f"{name:12}", "dim").append(sanitize(value) + "\n", style)
 
-    line("rows", f"about {extent.estimated_rows:,} (the optimizer's estimate)")
+    line("rows", f"about {estimate.estimated_rows:,} (the optimizer's estimate)")
     line("windows", f"{plan.windows:,}")
-    if extent.indexed:
+    if estimate.indexed:
         line("post_time", "indexed")
     else:
         line("post_time", "not indexed: the whole table is read", "yellow")
-    if extent.first and extent.last:
-        line("rows from", f"{extent.first} to {extent.last}")
+    if estimate.first and estimate.last:
+        line("rows from", f"{estimate.first} to {estimate.last}")
     for label in definition.patterns.labels:
         line(f"/{label.name}", f"{len(label.patterns):,} patterns")
     line("patterns", definition.patterns.hash[:16])

@@ -1,11 +1,6 @@
-"""Samples of what a task has produced, to be looked at and saved."""
+"""The samples screen: random production rows of a task, to look at and to save."""
 
-import csv
-import json
-import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,30 +12,27 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from console.ui.formatting import bar, cell, plain
-from console.ui.screens.base import Page
+from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_table import LiveTable
-from jobs.model.task import Task, whole_number
-from jobs.services import tasks as services
-from jobs.services.tasks import SampleRow
-from jobs.storage.production import production_table
+from jobs import services
+from jobs.errors import InvalidValue
+from jobs.model.sources import production_table
+from jobs.model.task import Task
+from jobs.services import SampleRow
 
 _SIZES = (50, 200, 1_000)
 _ALL = "all panels"
-# A spreadsheet takes a cell for a formula that begins with one of these signs, some also after blanks or with
-# the wide signs of Han texts; a tab or a line's end at its begin moves what follows into a cell of its own.
-_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
 
-
-# With the widths that they have, those that are left out last first.
+# The columns and their widths. In a narrow terminal the last ones are left out.
 _COLUMNS = {"source_author": 24, "panel": 9, "day": 10, "time": 8, "match_content": 30, "id": 26}
 _ASIDE = 27
 
 
-class SamplesPage(Page):
+class SamplesScreen(BaseScreen):
     """A random sample of a task's production rows, and the panels' shares of it."""
 
     TITLE = "Samples"
@@ -51,8 +43,8 @@ class SamplesPage(Page):
         Binding("ctrl+s", "save", "Save"),
     ]
 
-    def __init__(self, task_id: str) -> None:
-        super().__init__()
+    def __init__(self, context: ScreenContext, task_id: str) -> None:
+        super().__init__(context)
         self._task_id = task_id
         self._rows: list[SampleRow] = []
         self._offered: list[tuple[str, str]] = []
@@ -85,11 +77,11 @@ class SamplesPage(Page):
 
     @property
     def _sampled(self) -> Task | None:
-        board = self.console.snapshot.board
+        board = self.snapshot.board
         return next((task for task in board.tasks if task.task_id == self._task_id), None) if board else None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Offers every task that can be sampled."""
+        """Offer every task that can be sampled."""
         offered = self._samplable(snapshot)
         if offered != self._offered:
             self._offered = offered
@@ -103,13 +95,13 @@ class SamplesPage(Page):
         offered = [
             (f"{task.task_id[:8]} {task.predict_type} of {task.create_time:%m-%d %H:%M}", task.task_id)
             for task in tasks
-            if task.prod_stat == "finish" and task.results
+            if task.can_sample
         ]
         chosen = (self._task_id[:8], self._task_id)
         return offered if self._task_id in dict(offered).values() else [chosen, *offered]
 
     def on_resize(self) -> None:
-        """Columns drop out where there is no room for them."""
+        """Drop the columns that do not fit."""
         self._show_rows()
 
     def _offer_tables(self) -> None:
@@ -132,7 +124,7 @@ class SamplesPage(Page):
     @on(Select.Changed, "#size")
     @on(SelectionList.SelectedChanged, "#tables")
     def action_resample(self) -> None:
-        """Takes another sample."""
+        """Draw another sample."""
         if self.is_mounted and self._sampled is not None:
             self._sample()
 
@@ -149,7 +141,7 @@ class SamplesPage(Page):
         count.update(Text("sampling ...", "dim"))
         try:
             tables = [production_table(name) for name in chosen]
-            self._rows = await services.sample_result(self.site, self._task_id, tables, int(str(size)))
+            self._rows = await services.sample_result(self.deployment, self._task_id, tables, int(str(size)))
         except Exception:
             self._rows = []
             self._show_rows()
@@ -181,13 +173,13 @@ class SamplesPage(Page):
 
     @on(LiveTable.RowHighlighted, "#rows")
     def _show_row(self) -> None:
-        """The row under the cursor in full, whatever columns there is room for."""
+        """Show the row under the cursor in full, whatever columns fit."""
         key = self.query_one("#rows", LiveTable).cursor_key
         row = self._rows_shown[int(key)] if key is not None else None
         text = Text()
         if row is not None:
-            text.append(f"{row.create_time} {harmless(row.panel)} ", "dim").append(harmless(row.match_content))
-            text.append(f"  {harmless(row.source_author)}, id {harmless(row.id)}", "dim")
+            text.append(f"{row.create_time} {sanitize(row.panel)} ", "dim").append(sanitize(row.match_content))
+            text.append(f"  {sanitize(row.source_author)}, id {sanitize(row.id)}", "dim")
         self.query_one("#row", Static).update(text)
 
     def _show_shares(self, shown: int) -> None:
@@ -195,23 +187,20 @@ class SamplesPage(Page):
         text = Text("panels of the sample\n", "bold")
         for panel, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             share = number / len(self._rows)
-            text.append(f"{harmless(panel)[:14]:14} {100 * share:5.1f}%\n").append_text(bar(share, 21, "cyan")).append(
+            text.append(f"{sanitize(panel)[:14]:14} {100 * share:5.1f}%\n").append_text(bar(share, 21, "cyan")).append(
                 "\n"
             )
         self.query_one("#shares", Static).update(text if counts else "")
         task = self._sampled
-        lengths = (task.length_prod_table or "").split(",") if task else []
         chosen = self.query_one("#tables", SelectionList).selected
-        there = sum(
-            whole_number(length) or 0
-            for result, length in zip(task.results if task else [], lengths, strict=False)
-            if result in chosen
+        produced = sum(
+            figures.produced or 0 for figures in (task.result_figures if task else []) if figures.result in chosen
         )
         of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
-        self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {there:,} rows produced")
+        self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {produced:,} rows produced")
 
     def action_panel(self) -> None:
-        """Shows the next panel only; after the last, all."""
+        """Show only the next panel; after the last one, all."""
         choice = self.query_one("#panel", Select)
         panels = [_ALL, *sorted({row.panel for row in self._rows})]
         place = panels.index(str(choice.value)) if choice.value in panels else 0
@@ -219,10 +208,10 @@ class SamplesPage(Page):
 
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
-        """Saves the sample: CSV that no spreadsheet takes for formulas, or JSON Lines, by the file's ending."""
+        """Ask for a file name and save the rows shown."""
         rows = self._rows_shown
         if not rows or self.app.screen is not self:
-            self.tell("nothing to save", error=True)
+            self.show_message("nothing to save", error=True)
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
         name = await self.app.push_screen_wait(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
@@ -231,21 +220,20 @@ class SamplesPage(Page):
         self._save(Path(name), rows)
 
     def _save(self, path: Path, rows: list[SampleRow]) -> None:
-        if path.suffix.lower() not in (".csv", ".jsonl"):
-            self.tell("the name must end in .csv or .jsonl", error=True)
-            return
         try:
-            save_rows(path.expanduser(), rows)
+            services.save_sample(path.expanduser(), rows)
+        except InvalidValue as error:
+            self.show_message(str(error), error=True)
         except FileExistsError:
-            self.tell(f"not saved: {path} is there already; choose another name", error=True)
+            self.show_message(f"not saved: {path} exists; choose another name", error=True)
         except (OSError, RuntimeError) as error:
-            self.tell(f"not saved: {error}", error=True)
+            self.show_message(f"not saved: {error}", error=True)
         else:
-            self.tell(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
+            self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
 
 
 def _columns_for(width: int) -> dict[str, int]:
-    """The columns that fit; what room is left goes to the first."""
+    """Return the columns that fit. The first one gets the remaining width."""
     fitting = {}
     for name, needed in _COLUMNS.items():
         if width < needed + 2:
@@ -263,22 +251,3 @@ def _cell(row: SampleRow, name: str) -> Text:
             return cell(row.create_time.time().replace(microsecond=0))
         case _:
             return cell(getattr(row, name))
-
-
-def save_rows(path: Path, rows: Sequence[SampleRow]) -> None:
-    """Writes rows to a new file. Raises OSError; FileExistsError rather than overwrite."""
-    with path.open("x", encoding="utf-8", newline="") as file:
-        if path.suffix.lower() == ".jsonl":
-            for row in rows:
-                file.write(json.dumps(asdict(row) | {"create_time": row.create_time.isoformat()}, ensure_ascii=False))
-                file.write("\n")
-        else:
-            writer = csv.writer(file)
-            writer.writerow(field.name for field in fields(SampleRow))
-            for row in rows:
-                writer.writerow(formula_safe(str(value)) for value in asdict(row).values())
-
-
-def formula_safe(value: str) -> str:
-    """The value with a quote before it where a spreadsheet would calculate it."""
-    return f"'{value}" if _FORMULA.match(value) else value

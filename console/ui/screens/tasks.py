@@ -1,5 +1,6 @@
-"""Home: the live table of tasks, and the task under the cursor in full."""
+"""The home screen: the live task table, and the task under the cursor in full."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -7,30 +8,32 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widgets import Input
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from console.ui.formatting import progress
-from console.ui.screens.base import Page
+from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Choose, Confirm
+from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Column, columns_for
 from console.ui.widgets.live_table import LiveTable
-from console.ui.widgets.live_text import Words
-from console.ui.widgets.task_detail import TaskView
-from console.ui.widgets.text_input import Field
+from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.task_detail import TaskDetail
+from console.ui.widgets.text_input import TextInput
 from jobs.errors import StateUnreadable
 from jobs.model.task import Task
 from jobs.services import overview
-from jobs.services.overview import Board
+from jobs.services.overview import TaskBoard
 
 WIDE = 110
-# Actions that are possible only sometimes.
-_SOMETIMES = ("new", "rerun", "sample", "abort", "resume", "detail")
+# Actions that depend on the task under the cursor.
+_CONDITIONAL = ("new", "rerun", "sample", "abort", "resume", "detail")
 
 
-class TasksPage(Page):
-    """The table of tasks."""
+class TasksScreen(BaseScreen):
+    """The task table."""
 
     TITLE = "Tasks"
 
@@ -48,11 +51,35 @@ class TasksPage(Page):
         Binding("space", "pause", "Pause, or go on", show=False),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    @dataclass
+    class FormRequested(Message):
+        """The operator wants to create a task, perhaps like an earlier one."""
+
+        template: Task | None
+
+    @dataclass
+    class SamplesRequested(Message):
+        """The operator wants to see samples of a task."""
+
+        task: Task
+
+    @dataclass
+    class AbortRequested(Message):
+        """The operator has confirmed the abort of a task."""
+
+        task: Task
+
+    @dataclass
+    class ResumeRequested(Message):
+        """The operator wants to resume a task."""
+
+        task: Task
+
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__(context)
         self._sort = COLUMNS[-1]
         self._descending = True
-        self._board: Board | None = None
+        self._board: TaskBoard | None = None
         self._paused = False
         self._windows_of: tuple[str, int | None] | None = None
         self._possible: tuple[bool | None, ...] = ()
@@ -60,18 +87,18 @@ class TasksPage(Page):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Words(id="note")
+                yield LiveText(id="note")
                 yield LiveTable(id="tasks")
-                yield Field(
+                yield TextInput(
                     placeholder="filter: any part of id, state, names; Enter keeps it, Escape clears it",
                     id="filter",
                     compact=True,
                 )
-            yield TaskView(id="view")
+            yield TaskDetail(id="view")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one("#filter").display = False
+        self._filter.display = False
         self._table.focus()
 
     @property
@@ -79,202 +106,200 @@ class TasksPage(Page):
         return self.query_one(LiveTable)
 
     @property
-    def chosen(self) -> Task | None:
-        """The task that the cursor is on."""
+    def _filter(self) -> TextInput:
+        return self.query_one("#filter", TextInput)
+
+    @property
+    def selected(self) -> Task | None:
+        """The task under the cursor."""
         key = self._table.cursor_key
         tasks = self._board.tasks if self._board else ()
         return next((task for task in tasks if task.task_id == key), None)
 
-    def choose(self, task_id: str) -> None:
-        """Moves the cursor to a task, as soon as it is in the table."""
+    def select_task(self, task_id: str) -> None:
+        """Move the cursor to a task as soon as it is in the table."""
         self._paused = False
-        self.query_one("#filter", Input).value = ""
-        self.query_one("#filter").display = False
+        self._filter.value = ""
+        self._filter.display = False
         self._table.focus()
-        self._table.want(task_id)
+        self._table.select_when_shown(task_id)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Takes in the board, unless it is paused."""
+        """Show the snapshot's tasks, unless the table is paused."""
         if snapshot.board is not self._board and (not self._paused or self._board is None):
             self._board = snapshot.board
             self._refresh_table()
         else:
             self._show_note()
-            self._show_view()
+            self._show_detail()
 
     def on_resize(self) -> None:
-        """Columns drop out where there is no room for them."""
-        self.query_one("#view").display = self.size.width >= WIDE
+        """Drop the columns that do not fit."""
         self.call_after_refresh(self._refresh_table)
 
     def _refresh_table(self) -> None:
         if not self.is_mounted:
             return
-        board = self._board
-        tasks = self._filtered(board.tasks) if board else []
-        width = self._table.size.width or self.size.width
-        columns = columns_for(width - 1, self._sort)
-        rates = self.console.rates
+        board, rates = self._board, self.context.rates
+        columns = columns_for((self._table.size.width or self.size.width) - 1, self._sort)
         self._table.set_columns({self._label(column): column.width for column in columns})
         if board:
-            by_key = {task.task_id: task for task in tasks}
+            by_key = {task.task_id: task for task in self._filtered(board.tasks)}
 
             def cells(key: str) -> tuple[Text, ...]:
                 return tuple(column.show(by_key[key], board, rates) for column in columns)
 
             self._table.show(list(by_key), cells)
         self._show_note()
-        self._show_view()
-        self._offer()
+        self._show_detail()
+        self._refresh_footer()
 
     def _label(self, column: Column) -> str:
-        """The label of a column: in capitals where the table is sorted by it, ^ where upwards."""
+        """Return a column's label: in capitals if the table is sorted by it, with ^ if ascending."""
         if column is not self._sort:
             return column.label
         return column.label.upper() + ("" if self._descending else "^")
 
     def _filtered(self, tasks: tuple[Task, ...]) -> list[Task]:
-        words = self.query_one("#filter", Input).value.lower().split()
-        chosen = [task for task in tasks if all(word in _searched(task) for word in words)]
-        rates = self.console.rates
-        return sorted(chosen, key=lambda task: (self._sort.order(task, rates), task.task_id), reverse=self._descending)
-
-    def _offer(self) -> None:
-        """Has the footer offer what is possible now, where that has changed."""
-        possible = tuple(
-            self.check_action(name, ()) for name in ("new", "rerun", "sample", "abort", "resume", "detail")
+        words = self._filter.value.lower().split()
+        matching = [task for task in tasks if all(word in _searchable_text(task) for word in words)]
+        rates = self.context.rates
+        return sorted(
+            matching, key=lambda task: (self._sort.order(task, rates), task.task_id), reverse=self._descending
         )
+
+    def _refresh_footer(self) -> None:
+        """Update the footer if other actions have become possible."""
+        possible = tuple(self.check_action(name, ()) for name in _CONDITIONAL)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
 
     def _show_note(self) -> None:
-        note = self.query_one("#note", Words)
-        snapshot = self.console.snapshot
         text = Text()
-        words = self.query_one("#filter", Input).value.strip()
+        words = self._filter.value.strip()
         if self._board is None:
-            text.append(harmless(snapshot.output.error or "asking the output server ..."), "yellow")
+            text.append(sanitize(self.snapshot.output.error or "asking the output server ..."), "yellow")
         elif not self._board.tasks:
             text.append("No tasks yet. Press n to create one.")
         elif words:
             text.append(f"{self._table.row_count} of {len(self._board.tasks)} tasks match {words!r}")
         elif len(self._board.tasks) == overview.MOST_TASKS:
             text.append(f"the newest {overview.MOST_TASKS:,} tasks")
-        for error in snapshot.errors if self._board is not None else []:
-            text.append(("\n" if text else "") + harmless(error), "yellow")
+        for error in self.snapshot.errors if self._board is not None else []:
+            text.append(("\n" if text else "") + sanitize(error), "yellow")
         if self._paused:
             text.append("  paused: press space to go on", "black on yellow")
-        note.say(text)
+        note = self.query_one("#note", LiveText)
+        note.set_text(text)
         note.display = bool(text)
 
-    def _show_view(self) -> None:
-        view = self.query_one("#view", TaskView)
-        if not view.display:
+    def _show_detail(self) -> None:
+        detail = self.query_one("#view", TaskDetail)
+        # Not when the screen is resized: its size may not be final then.
+        detail.display = self.size.width >= WIDE
+        if not detail.display:
             return
-        task = self.chosen
+        task = self.selected
         key = (task.task_id, task.windows_done) if task else None
         if key != self._windows_of:
             if not key or not self._windows_of or key[0] != self._windows_of[0]:
-                view.windows = ()
+                detail.windows = ()
             self._windows_of = key
             if task:
                 self._read_windows(task)
-        view.show(task, self.console.rates, self.console.snapshot.fleet)
+        detail.show(task, self.context.rates, self.snapshot.fleet)
 
     @work(group="windows", exclusive=True, exit_on_error=False)
     async def _read_windows(self, task: Task) -> None:
         try:
-            self.query_one("#view", TaskView).windows = await overview.look_at_windows(self.site, task)
+            self.query_one("#view", TaskDetail).windows = await overview.read_windows(self.deployment, task)
         except StateUnreadable:
-            self._windows_of = None  # the header says that the server is away; once it is back, again
+            self._windows_of = None  # the header shows the outage; read them again when the server is back
 
     @on(LiveTable.RowHighlighted)
     def _cursor_moved(self) -> None:
-        self._show_view()
-        self._offer()
+        self._show_detail()
+        self._refresh_footer()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is not possible now is not offered."""
-        task = self.chosen if self.is_mounted and self._board else None
-        read_only = self.site.read_only
+        """Offer only what is possible now."""
+        task = self.selected if self.is_mounted and self._board else None
+        writable = not self.deployment.read_only
         match action:
             case "new":
-                return not read_only
+                return writable
             case "rerun":
-                return not read_only and task is not None and task.start_time is not None
+                return writable and task is not None and task.can_rerun
             case "sample":
-                return task is not None and task.prod_stat == "finish" and bool(task.results)
+                return task is not None and task.can_sample
             case "abort":
-                return not read_only and task is not None and task.generation is not None and not task.finished
+                return writable and task is not None and task.can_abort
             case "resume":
-                stopped = task is not None and task.stat in ("FAILURE", "ABORTED") and task.generation is not None
-                return not read_only and stopped
+                return writable and task is not None and task.can_resume
             case "detail" | "copy":
                 return task is not None
             case "back":
-                return bool(self.query_one("#filter", Input).value) if self.is_mounted else False
+                return bool(self._filter.value) if self.is_mounted else False
             case _:
                 return True
 
     def action_new(self) -> None:
-        """To the form of a new task."""
-        self.console.open_new_task()
+        """Open the form of a new task."""
+        self.post_message(self.FormRequested(None))
 
     def action_rerun(self) -> None:
-        """To the form, filled in as this task was."""
-        if self.chosen:
-            self.console.open_new_task(self.chosen)
+        """Open the form, filled in like this task."""
+        if self.selected:
+            self.post_message(self.FormRequested(self.selected))
 
     def action_sample(self) -> None:
-        """To the samples of this task."""
-        if self.chosen:
-            self.console.open_samples(self.chosen)
+        """Open the samples of this task."""
+        if self.selected:
+            self.post_message(self.SamplesRequested(self.selected))
 
     @on(LiveTable.RowSelected)
     def action_detail(self) -> None:
-        """The task in full: beside the table where there is room, else on a page of its own."""
-        if self.chosen is None or self.app.screen is not self:
+        """Show the task in full: beside the table if there is room, otherwise on a screen of its own."""
+        if self.selected is None or self.app.screen is not self:
             return
         if self.query_one("#view").display:
             self.query_one("#view").focus()
         else:
-            self.app.push_screen(TaskPage(self.chosen.task_id))
+            self.app.push_screen(TaskDetailScreen(self.context, self.selected.task_id))
 
     def action_filter(self) -> None:
-        """Starts typing a filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        """Start typing a filter."""
+        self._filter.display = True
+        self._filter.focus()
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self) -> None:
         self._refresh_table()
 
     @on(Input.Submitted, "#filter")
-    def _filter_kept(self, event: Input.Submitted) -> None:
+    def _filter_submitted(self, event: Input.Submitted) -> None:
         event.input.display = bool(event.value)
         self._table.focus()
 
     def action_back(self) -> None:
-        """Clears the filter."""
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.display = False
+        """Clear the filter."""
+        self._filter.value = ""
+        self._filter.display = False
         self._table.focus()
 
     def on_key(self, event: Any) -> None:
-        """Escape leaves the filter even where there is nothing in it."""
+        """Let Escape leave the filter even if it is empty."""
         if event.key == "escape" and self.focused is self.query_one("#view"):
             event.stop()
             self._table.focus()
-        elif event.key == "escape" and self.focused is self.query_one("#filter"):
+        elif event.key == "escape" and self.focused is self._filter:
             event.stop()
             self.action_back()
 
     @work(group="dialog", exit_on_error=False)
     async def action_sort(self) -> None:
-        """Asks which column to sort by; the same again turns the order."""
+        """Ask which column to sort by. The current one again reverses the order."""
         if self.app.screen is not self:
             return
         labels = [column.label for column in COLUMNS]
@@ -288,73 +313,46 @@ class TasksPage(Page):
         self.sort_by(next(column for column in COLUMNS if column.label == (event.key or "").rstrip("^").lower()))
 
     def sort_by(self, column: Column) -> None:
-        """Sorts by a column; turns the order where it is sorted by it already."""
+        """Sort by a column, or reverse the order if the table is sorted by it already."""
         self._descending = not self._descending if column is self._sort else column.label not in ("id", "stat")
         self._sort = column
         self._refresh_table()
 
     def action_reverse(self) -> None:
-        """Turns the order."""
+        """Reverse the order."""
         self.sort_by(self._sort)
 
     def action_copy(self) -> None:
-        """Sends the task's id to the terminal's clipboard."""
-        if self.chosen:
-            self.app.copy_to_clipboard(self.chosen.task_id)
-            self.tell(f"sent to the terminal's clipboard: {self.chosen.task_id}")
+        """Send the task's id to the terminal's clipboard."""
+        if self.selected:
+            self.app.copy_to_clipboard(self.selected.task_id)
+            self.show_message(f"sent to the terminal's clipboard: {self.selected.task_id}")
 
     def action_pause(self) -> None:
-        """Holds the table still; the header goes on."""
+        """Pause the table. The header stays live."""
         self._paused = not self._paused
-        self._board = self.console.snapshot.board
+        self._board = self.snapshot.board
         self._refresh_table()
 
     def action_abort(self) -> None:
-        """Asks, then aborts the task that was under the cursor when the key was pressed."""
-        if self.chosen:
-            self._abort(self.chosen)
+        """Ask, then abort the task that was under the cursor when the key was pressed."""
+        if self.selected:
+            self._confirm_abort(self.selected)
 
     @work(group="dialog", exit_on_error=False)
-    async def _abort(self, task: Task) -> None:
+    async def _confirm_abort(self, task: Task) -> None:
         if self.app.screen is not self:  # the key was pressed twice
             return
         question = f"Abort task {task.task_id[:8]} ({task.predict_type}, {progress(task) or 'no'} windows done)?"
         if await self.app.push_screen_wait(Confirm(question, "Abort")):
-            self.console.abort(task)
+            self.post_message(self.AbortRequested(task))
 
     def action_resume(self) -> None:
-        """Resumes the task that was under the cursor when the key was pressed."""
-        if self.chosen:
-            self.console.resume(self.chosen)
+        """Resume the task that was under the cursor when the key was pressed."""
+        if self.selected:
+            self.post_message(self.ResumeRequested(self.selected))
 
 
-class TaskPage(Page):
-    """One task on a page of its own, for narrow terminals."""
-
-    TITLE = "Task"
-
-    def __init__(self, task_id: str) -> None:
-        super().__init__()
-        self._task_id = task_id
-        self._windows_done: int | None = -1
-
-    def compose_body(self) -> ComposeResult:
-        yield TaskView(id="view")
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Shows how the task stands."""
-        tasks = snapshot.board.tasks if snapshot.board else ()
-        task = next((task for task in tasks if task.task_id == self._task_id), None)
-        self.query_one(TaskView).show(task, self.console.rates, snapshot.fleet)
-        if task and task.windows_done != self._windows_done:
-            self._windows_done = task.windows_done
-            self._read_windows(task)
-
-    @work(group="windows", exclusive=True, exit_on_error=False)
-    async def _read_windows(self, task: Task) -> None:
-        self.query_one(TaskView).windows = await overview.look_at_windows(self.site, task)
-
-
-def _searched(task: Task) -> str:
+def _searchable_text(task: Task) -> str:
     parts = (task.task_id, task.stat, task.model_type, task.predict_type, task.target_table, task.source_table)
     return " ".join(part or "" for part in (*parts, task.result, task.queue, task.output_schema)).lower()

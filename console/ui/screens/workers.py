@@ -1,4 +1,4 @@
-"""The workers that are alive, and what waits in the queues."""
+"""The workers screen: live workers, and the depth of the queues."""
 
 import time
 from dataclasses import replace
@@ -10,16 +10,16 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from console.sanitize import harmless
+from console.sanitize import sanitize
 from console.ui.formatting import cell, duration, number, short_number
-from console.ui.screens.base import Page
+from console.ui.screens.base import BaseScreen
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_table import LiveTable
 from jobs.services.overview import QueueDepth, Worker
 
 
-class WorkersPage(Page):
-    """Two tables: workers, queues."""
+class WorkersScreen(BaseScreen):
+    """A table of workers and a table of queues."""
 
     TITLE = "Workers"
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -41,10 +41,10 @@ class WorkersPage(Page):
         self.query_one("#workers").focus()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Shows the fleet as it was last heard of."""
+        """Show the workers and queues of the snapshot."""
         note, fleet = self.query_one("#note", Static), snapshot.fleet
         if fleet is None:
-            note.update(Text(harmless(snapshot.redis.error or "asking Redis ..."), "yellow"))
+            note.update(Text(sanitize(snapshot.redis.error or "asking Redis ..."), "yellow"))
             return
         since = snapshot.redis.age(time.monotonic()) if not snapshot.redis.ok else 0.0
         if not snapshot.redis.ok:
@@ -56,7 +56,7 @@ class WorkersPage(Page):
             )
         else:
             note.update(Text("No worker is running: tasks wait. Start one with: audience worker", "yellow"))
-        # What was heard gets older while nothing is heard.
+        # While Redis is away, its last answer grows older.
         older = [replace(worker, age=worker.age + since) for worker in fleet.workers]
         workers = {f"{worker.host}:{worker.pid}": worker for worker in older}
         self.query_one("#workers", LiveTable).show(list(workers), lambda key: _worker_cells(workers[key]))

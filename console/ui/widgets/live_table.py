@@ -1,8 +1,7 @@
-"""A table that changes under the operator's cursor without moving it.
+"""A table whose rows change without moving the operator's cursor.
 
-It draws only the lines that can be seen, each from what is true at that moment. Textual's
-DataTable, told of 1,000 rows that all change, is busy for a quarter of a second; this for a tenth
-of that, whatever the number of rows.
+It draws only visible lines, each from the current data. If 1,000 rows change, Textual's DataTable is busy
+for a quarter of a second; this table takes a tenth of that, whatever the number of rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,22 +22,22 @@ Cells = tuple[Text, ...]
 
 
 class LiveTable(ScrollView, can_focus=True):
-    """Rows by key. The cursor stays on the key it is on, however the rows come and go."""
+    """Rows by key. The cursor stays on its key while rows come, go and move."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"live-table--header", "live-table--cursor"}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "BaseScreen up", show=False),
+        Binding("pagedown", "page(1)", "BaseScreen down", show=False),
         Binding("home,g", "move(-1000000000)", "First row", show=False),
         Binding("end,G", "move(1000000000)", "Last row", show=False),
         Binding("enter", "select", "Choose", show=False),
     ]
 
     class RowHighlighted(Message):
-        """The cursor is on another row."""
+        """The cursor has moved to another row."""
 
         def __init__(self, table: "LiveTable", key: str | None) -> None:
             super().__init__()
@@ -51,10 +50,10 @@ class LiveTable(ScrollView, can_focus=True):
             return self.table
 
     class RowSelected(RowHighlighted):
-        """The row under the cursor was chosen."""
+        """The operator has chosen the row under the cursor."""
 
     class HeaderSelected(RowHighlighted):
-        """The label of a column, which is the `key`, was clicked."""
+        """The operator has clicked a column's label, which is the `key`."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -63,36 +62,36 @@ class LiveTable(ScrollView, can_focus=True):
         self._rows: dict[str, int] = {}
         self._cells: Callable[[str], Cells] = lambda key: ()
         self._cursor = 0
-        self._wanted: str | None = None
+        self._to_select: str | None = None
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self._keys)
 
     @property
     def cursor_row(self) -> int:
-        """The row that the cursor is on, from 0."""
+        """The row under the cursor, from 0."""
         return self._cursor
 
     @property
     def cursor_key(self) -> str | None:
-        """The key of the row that the cursor is on: what an action acts on."""
+        """The key of the row under the cursor, which actions apply to."""
         return self._keys[self._cursor] if self._keys else None
 
     def set_columns(self, columns: Mapping[str, int]) -> None:
-        """The columns by label, with their widths in cells."""
+        """Set the columns: labels, with widths in cells."""
         self._columns = dict(columns)
         self._measure()
 
     def show(self, keys: Sequence[str], cells: Callable[[str], Cells]) -> None:
-        """Shows these rows in this order; `cells` gives a row's, in the order of the columns."""
+        """Show these rows in this order. `cells` returns the cells of a row in the order of the columns."""
         key, before = self.cursor_key, self.cursor_key
         self._keys, self._cells = list(keys), cells
         self._rows = {row_key: row for row, row_key in enumerate(keys)}
-        if self._wanted in self._rows:
-            key, self._wanted = self._wanted, None
-        # Where the row is gone, the one in its place.
+        if self._to_select in self._rows:
+            key, self._to_select = self._to_select, None
+        # If the row is gone, the cursor stays in its place.
         row = self._rows.get(key, self._cursor) if key is not None else 0
         moved = row != self._cursor
         self._cursor = max(0, min(row, len(self._keys) - 1))
@@ -102,25 +101,25 @@ class LiveTable(ScrollView, can_focus=True):
         if self.cursor_key != before:
             self.post_message(self.RowHighlighted(self, self.cursor_key))
 
-    def want(self, key: str) -> None:
-        """Moves the cursor to this key's row, once it is shown."""
-        self._wanted = key
+    def select_when_shown(self, key: str) -> None:
+        """Move the cursor to this key's row as soon as it is shown."""
+        self._to_select = key
 
     def action_move(self, rows: int) -> None:
-        """Moves the cursor by so many rows."""
+        """Move the cursor by this many rows."""
         self._move_to(self._cursor + rows)
 
     def action_page(self, pages: int) -> None:
-        """Moves the cursor by so many pages."""
+        """Move the cursor by this many pages."""
         self._move_to(self._cursor + pages * max(self._visible_rows - 1, 1))
 
     def action_select(self) -> None:
-        """Chooses the row under the cursor."""
+        """Choose the row under the cursor."""
         if self._keys:
             self.post_message(self.RowSelected(self, self.cursor_key))
 
     def on_click(self, event: events.Click) -> None:
-        """Moves the cursor to the row; twice chooses it; on the header, tells the column."""
+        """Move the cursor to the row; a double click chooses it. On the header, post the column."""
         if event.y > 0:
             self._move_to(self.scroll_offset.y + event.y - 1)
             if event.chain == 2:
@@ -134,7 +133,7 @@ class LiveTable(ScrollView, can_focus=True):
                 return
 
     def render_line(self, y: int) -> Strip:
-        """A line of the widget: the header, then rows from where it is scrolled to."""
+        """Render a line of the widget: the header, then the visible rows."""
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("live-table--header")
@@ -147,7 +146,7 @@ class LiveTable(ScrollView, can_focus=True):
         return self._strip(self._cells(self._keys[row]), style, width)
 
     def _header(self) -> Cells:
-        """The labels, each over its column as the cells stand in it."""
+        """Return the labels, aligned like the cells below them."""
         first = self._cells(self._keys[0]) if self._keys else ()
         return tuple(
             Text(label, justify="right" if cell is not None and cell.justify == "right" else "left")
@@ -162,14 +161,14 @@ class LiveTable(ScrollView, can_focus=True):
             blank = " " * (column - cell.cell_len)
             cell.pad_left(1 + len(blank) * (cell.justify == "right"))
             cell.pad_right(1 + len(blank) * (cell.justify != "right"))
-            # A segment of its own for each cell: an exported picture then puts each in its place.
+            # One segment for each cell, so that an exported SVG places each correctly.
             segments.append(Segment(cell.plain, self.app.console.get_style(cell.style)))
         left = self.scroll_offset.x
         strip = Strip(segments).apply_style(style) if style else Strip(segments)
         return strip.extend_cell_length(left + width, style).crop(left, left + width)
 
     def _move_to(self, row: int) -> None:
-        self._wanted = None
+        self._to_select = None
         row = max(0, min(row, len(self._keys) - 1))
         if row != self._cursor and self._keys:
             self._cursor = row
@@ -178,7 +177,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._reveal()
 
     def _reveal(self) -> None:
-        """Scrolls so that the cursor can be seen."""
+        """Scroll until the cursor is visible."""
         top, visible = self.scroll_offset.y, self._visible_rows
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False, immediate=True)

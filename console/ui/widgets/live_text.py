@@ -1,25 +1,29 @@
-"""Words on a page that are told anew each second, and mostly say the same."""
+"""A text that is refreshed every second, and rarely changes."""
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Static
 
 
-class Words(Static):
-    """A text. It is drawn again only where it changed, and the page laid out again only where its height did."""
+class LiveText(Static):
+    """A text that is redrawn only when it changes, and laid out again only when its height changes."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__("", id=id, markup=False)
-        self._said: Text | None = None
+        self._shown: Text | None = None
 
-    def say(self, text: Text | str) -> None:
-        """Shows this text. Never markup."""
+    def set_text(self, text: Text | str) -> None:
+        """Show this text. It is never parsed as markup."""
         text = Text(text) if isinstance(text, str) else text
-        before = self._said
+        before = self._shown
         if before is not None and before == text and before.style == text.style:
             return
-        self._said = text
-        self.update(text, layout=before is None or self._height_of(before) != self._height_of(text))
+        self._shown = text
+        layout = before is None or self._height_of(before) != self._height_of(text)
+        if layout:
+            # If a layout is pending already, Textual 8.2 does not count this one, and reuses the old height.
+            self._layout_updates += 1
+        self.update(text, layout=layout)
 
     def _height_of(self, text: Text) -> int:
         width = max(self.size.width, 1)

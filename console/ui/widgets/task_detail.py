@@ -1,6 +1,4 @@
-"""One task in full: every column in words, its windows as a strip, its pace as a line."""
-
-import math
+"""One task in full: its figures, its windows as a strip, its pace as a line."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -8,18 +6,18 @@ from textual.containers import VerticalScroll
 from textual.reactive import reactive
 from textual.widgets import Sparkline
 
-from console.sanitize import harmless
-from console.ui.formatting import STAT_STYLES, bar, duration, label_rate, number, short_number
+from console.sanitize import sanitize
+from console.ui.formatting import STATUS_STYLES, bar, duration, label_rate, number, short_number
 from console.ui.rates import Rates
-from console.ui.widgets.live_text import Words
-from jobs.model.task import Task, whole_number
+from console.ui.widgets.live_text import LiveText
+from jobs.model.task import Task, TaskStatus
 from jobs.services.overview import Fleet
 
 _STRIP_ROWS = 4
 
 
-class TaskView(VerticalScroll):
-    """Shows a task. Set `windows` when they are known."""
+class TaskDetail(VerticalScroll):
+    """Shows a task. Set `windows` when they have been read."""
 
     windows: reactive[tuple[bool, ...]] = reactive(())
 
@@ -28,46 +26,51 @@ class TaskView(VerticalScroll):
         self._shown: Task | None = None
 
     def compose(self) -> ComposeResult:
-        yield Words(id="facts")
+        yield LiveText(id="facts")
         yield Sparkline([], id="pace")
-        yield Words(id="strip")
-        yield Words(id="columns")
+        yield LiveText(id="strip")
+        yield LiveText(id="columns")
 
     def show(self, task: Task | None, rates: Rates, fleet: Fleet | None) -> None:
-        """Shows how the task stands now."""
+        """Show how the task stands."""
         self._shown = task
-        self.query_one("#facts", Words).say(_facts(task, rates, fleet) if task else Text("no task", "dim"))
-        self.query_one("#columns", Words).say(_columns(task) if task else "")
+        self.query_one("#facts", LiveText).set_text(_facts(task, rates, fleet) if task else Text("no task", "dim"))
+        self.query_one("#columns", LiveText).set_text(_columns(task) if task else "")
         pace = self.query_one("#pace", Sparkline)
         history = rates.history(task) if task else []
-        pace.display = len(history) > 1 and bool(task and task.stat == "STARTED")
+        pace.display = len(history) > 1 and bool(task and task.status is TaskStatus.STARTED)
         if list(pace.data or []) != history:
             pace.data = history
         self._show_strip()
 
     def watch_windows(self) -> None:
-        """Redraws the strip."""
+        """Redraw the strip."""
         if self.is_mounted:
             self._show_strip()
 
     def on_resize(self) -> None:
-        """Redraws what depends on the width."""
+        """Redraw what depends on the width."""
         self._show_strip()
 
     def _show_strip(self) -> None:
-        strip = self.query_one("#strip", Words)
+        strip = self.query_one("#strip", LiveText)
         strip.display = bool(self._shown and self.windows)
         if strip.display:
-            strip.say(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
+            strip.set_text(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
 
 
 def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     text = Text()
-    text.append(harmless(task.stat) or "?", STAT_STYLES.get(task.stat, ""))
-    if task.stat == "SUCCESS":
-        text.append("  production " + ("finished" if task.prod_stat == "finish" else "waits for its countdown"))
-    if task.stat == "PENDING" and fleet is not None and task.queue is not None and not fleet.serves(task.queue):
-        queue = harmless(task.queue)
+    text.append(sanitize(task.stat) or "?", STATUS_STYLES.get(task.stat, ""))
+    if task.status is TaskStatus.SUCCESS:
+        text.append("  production " + ("finished" if task.produced else "waits for its countdown"))
+    if (
+        task.status is TaskStatus.PENDING
+        and fleet is not None
+        and task.queue is not None
+        and not fleet.serves(task.queue)
+    ):
+        queue = sanitize(task.queue)
         text.append(f"\nno worker serves queue {queue}; start one: audience worker --queue {queue}", "yellow")
     rate, left = rates.rows_a_second(task), rates.seconds_left(task)
     if rate is not None:
@@ -75,39 +78,15 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     if left is not None:
         text.append(f"  about {duration(left)} left")
     if task.error:
-        text.append("\n" + harmless(task.error), "red")
+        text.append("\n" + sanitize(task.error), "red")
     if task.check_point:
         text.append(f"\nstands at {task.check_point}; what is before that is done", "yellow")
-    for result, produced, authors, rate_of_label in _results(task):
-        text.append(f"\n{result[:14]:14} ", "bold")
-        share = _share(rate_of_label)
-        text.append_text(bar(share, 10, "green"))
-        text.append(f" {rate_of_label or '-':>6}%  {produced or '-'} of {authors or '-'}")
+    for figures in task.result_figures:
+        text.append(f"\n{sanitize(figures.result)[:14]:14} ", "bold")
+        text.append_text(bar((figures.rate or 0.0) / 100, 10, "green"))
+        share = "-" if figures.rate is None else f"{figures.rate:.2f}"
+        text.append(f" {share:>6}%  {number(figures.produced) or '-'} of {number(figures.authors) or '-'}")
     return text
-
-
-def _results(task: Task) -> list[tuple[str, str, str, str]]:
-    columns = [
-        (value or "").split(",") for value in (task.length_prod_table, task.uniq_source_author, task.rate_of_label)
-    ]
-    rows = []
-    for index, result in enumerate(task.results):
-        produced, authors, rate = (column[index] if index < len(column) else "" for column in columns)
-        rows.append((harmless(result), _grouped(produced), _grouped(authors), harmless(rate)))
-    return rows
-
-
-def _share(per_cent: str) -> float:
-    try:
-        share = float(per_cent) / 100
-    except ValueError:
-        return 0.0
-    return share if math.isfinite(share) else 0.0
-
-
-def _grouped(digits: str) -> str:
-    number = whole_number(digits)
-    return harmless(digits) if number is None else f"{number:,}"
 
 
 def _columns(task: Task) -> Text:
@@ -138,12 +117,12 @@ def _columns(task: Task) -> Text:
     text = Text()
     for name, value in rows:
         if value is not None:
-            text.append(f"{name:12}", "dim").append(f"{harmless(value)}\n")
+            text.append(f"{name:12}", "dim").append(f"{sanitize(value)}\n")
     return text
 
 
 def _strip(windows: tuple[bool, ...], width: int) -> Text:
-    """The windows from first to last, done ones green; several to a cell where there are many."""
+    """Return the windows from first to last, done ones green, several in a cell if there are many."""
     cells = min(len(windows), width * _STRIP_ROWS)
     text = Text()
     for index in range(cells):

@@ -1,13 +1,13 @@
-"""A field for one line of text."""
+"""A sanitised input for one line of text."""
 
 from textual.widgets import Input
 
-from console.sanitize import without_harmful
+from console.sanitize import strip_control_characters
 
 
-class Field(Input):
-    """An input that drops what a terminal acts on, pasted or typed: the widget would draw it as it is."""
+class TextInput(Input):
+    """An input that drops control and format characters, which the widget would otherwise send to the terminal."""
 
     def validate_value(self, value: str) -> str:
-        """The value without control and format characters."""
-        return without_harmful(value)
+        """Return the value without control and format characters."""
+        return strip_control_characters(value)

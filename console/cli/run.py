@@ -1,0 +1,31 @@
+"""Running a service for a command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from console.cli.output import exit_with, print_error
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.errors import AudienceError
+
+Result = TypeVar("Result")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {error_code, error_message, ...}.")]
+
+
+def run(service: Callable[[Deployment], Awaitable[Result]], as_json: bool) -> Result:
+    """Run a service in the deployment of the settings. If it fails, print the error and exit."""
+
+    async def call() -> Result:
+        return await service(services.load_deployment())
+
+    try:
+        return asyncio.run(call())
+    except AudienceError as error:
+        exit_with(error, as_json)
+    except KeyboardInterrupt:
+        print_error("stopped waiting; tasks continue without this command")
+        raise typer.Exit(130) from None

@@ -1,0 +1,84 @@
+"""How the commands print tasks and production rows."""
+
+from collections.abc import Callable
+
+import typer
+
+from console.cli.output import print_envelope, print_fields
+from jobs.model.task import Task
+from jobs.services import SampleRow
+
+LIST_COLUMNS: dict[str, Callable[[Task], object]] = {
+    "task_id": lambda task: task.task_id,
+    "stat": lambda task: task.stat,
+    "prod": lambda task: task.prod_stat,
+    "predict_type": lambda task: task.predict_type,
+    "created": lambda task: task.create_time,
+    "rows": lambda task: task.length_receive_table,
+    "labelled": lambda task: task.length_output_table,
+    "result": lambda task: task.result,
+    "rate %": lambda task: task.rate_of_label,
+}
+
+SAMPLE_COLUMNS: dict[str, Callable[[SampleRow], object]] = {
+    "source_author": lambda row: row.source_author,
+    "panel": lambda row: row.panel,
+    "create_time": lambda row: row.create_time,
+    "id": lambda row: row.id,
+    "match_content": lambda row: row.match_content,
+}
+
+
+def print_task(task: Task) -> None:
+    """Print how a task stands."""
+    print_fields(
+        [
+            ("task_id", task.task_id),
+            ("status", task.stat),
+            ("production", task.prod_stat or "not finished"),
+            ("error", task.error),
+            ("check point", task.check_point),
+            ("model", f"{task.model_type} on {task.predict_type}"),
+            ("input", f"{task.target_table}.{task.source_table or ''}"),
+            ("range", task.date_range),
+            ("windows", f"{task.windows_done} of {task.windows} done" if task.windows else None),
+            ("rows received", _number(task.length_receive_table)),
+            ("rows labelled", _number(task.length_output_table)),
+            *_result_fields(task),
+            ("run time", f"{task.run_time * 60:,.1f} seconds" if task.run_time is not None else None),
+            ("peak memory", f"{task.peak_memory:.0f} MB a worker" if task.peak_memory else None),
+        ]
+    )
+
+
+def print_status(task: Task, code: int, message: object) -> None:
+    """Print a task as JSON."""
+    print_envelope(code, message, status=task.stat, prod_status=task.prod_stat, result=task.result, task=task.to_json())
+
+
+def print_end(task: Task, as_json: bool, configuration: dict[str, object] | None = None) -> None:
+    """Print how a task ended, and exit with status 1 unless its production is finished."""
+    if as_json:
+        failure = f"task {task.task_id} ended {task.stat}: {task.error or 'aborted'}"
+        message = (configuration or "OK") if task.produced else failure
+        print_status(task, 200 if task.produced else 500, message)
+    else:
+        print_task(task)
+    if not task.produced:
+        raise typer.Exit(1)
+
+
+def _result_fields(task: Task) -> list[tuple[str, str]]:
+    """Return a line for each result: how many authors of how many were produced."""
+    fields = []
+    for index, figures in enumerate(task.result_figures):
+        produced = ""
+        if figures.produced is not None and figures.authors is not None:
+            rate = f"{figures.rate:.2f}" if figures.rate is not None else "-"
+            produced = f"{figures.produced:>9,} of {figures.authors:,} authors produced, {rate} %"
+        fields.append(("result" if index == 0 else " ", f"{figures.result:16}{produced}"))
+    return fields
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else f"{value:,}"

@@ -1,0 +1,121 @@
+"""The demo's deployment: private servers with generated posts, and a worker."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from console.demo import posts
+from console.demo.servers import PrivateServers, make_folder, popen, private_servers
+from jobs.deployment import Deployment
+from jobs.errors import Conflict
+from jobs.settings import Settings
+
+_OUTPUT_SCHEMA = "demo_result"
+_WORKER_STOP_SECONDS = 6.0
+
+
+@contextmanager
+def demo_deployment(folder: Path, rows: int) -> Iterator[Deployment]:
+    """Start the servers and a worker for the length of the block. The data stays in the folder.
+
+    Raises ServersMissing, and Conflict if a demo is running in the folder.
+    """
+    with _exclusive(folder), private_servers(folder) as servers:
+        print(f"MariaDB on port {servers.mariadb_port}, Redis on port {servers.redis_port}; data in {folder}")
+        _generate_posts(servers, rows)
+        _grant(servers)
+        environment = _environment(servers)
+        _write_env_file(folder / ".env", environment)
+        with _worker(folder, environment):
+            print(f"worker started. In another terminal: cd {folder} && audience list\n")
+            settings = {name.lower(): value for name, value in environment.items()}
+            yield Deployment(Settings(**settings))  # type: ignore[arg-type]
+
+
+def _generate_posts(servers: PrivateServers, rows: int) -> None:
+    with servers.connect() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_rows FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+                (posts.SCHEMA, posts.TABLE),
+            )
+            if cursor.fetchone() is not None:
+                cursor.execute(f"SELECT COUNT(*) FROM {posts.SCHEMA}.{posts.TABLE}")
+                if cursor.fetchone() == (rows,):
+                    print(f"using the {rows:,} posts of the last demo")
+                    return
+        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+            bar = progress.add_task("generating posts", total=rows)
+            posts.fill(connection, rows, lambda done: progress.update(bar, completed=done))
+    print(f"{rows:,} posts generated")
+
+
+def _grant(servers: PrivateServers) -> None:
+    """Grant the two accounts what docs/security.md lists, no more."""
+    servers.execute(
+        f"GRANT SELECT ON {posts.SCHEMA}.* TO reader@'127.0.0.1'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON {_OUTPUT_SCHEMA}.* TO writer@'127.0.0.1'",
+    )
+
+
+def _environment(servers: PrivateServers) -> dict[str, str]:
+    return {
+        "INPUT_HOST": "127.0.0.1",
+        "INPUT_PORT": str(servers.mariadb_port),
+        "INPUT_USER": "reader",
+        "INPUT_PASSWORD": servers.passwords["reader"],
+        "INPUT_SCHEMA": posts.SCHEMA,
+        "INPUT_TABLE": posts.TABLE,
+        "OUTPUT_HOST": "127.0.0.1",
+        "OUTPUT_PORT": str(servers.mariadb_port),
+        "OUTPUT_USER": "writer",
+        "OUTPUT_PASSWORD": servers.passwords["writer"],
+        "OUTPUT_SCHEMA": _OUTPUT_SCHEMA,
+        "REDIS_URL": servers.redis_url,
+        "QUEUE": "demo",
+        "COUNTDOWN": "2",
+    }
+
+
+def _write_env_file(path: Path, environment: dict[str, str]) -> None:
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}='{value}'\n" for name, value in environment.items()))
+
+
+@contextmanager
+def _worker(folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    with (folder / "worker.log").open("ab") as log:
+        process = popen(
+            [sys.executable, "-m", "console", "worker"],
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_WORKER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    make_folder(folder)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(f"a demo is already running in {folder}; end it first") from error
+        yield

@@ -1,0 +1,118 @@
+"""The parameters of a new task: declared here once, for the command line, the form and the state table."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from jobs.errors import InvalidRange, InvalidValue
+from jobs.model.task import Task
+from jobs.settings import QUEUE_NAME, Settings
+from patterns.pattern_set import ModelType, PredictType
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+
+
+def _parse_time(value: object) -> datetime:
+    """Parse a time without zone, in the input database's own zone: 2020-01-31 18:00:00, also with a T."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value
+    if not isinstance(value, str) or not _TIME.fullmatch(value.strip()):
+        raise ValueError(f"expected a time such as 2020-01-31 18:00:00, without a zone, not {str(value)[:40]!r}")
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise ValueError(f"{value.strip()!r} is not in the calendar: {error}") from None
+
+
+def _check_identifier(name: str) -> str:
+    if not name:
+        raise ValueError("no value, and no default in .env")
+    if not name.isprintable() or name[-1] == " ":
+        raise ValueError(f"{name!r} cannot be the name of a schema or table")
+    return name
+
+
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
+Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
+
+
+class TaskRequest(BaseModel):
+    """The parameters of create_task, each validated (docs/contract.md, "Services").
+
+    A field's title labels it in the form; its description is the help of the command line's option.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    model_type: Annotated[ModelType, Field(title="Model", description="keyword_model or rule_model.")] = "keyword_model"
+    predict_type: Annotated[
+        PredictType, Field(title="Predict type", description="author_name, s_area_id, title or content.")
+    ] = "author_name"
+    start_time: Annotated[Time, Field(title="Start", description='Start of the range: "2020-01-01 00:00:00".')]
+    end_time: Annotated[Time, Field(title="End", description="End of the range, included.")]
+    target_schema: Annotated[
+        Identifier, Field(title="Input schema", description="Schema of the posts.  [default: INPUT_SCHEMA]")
+    ]
+    target_table: Annotated[
+        Identifier, Field(title="Input table", description="Table of the posts.  [default: INPUT_TABLE]")
+    ]
+    output_schema: Annotated[
+        Identifier, Field(title="Output schema", description="Schema of the results.  [default: OUTPUT_SCHEMA]")
+    ]
+    queue: Annotated[
+        str,
+        StringConstraints(pattern=QUEUE_NAME),
+        Field(title="Queue", description="Queue whose workers run the task.  [default: QUEUE]"),
+    ]
+    countdown: Annotated[
+        int,
+        Field(ge=0, le=30 * 86_400),
+        Field(title="Countdown, s", description="Seconds before production.  [default: COUNTDOWN]"),
+    ]
+
+    @classmethod
+    def from_values(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
+        """Return the request with these values; a value that is missing or None is the settings' default.
+
+        Raises InvalidValue that names each malformed value, and InvalidRange.
+        """
+        defaults: dict[str, object] = {
+            "target_schema": settings.input_schema,
+            "target_table": settings.input_table,
+            "output_schema": settings.output_schema,
+            "countdown": settings.countdown,
+            "queue": settings.queue,
+        }
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            request = cls.model_validate(defaults | given)
+        except ValidationError as error:
+            faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
+            message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
+            raise InvalidValue(message, faults) from None
+        if request.start_time >= request.end_time:
+            raise InvalidRange("start_time must be earlier than end_time")
+        return request
+
+    @staticmethod
+    def from_task(task: Task) -> dict[str, str]:
+        """Return the parameters of an earlier task as text, without those that it does not know."""
+        # The state table keeps v2.1's names: `target_table` holds the schema.
+        values = task.__dict__ | {"target_schema": task.target_table, "target_table": task.source_table}
+        return {name: str(values[name]) for name in TaskRequest.model_fields if values[name] is not None}
+
+    @property
+    def date_range(self) -> str:
+        """`start - end`, as the state table has it."""
+        return f"{self.start_time} - {self.end_time}"

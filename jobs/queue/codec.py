@@ -1,0 +1,76 @@
+"""The encoding of jobs: their names, ids, and JSON payloads.
+
+Anyone who can write to Redis can put something into a queue, so every payload is validated, and one
+that is not a valid job is never run.
+"""
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from jobs.model.task import TaskId
+from jobs.model.task_request import Identifier
+
+LABEL = "label"
+PRODUCE = "produce"
+REJECT = "reject"
+"""The job that stands in for a rejected payload: it logs the reason."""
+
+_MAX_BYTES = 10_000
+_Number = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+_ARGUMENTS: dict[str, TypeAdapter[Any]] = {
+    LABEL: TypeAdapter(tuple[Identifier, TaskId, _Number, _Number]),
+    PRODUCE: TypeAdapter(tuple[Identifier, TaskId]),
+}
+_EnqueuedAt = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=10**14)])
+
+_JOB_ID = re.compile(rb"[0-9a-f]{32}:(label:\d{1,9}:\d{1,9}|produce:\d{1,9})")
+
+
+def label_job_id(task_id: str, generation: int, lane: int) -> str:
+    """Return the id of a label job."""
+    return f"{task_id}:{LABEL}:{generation}:{lane}"
+
+
+def production_job_id(task_id: str, generation: int) -> str:
+    """Return the id of a production job."""
+    return f"{task_id}:{PRODUCE}:{generation}"
+
+
+def task_id_of(job_id: str) -> str:
+    """Return the task id in a job id."""
+    return job_id.partition(":")[0]
+
+
+def is_job_id(member: bytes) -> bool:
+    """Return whether a queue member is a valid job id."""
+    return _JOB_ID.fullmatch(member) is not None
+
+
+def serialize(job: object) -> bytes:
+    """Serialize a job for arq as JSON: a pickle would let anyone who can write to Redis run code."""
+    return json.dumps(job, default=repr).encode()
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """Invert `serialize`. An invalid job becomes a REJECT job with the reason."""
+    try:
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"{len(data):,} bytes")
+        job = json.loads(data)
+        _ARGUMENTS[job["f"].partition(":")[0]].validate_python(job["a"])
+        _EnqueuedAt.validate_python(job["et"])
+        if job["k"] or job["t"] is not None:
+            raise ValueError("options")
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        return _rejected(f"argument {fault['loc'] or ''}: {fault['msg']}")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        return _rejected(f"{type(error).__name__}: {error}")
+    return dict(job)
+
+
+def _rejected(reason: str) -> dict[str, Any]:
+    return {"f": REJECT, "a": [reason[:200]], "k": {}, "t": None, "et": 0}

@@ -1,0 +1,133 @@
+"""Presence: what each worker publishes about itself in Redis, and the queues as they are.
+
+A worker rewrites its key every PUBLISH_SECONDS; the key's remaining life shows how old it is.
+"""
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.queue.client import RedisClient
+from jobs.queue.clock import redis_time
+from jobs.queue.codec import is_job_id, task_id_of
+from jobs.queue.jobs import QUEUE_PREFIX, queue_key
+
+PREFIX = "audience:worker:"
+PUBLISH_SECONDS = 2.0
+_LIFE_SECONDS = 60
+_MAX_BYTES = 20_000
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process, as it last described itself."""
+
+    host: str
+    pid: int
+    queue: str
+    tasks: tuple[str, ...]
+    """The ids of the tasks that it runs a lane of."""
+    rows_a_second: float
+    peak_memory: float
+    """MB."""
+    age: float = 0.0
+    """Seconds since it published this, by Redis's clock."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is overdue."""
+        return self.age > 3 * PUBLISH_SECONDS
+
+    @property
+    def key(self) -> str:
+        """Its key in Redis."""
+        return f"{PREFIX}{self.host}:{self.pid}"
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """The jobs in a queue."""
+
+    name: str
+    ready: int
+    """Jobs that are due: a worker may take them, or is running them."""
+    deferred: tuple[str, ...]
+    """The ids of the tasks whose jobs are not due yet, the next first."""
+    due_in: float | None
+    """Seconds until the next deferred job is due."""
+
+
+async def publish(redis: RedisClient, worker: Worker) -> None:
+    """Publish a worker's presence."""
+    description = {
+        "host": worker.host,
+        "pid": worker.pid,
+        "queue": worker.queue,
+        "tasks": worker.tasks,
+        "rows_a_second": round(worker.rows_a_second, 1),
+        "peak_memory": round(worker.peak_memory, 1),
+    }
+    await redis.set(worker.key, json.dumps(description), ex=_LIFE_SECONDS)
+
+
+async def withdraw(redis: RedisClient, worker: Worker) -> None:
+    """Remove the presence of a worker that stops."""
+    await redis.delete(worker.key)
+
+
+async def read_workers(redis: RedisClient) -> tuple[Worker, ...]:
+    """Return the workers that have published a presence, sorted by queue, host and pid."""
+    workers = []
+    async for key in redis.scan_iter(match=f"{PREFIX}*", _type="STRING"):
+        description, milliseconds_left = await redis.getrange(key, 0, _MAX_BYTES), await redis.pttl(key)
+        age = _LIFE_SECONDS - milliseconds_left / 1000
+        # Skip what no worker of this release wrote, and keys that live longer than a presence does.
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+            if 0 <= age <= _LIFE_SECONDS:
+                workers.append(_worker(json.loads(description), age))
+    return tuple(sorted(workers, key=lambda worker: (worker.queue, worker.host, worker.pid)))
+
+
+async def read_queues(redis: RedisClient, own: str) -> tuple[QueueDepth, ...]:
+    """Return the depth of every queue, and of the deployment's own even if it is empty."""
+    now = (await redis_time(redis)).timestamp() * 1000
+    found = {key async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*", _type="ZSET")}
+    keys = {key.decode(errors="replace"): key for key in found} | {queue_key(own): queue_key(own)}
+    depths = []
+    for name, key in sorted(keys.items()):
+        jobs = [
+            (task_id_of(member.decode()), score)
+            for member, score in await redis.zrange(key, 0, -1, withscores=True)
+            if is_job_id(member)
+        ]
+        later = [(task_id, score) for task_id, score in jobs if score > now]
+        depths.append(
+            QueueDepth(
+                name=name.removeprefix(QUEUE_PREFIX),
+                ready=len(jobs) - len(later),
+                deferred=tuple(task_id for task_id, _ in later),
+                due_in=(later[0][1] - now) / 1000 if later else None,
+            )
+        )
+    return tuple(depths)
+
+
+def _worker(description: dict[str, Any], age: float) -> Worker:
+    return Worker(
+        host=str(description["host"]),
+        pid=int(description["pid"]),
+        queue=str(description["queue"]),
+        tasks=tuple(map(str, description["tasks"])),
+        rows_a_second=_finite(description["rows_a_second"]),
+        peak_memory=_finite(description["peak_memory"]),
+        age=age,
+    )
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a finite number")
+    return number

@@ -1,0 +1,83 @@
+"""What the services share: connections whose failures have the service's code, and finding a task."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from jobs.deployment import Deployment
+from jobs.errors import AudienceError, CannotStart, DatabaseError, InvalidValue, UnknownTask
+from jobs.model.task import Task, TaskRef, check_task_id
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
+from jobs.queue.jobs import enqueue_label
+from jobs.settings import read_settings
+from jobs.storage import state
+from jobs.storage.connection import Session, connect
+
+MAX_ROWS = 100_000
+"""The most rows that a service returns."""
+
+
+def load_deployment(*, read_only: bool = False, **overrides: Any) -> Deployment:
+    """Return the deployment of the settings. Raises InvalidValue that names each malformed setting."""
+    deployment = Deployment(read_settings(**overrides), read_only=read_only)
+    redis_client(deployment.settings)  # raises for a malformed URL
+    return deployment
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidValue unless the limit is in range."""
+    if not 1 <= limit <= MAX_ROWS:
+        raise InvalidValue(f"limit: expected 1 to {MAX_ROWS:,}, not {limit}")
+
+
+@asynccontextmanager
+async def input_session(deployment: Deployment) -> AsyncIterator[Session]:
+    """Open a session with the input server. Its failures raise CannotStart."""
+    try:
+        async with connect(deployment.input) as session:
+            yield session
+    except DatabaseError as error:
+        raise CannotStart(f"failed to start a labelling task: {error}") from error
+
+
+@asynccontextmanager
+async def output_session(deployment: Deployment, kind: type[AudienceError], message: str) -> AsyncIterator[Session]:
+    """Open a session with the output server. Its failures raise this kind of error, with this message."""
+    try:
+        async with deployment.output_session() as session:
+            yield session
+    except DatabaseError as error:
+        raise kind(f"{message}: {error}") from error
+
+
+async def find_task(deployment: Deployment, session: Session, task_id: str) -> Task:
+    """Find a task in the deployment's own output schema, or in any other with a state table.
+
+    Raises InvalidTaskId, UnknownTask, and DatabaseError if the own state table cannot be read.
+    """
+    check_task_id(task_id)
+    own = deployment.settings.output_schema
+    for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
+        with state.skip_unreadable(schema, own):
+            task = await state.find(session, TaskRef(schema, task_id))
+            if task is not None:
+                return task
+    raise UnknownTask(f"unknown task id {task_id}; audience list shows the tasks that exist")
+
+
+async def call_redis(call: Awaitable[object]) -> None:
+    """Await a call to Redis. Its failure raises CannotStart."""
+    try:
+        await call
+    except REDIS_ERRORS as error:
+        raise CannotStart(f"failed to start a labelling task: Redis: {error}") from error
+
+
+async def enqueue_task(redis: RedisClient, session: Session, task: Task) -> None:
+    """Queue a PENDING task. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
+    assert task.queue is not None and task.generation is not None
+    try:
+        await call_redis(enqueue_label(redis, task.queue, task.ref, task.generation))
+    except CannotStart as error:
+        await state.fail(session, task.ref, str(error))
+        raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error

@@ -1,0 +1,103 @@
+"""Creating a task: its plan, its definition, its windows."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid1
+
+from jobs.deployment import Deployment
+from jobs.errors import OutputUnreachable
+from jobs.model.definition import Definition
+from jobs.model.input_table import RangeEstimate
+from jobs.model.sources import production_table, read_sources
+from jobs.model.task import TaskRef
+from jobs.model.task_request import TaskRequest
+from jobs.model.windows import Window, key_windows, time_windows, window_count
+from jobs.queue.client import open_redis
+from jobs.services.connections import call_redis, enqueue_task, input_session, output_session
+from jobs.services.patterns import load_patterns
+from jobs.storage import definitions, production, state, windows
+from jobs.storage.connection import Session
+from jobs.storage.input_table import describe_input, estimate_range, key_cuts
+from jobs.storage.schema import existing_columns
+from jobs.storage.task_tables import ensure_task_tables
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a task would do: everything that create_task finds out before it writes."""
+
+    definition: Definition
+    estimate: RangeEstimate
+    windows: int
+    """The approximate number of windows."""
+
+    @property
+    def results(self) -> list[str]:
+        """Every result that rows may go to, sorted by name."""
+        sources = self.definition.sources
+        return sorted({*sources.results.values(), sources.default})
+
+
+async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
+    """Plan a task. Takes milliseconds and writes nothing. Raises CannotStart, UnreadablePatterns."""
+    settings = deployment.settings
+    patterns, sources = await asyncio.gather(
+        asyncio.to_thread(load_patterns, settings.patterns_dir, request.model_type, request.predict_type),
+        asyncio.to_thread(read_sources, settings.sources_file),
+    )
+    async with input_session(deployment) as session:
+        schema, table = request.target_schema, request.target_table
+        input_table = await describe_input(session, schema, table, request.predict_type)
+        estimate = await estimate_range(session, schema, table, request.start_time, request.end_time)
+    rows = estimate.table_rows if estimate.favours_scan(input_table) else estimate.estimated_rows
+    divisible = estimate.indexed or input_table.key is not None
+    count = window_count(rows, settings.window_rows) if divisible else 1
+    return Plan(Definition(patterns, sources, input_table), estimate, count)
+
+
+async def create_task(deployment: Deployment, request: TaskRequest) -> str:
+    """Create a task, queue it, and return its id.
+
+    Raises CannotStart, UnreadablePatterns, OutputUnreachable, ReadOnly. If it raises before the task is
+    in the state table, nothing has been written. If it raises later, the task is there as FAILURE.
+    """
+    deployment.require_writable()
+    async with open_redis(deployment.settings) as redis:
+        await call_redis(redis.ping())
+        plan = await plan_task(deployment, request)
+        cut = await _cut_windows(deployment, request, plan)
+        ref = TaskRef(request.output_schema, uuid1().hex)
+        async with output_session(deployment, OutputUnreachable, "cannot connect to output schema") as session:
+            await ensure_task_tables(session, ref.schema)
+            await _refuse_foreign_tables(session, ref.schema, plan.results)
+            async with session.transaction():
+                await definitions.insert(session, ref, plan.definition)
+                await windows.insert(session, ref, cut)
+                pattern_hash = plan.definition.patterns.hash
+                await state.insert(session, ref, request, pattern_hash=pattern_hash, windows=len(cut))
+            task = await state.find(session, ref)
+            assert task is not None
+            await enqueue_task(redis, session, task)
+    return ref.task_id
+
+
+async def _refuse_foreign_tables(session: Session, schema: str, results: Sequence[str]) -> None:
+    """Raise OutputUnreachable if a table that rows would go to exists, but is not a result table."""
+    for table in (*results, *map(production_table, results)):
+        columns = await existing_columns(session, schema, table)
+        missing = [name for name in production.COLUMNS if columns and name not in columns]
+        if missing:
+            raise OutputUnreachable(
+                f"cannot write to output schema: {schema}.{table} exists, but has no column {missing[0]}, so it is"
+                " not a result table; drop or rename it, or choose another result name in the sources file"
+            )
+
+
+async def _cut_windows(deployment: Deployment, request: TaskRequest, plan: Plan) -> list[Window]:
+    table, estimate = plan.definition.input, plan.estimate
+    start, end = request.start_time, request.end_time
+    if plan.windows == 1 or not estimate.favours_scan(table):
+        return time_windows(start, end, plan.windows, estimate.first, estimate.last)
+    async with input_session(deployment) as session:
+        return key_windows(start, end, await key_cuts(session, table, estimate, plan.windows))

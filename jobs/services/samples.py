@@ -1,0 +1,104 @@
+"""Random samples of a task's production rows, and saving them to a file."""
+
+import csv
+import json
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from jobs.deployment import Deployment
+from jobs.errors import EmptyResult, InvalidValue, ResultUnreadable, UnknownTask
+from jobs.model.sources import production_table
+from jobs.model.task import TaskRef, check_task_id
+from jobs.services.connections import check_limit, find_task, output_session
+from jobs.storage import production
+from jobs.storage.connection import Session
+
+# A spreadsheet takes a cell that begins with one of these signs for a formula, some also after blanks or
+# with the full-width signs of Han texts. A leading tab or line end moves what follows into another cell.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """A row of a production table."""
+
+    id: str
+    task_id: str
+    source_author: str
+    panel: str
+    create_time: datetime
+    field_content: str
+    match_content: str
+
+
+async def sample_result(
+    deployment: Deployment, task_id: str, tables: Sequence[str] = (), limit: int = 50
+) -> list[SampleRow]:
+    """Return a random sample of a task's production rows, from all its production tables or from these.
+
+    Raises InvalidTaskId, EmptyResult, ResultUnreadable.
+    """
+    check_task_id(task_id)
+    check_limit(limit)
+    async with output_session(deployment, ResultUnreadable, "cannot read the result tables") as session:
+        try:
+            task = await find_task(deployment, session, task_id)
+        except UnknownTask as error:
+            raise EmptyResult(f"empty result: {error}") from error
+        if not task.produced:
+            raise EmptyResult(f"empty result: task {task_id} is {task.stat}, its production is not finished")
+        lengths = {production_table(figures.result): figures.produced or 0 for figures in task.result_figures}
+        unknown = [table for table in tables if table not in lengths]
+        if unknown:
+            known = ", ".join(lengths) or "none"
+            raise EmptyResult(f"empty result: task {task_id} has no table {', '.join(unknown)}; it has: {known}")
+        chosen = {table: lengths[table] for table in (tables or lengths)}
+        rows = await _sample(session, task.ref, chosen, limit)
+    if not rows:
+        raise EmptyResult(f"empty result: task {task_id} has no rows in {', '.join(chosen) or 'any table'}")
+    return rows
+
+
+async def _sample(session: Session, ref: TaskRef, lengths: dict[str, int], limit: int) -> list[SampleRow]:
+    """Draw a uniform sample in one pass without sorting.
+
+    Each row is drawn with a probability that gives more rows than needed, and the surplus is dropped. It
+    falls short less than once in 10^15 times, unless rows were deleted since production; then a second
+    pass draws from all that are left.
+    """
+    total = sum(lengths.values())
+    share = (2 * limit + 50) / max(total, 1)
+    for probability in (share, 1.0):
+        rows = [row for table in lengths for row in await production.sample(session, ref, table, probability)]
+        if len(rows) >= min(limit, total):
+            break
+    return [SampleRow(*row) for row in random.sample(rows, min(limit, len(rows)))]
+
+
+def save_sample(path: Path, rows: Sequence[SampleRow]) -> None:
+    """Write rows to a new file: CSV with cells that no spreadsheet calculates, or JSON Lines, by its suffix.
+
+    Raises InvalidValue for another suffix, FileExistsError rather than overwrite, and OSError.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".jsonl"):
+        raise InvalidValue("the name must end in .csv or .jsonl")
+    with path.open("x", encoding="utf-8", newline="") as file:
+        if suffix == ".jsonl":
+            for row in rows:
+                file.write(json.dumps(asdict(row) | {"create_time": row.create_time.isoformat()}, ensure_ascii=False))
+                file.write("\n")
+        else:
+            writer = csv.writer(file)
+            writer.writerow(field.name for field in fields(SampleRow))
+            for row in rows:
+                writer.writerow(formula_safe(str(value)) for value in asdict(row).values())
+
+
+def formula_safe(value: str) -> str:
+    """Return the value, with a leading quote if a spreadsheet would calculate it."""
+    return f"'{value}" if _FORMULA.match(value) else value

@@ -1,0 +1,34 @@
+"""What a database server says about itself and the current connection."""
+
+from datetime import datetime
+
+from jobs.storage.connection import Session
+
+
+async def ping(session: Session) -> None:
+    """Make the server answer. Raises DatabaseError."""
+    await session.row("SELECT 1")
+
+
+async def read_time(session: Session) -> datetime:
+    """Return the server's time, in its own time zone."""
+    row = await session.row("SELECT NOW(6)")
+    assert row is not None and isinstance(row[0], datetime)
+    return row[0]
+
+
+async def read_version(session: Session) -> str:
+    """Return the server's version, such as 10.11.6-MariaDB."""
+    row = await session.row("SELECT VERSION()")
+    return str(row[0]) if row else ""
+
+
+async def read_tls_version(session: Session) -> str:
+    """Return the TLS version of the connection, "" if it is not encrypted."""
+    row = await session.row("SHOW SESSION STATUS LIKE 'Ssl_version'")
+    return str(row[1]) if row else ""
+
+
+async def kill_connection(session: Session, connection_id: int) -> None:
+    """End another connection, with its statement and its locks."""
+    await session.execute(f"KILL {connection_id}")

@@ -1,0 +1,63 @@
+"""Hostile text from the data is inert on every screen."""
+
+import shutil
+
+from textual.widgets import Input, Select
+
+from console.ui.screens.patterns import PatternsScreen
+from console.ui.screens.samples import SamplesScreen
+from console.ui.screens.tasks import TasksScreen
+from tests.helpers.assertions import assert_inert
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.foreign import foreign_state_table
+from tests.helpers.posts import post
+from tests.helpers.running import run_in_process
+from tests.helpers.screens import console, opened, shown, table, wait_until
+
+NAMES = ["\x1b]0;owned\x07Ann", "Ann[/red]", "Ann[a-z]{3}", "\u202eAnn", "=Ann()", "\u200bAnn", "Ann\r\nx"]
+
+
+async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: TestDeployment) -> None:
+    ready.write_posts([post(number, name, "2020-06-01 00:00:00") for number, name in enumerate(NAMES)])
+    shutil.rmtree(ready.settings.patterns_dir)
+    ready.write_patterns({"[red]female": [("ann", "partially")], "male": [("[/b]", "partially")]})
+    task = await run_in_process(ready, ready.request())
+    ready.write_anything("UPDATE {output}.state SET error = %s", "\x1b[2Jerror [/red] \u202e")
+    async with console(ready, (200, 50)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1 and "error [/red]" in shown(pilot))
+        await pilot.press("s")
+        await opened(pilot, SamplesScreen)
+        await wait_until(pilot, lambda: "sampled of" in shown(pilot))
+        text = shown(pilot)
+        assert "Ann[/red]" in text and "Ann[a-z]{3}" in text and "\\u202eAnn" in text and "[red]female" in text
+        assert_inert(text)
+        await pilot.press("escape")
+        await opened(pilot, TasksScreen)
+        await pilot.press("p")
+        await opened(pilot, PatternsScreen)
+        await wait_until(pilot, lambda: "[red]female" in shown(pilot))
+        pilot.app.screen.query_one("#try", Input).value = NAMES[0]
+        await wait_until(pilot, lambda: "/[red]female by ann partially" in shown(pilot))
+        assert_inert(shown(pilot))
+    assert task.prod_stat == "finish"
+
+
+async def test_a_foreign_state_table_is_inert_on_the_screens(ready: TestDeployment) -> None:
+    task = await run_in_process(ready, ready.request())
+    with foreign_state_table(ready) as foreign:
+        async with console(ready, (200, 50)) as pilot:
+            await wait_until(pilot, lambda: table(pilot).row_count == 1 + len(foreign))
+            await pilot.press("home")
+            for _ in foreign:  # shows the detail of each task
+                await pilot.press("down")
+                await pilot.pause(0.1)
+                assert_inert(shown(pilot))
+            table(pilot).select_when_shown(task.task_id)
+            await wait_until(pilot, lambda: table(pilot).cursor_key == task.task_id)
+            await pilot.press("s")
+            await opened(pilot, SamplesScreen)
+            await wait_until(pilot, lambda: "sampled of" in shown(pilot))
+            pilot.app.screen.query_one("#task", Select).focus()
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: "forged" in shown(pilot))
+            assert_inert(shown(pilot))

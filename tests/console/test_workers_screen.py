@@ -1,0 +1,17 @@
+"""The workers screen."""
+
+from console.ui.screens.workers import WorkersScreen
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.screens import console, create_tasks, opened, shown, wait_until
+
+
+async def test_workers_and_queues_are_shown_and_a_killed_worker_becomes_stale(ready: TestDeployment) -> None:
+    await create_tasks(ready, 1)
+    with ready.workers() as (worker,):
+        async with console(ready) as pilot:
+            await pilot.press("w")
+            await opened(pilot, WorkersScreen)
+            await wait_until(pilot, lambda: str(worker.pid) in shown(pilot) and "idle" in shown(pilot))
+            assert "q0" in shown(pilot)
+            worker.kill()
+            await wait_until(pilot, lambda: "stale" in shown(pilot), 20)

@@ -1,0 +1,18 @@
+"""All faults, and how one is tried."""
+
+import asyncio
+import random
+
+from tests.faults import mariadb, redis, tasks, workers
+from tests.faults.deployment import Fault, FaultDeployment, Trial
+
+FAULTS = [*workers.FAULTS, *redis.FAULTS, *mariadb.FAULTS, *tasks.FAULTS]
+
+
+def run(fault: Fault, deployment: FaultDeployment, rng: random.Random, number: int) -> Trial:
+    """Try a fault once. An unexpected exception counts as an inexact outcome."""
+    try:
+        return asyncio.run(fault.disturb(deployment, rng, number))
+    except Exception as error:
+        deployment.restart_servers()
+        return Trial(False, 0, f"{type(error).__name__}: {error}")

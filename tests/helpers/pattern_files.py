@@ -1,0 +1,25 @@
+"""Pattern files and sources files for tests that need no server."""
+
+from pathlib import Path
+
+from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
+
+
+def write_pattern_file(
+    folder: Path, content: str | bytes, label: str = "female", model: ModelType = "keyword_model"
+) -> Path:
+    """Write the pattern file of a label for author_name."""
+    path = folder / model / label / "author_name.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def rules(texts: list[str]) -> PatternSet:
+    """Return a rule_model of one label, `a`, with these regular expressions."""
+    return PatternSet("rule_model", "content", (Label("a", tuple(Pattern(text, "regex") for text in texts)),))
+
+
+def short_id(value: object) -> str:
+    """Return the test id of a parameter that may be hostile, and of any length."""
+    return value if isinstance(value, str) and value.isprintable() and len(value) < 100 else "-"

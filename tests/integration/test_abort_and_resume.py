@@ -1,0 +1,60 @@
+"""Aborting a task and resuming it."""
+
+import asyncio
+import time
+
+import pytest
+from pydantic import SecretStr
+
+from jobs import services
+from jobs.errors import CannotStart
+from tests.helpers.assertions import assert_outcome
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.oracle import outcome
+from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
+from tests.helpers.running import finished, until
+
+
+async def test_abort_stops_a_task_at_its_check_point_and_resume_finishes_it(many_posts: TestDeployment) -> None:
+    deployment = many_posts
+    task_id = await services.create_task(deployment.with_settings(window_rows=50), deployment.request(**RANGE))
+    with deployment.workers(2):
+        await until(lambda: deployment.windows_done() > 3)
+        aborted = await services.abort_task(deployment, task_id)
+        assert aborted.stat == "ABORTED"
+        done = deployment.windows_done()
+        earliest = deployment.rows("SELECT MIN(start_time) FROM {output}.task_window WHERE NOT done")
+        assert [(aborted.check_point,)] == earliest
+        assert aborted.windows_done == done and 0 < done < (aborted.windows or 0)
+        await asyncio.sleep(2)
+        assert deployment.windows_done() == done, "a window was committed after the abort"
+        resumed = await services.resume_task(deployment, task_id)
+        assert (resumed.stat, resumed.check_point, resumed.error) == ("PENDING", None, None)
+        task = await finished(deployment, task_id)
+    assert_outcome(deployment, task, outcome(odd_posts(30_000, seed=7), PATTERNS, SOURCES, START, END))
+
+
+async def test_abort_and_resume_do_not_wait_for_a_lane_that_has_not_noticed_them(deployment: TestDeployment) -> None:
+    posts = odd_posts(20_000, seed=9)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    task_id = await services.create_task(deployment.with_settings(window_rows=200), deployment.request(**RANGE))
+    with deployment.workers(2):
+        for done in (2, 6, 10):
+            await until(lambda: deployment.windows_done() > done)  # noqa: B023
+            await services.abort_task(deployment, task_id)
+            started = time.monotonic()
+            await services.resume_task(deployment, task_id)
+            assert time.monotonic() - started < 5
+        task = await finished(deployment, task_id)
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_resume_without_redis_is_refused_and_changes_nothing(one_post: TestDeployment) -> None:
+    deployment = one_post
+    task_id = await services.create_task(deployment, deployment.request())
+    await services.abort_task(deployment, task_id)
+    with pytest.raises(CannotStart, match="Redis"):
+        away = deployment.with_settings(redis_url=SecretStr("redis://127.0.0.1:1/0"))
+        await services.resume_task(away, task_id)
+    assert (await services.check_status(deployment, task_id)).stat == "ABORTED"

@@ -1,0 +1,79 @@
+"""Input tables of every kind: ids, charsets, widths, views."""
+
+from tests.helpers.assertions import assert_outcome
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.oracle import Post, outcome
+from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts, post
+from tests.helpers.running import run_in_process
+
+
+async def test_integer_ids_compare_as_numbers(deployment: TestDeployment) -> None:
+    posts = [Post(str(n), "WH_F0045", None, "雅婷", None, None, START) for n in (9, 10, 100, -1000)]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type="BIGINT")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END, integer_id=True))
+    assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == "100"
+
+
+async def test_columns_of_different_charsets_are_read_alike(deployment: TestDeployment) -> None:
+    deployment.write_patterns(PATTERNS)
+    posts = [
+        post(1, "Annie", "2020-03-02 00:00:00"),
+        post(2, "志明", "2020-03-02 00:00:00"),
+        post(3, "Groß", "2020-03-03"),
+    ]
+    deployment.write_posts(posts)
+    table = "{input}.`ts page-content`"
+    deployment.write_anything(
+        f"ALTER TABLE {table} MODIFY s_id VARCHAR(32) CHARACTER SET latin1,"
+        " MODIFY author VARCHAR(255) CHARACTER SET utf8mb3, MODIFY id VARCHAR(64) CHARACTER SET big5"
+    )
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_output_columns_are_as_wide_as_the_characters_of_the_input_not_its_bytes(
+    deployment: TestDeployment,
+) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([])
+    deployment.write_anything(
+        "ALTER TABLE {input}.{table} MODIFY author TINYTEXT, MODIFY content TEXT CHARACTER SET latin1"
+    )
+    long = Post("1", "WH_F0045", None, "ann" + "x" * 200, None, "ann" + "é" * 60_000, START)
+    deployment.write_anything(
+        "INSERT INTO {input}.{table} (id, s_id, author, content, post_time) VALUES (%s, %s, %s, %s, %s)",
+        *(long.id, long.s_id, long.author, long.content, long.post_time),
+    )
+    deployment.write_patterns(PATTERNS, "content")
+    for predict_type in ("author_name", "content"):
+        task = await run_in_process(deployment, deployment.request(**RANGE, predict_type=predict_type))
+        assert (task.error, task.length_prod_table) == (None, "1")
+
+
+async def test_no_value_is_truncated_and_tables_widen_for_later_tasks(deployment: TestDeployment) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(200))
+    await run_in_process(deployment, deployment.request(**RANGE))
+    wide = "雅婷" + "寬" * 3_000
+    deployment.write_anything("ALTER TABLE {input}.{table} MODIFY author TEXT, MODIFY id TEXT")
+    deployment.write_anything(
+        "INSERT INTO {input}.{table} (id, s_id, author, post_time) VALUES (%s, 'WH_F0045', %s, %s)",
+        *("i" * 5_000, wide, START),
+    )
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert task.prod_stat == "finish", task.error
+    found = deployment.rows(
+        "SELECT id, source_author, match_content FROM {output}.wh_panel_mapping_fbfans WHERE LENGTH(id) = 5000"
+    )
+    assert found == [("i" * 5_000, f"WH_F0045_{wide}", wide)]
+
+
+async def test_a_view_is_read_like_a_table(deployment: TestDeployment) -> None:
+    posts = odd_posts(2_000, seed=8)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    deployment.write_anything("CREATE VIEW {input}.view AS SELECT * FROM {input}.{table}")
+    task = await run_in_process(deployment, deployment.request(**RANGE, target_table="view"))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))

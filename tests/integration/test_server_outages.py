@@ -1,0 +1,55 @@
+"""Servers that do not answer, or not for a while, and connections to them."""
+
+import asyncio
+import socket
+
+import pytest
+
+from jobs import services
+from jobs.errors import CannotStart, DatabaseError
+from jobs.storage import state
+from jobs.storage.stream import stream
+from tests.helpers.deployment import TestDeployment
+
+
+async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(one_post: TestDeployment) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = one_post.with_settings(input_port=silent.getsockname()[1])
+
+        async def create() -> None:
+            with pytest.raises(CannotStart, match="no answer within 10 seconds"):
+                await services.create_task(away, one_post.request())
+
+        async def read() -> None:
+            with pytest.raises(DatabaseError) as caught:
+                async with stream(away.input, "SELECT 1", {}):
+                    pass
+            assert caught.value.transient
+
+        await asyncio.gather(create(), read())
+
+
+async def test_watching_a_task_continues_through_a_short_outage(one_post: TestDeployment) -> None:
+    deployment = one_post
+    task_id = await services.create_task(deployment, deployment.request())
+    seen = []
+    async for task in services.watch_status(deployment, task_id, 0.1):
+        seen.append(task.stat)
+        if len(seen) == 2:
+            account = f"ALTER USER {deployment.settings.output_user}@'127.0.0.1' ACCOUNT"
+            deployment.write_anything(f"{account} LOCK")
+            asyncio.get_running_loop().call_later(1.0, deployment.write_anything, f"{account} UNLOCK")
+        if len(seen) == 4:
+            await services.abort_task(deployment, task_id)
+    assert seen[0] == "PENDING" and seen[-1] == "ABORTED"
+
+
+async def test_sessions_leave_no_aborted_connections_behind(deployment: TestDeployment) -> None:
+    def aborted() -> int:
+        return int(deployment.rows("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0][1])
+
+    before = aborted()
+    for _ in range(5):
+        async with deployment.output_session() as session:
+            await state.schemas(session)
+    assert aborted() == before
