@@ -82,21 +82,26 @@ class TaskRequest(BaseModel):
     ]
 
     @classmethod
-    def from_values(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
-        """Return the request with these values; a value that is missing or None is the settings' default.
-
-        Raises InvalidValue that names each malformed value, and InvalidRange.
-        """
-        defaults: dict[str, object] = {
+    def defaults(cls, settings: Settings) -> dict[str, object]:
+        """Return the parameters that have a default, here or in the settings."""
+        declared = {name: field.default for name, field in cls.model_fields.items() if not field.is_required()}
+        return declared | {
             "target_schema": settings.input_schema,
             "target_table": settings.input_table,
             "output_schema": settings.output_schema,
-            "countdown": settings.countdown,
             "queue": settings.queue,
+            "countdown": settings.countdown,
         }
+
+    @classmethod
+    def from_values(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
+        """Return the request with these values; a value that is missing or None is the default.
+
+        Raises InvalidValue that names each malformed value, and InvalidRange.
+        """
         given = {name: value for name, value in values.items() if value is not None}
         try:
-            request = cls.model_validate(defaults | given)
+            request = cls.model_validate(cls.defaults(settings) | given)
         except ValidationError as error:
             faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
             message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())

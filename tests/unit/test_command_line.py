@@ -1,9 +1,18 @@
-"""The command line without servers: its imports and its help."""
+"""The command line without servers: imports, help, pattern files."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from console.cli.main import app
+from jobs.model.task_request import TaskRequest
+from tests.helpers.assertions import assert_inert
+from tests.helpers.pattern_files import write_pattern_file
 
 COMMANDS = ("create", "list", "status", "sample", "abort", "resume", "patterns", "check", "worker", "demo")
 
@@ -15,6 +24,64 @@ def test_headless_commands_do_not_import_textual() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "console", command, "--help"], capture_output=True, text=True)
-    assert done.returncode == 0
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
     assert f"Example: audience {command}" in done.stdout
+
+
+def test_create_has_an_option_for_each_parameter_with_its_description() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["create", "--help"]).stdout.split())
+    for name, field in TaskRequest.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert " ".join(str(field.description).split()) in shown
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pattern folder with one label for each model."""
+    monkeypatch.setenv("PATTERNS_DIR", str(tmp_path))
+    write_pattern_file(tmp_path, "雅婷\tpartially\nann\tstart\n")
+    write_pattern_file(tmp_path, "my (wife|girlfriend)\n", label="male", model="rule_model")
+    return tmp_path
+
+
+def run_patterns(*options: str) -> Result:
+    return CliRunner().invoke(app, ["patterns", *options])
+
+
+def test_patterns_lists_the_pattern_files_with_their_counts(folder: Path) -> None:
+    done = run_patterns()
+    assert done.exit_code == 0 and done.stderr == ""
+    assert [line.split("\t") for line in done.stdout.splitlines()] == [
+        ["model", "label", "predict_type", "patterns", "faults"],
+        ["keyword_model", "/female", "author_name", "2", ""],
+        ["rule_model", "/male", "author_name", "1", ""],
+    ]
+    document = json.loads(run_patterns("--json").stdout)
+    assert (document["error_code"], document["error_message"], document["faults"]) == (200, "OK", [])
+    assert [entry["patterns"] for entry in document["content"]] == [2, 1]
+
+
+def test_patterns_exits_with_1_and_names_each_fault_with_its_line(folder: Path) -> None:
+    write_pattern_file(folder, "good\tend\nno tab\nx\tbegin\n", label="other")
+    done = run_patterns()
+    assert done.exit_code == 1
+    errors = " ".join(done.stderr.split())
+    assert "author_name.txt, line 2: no tab" in errors and "line 3: unknown match type 'begin'" in errors
+    assert ["keyword_model", "/other", "author_name", "1", "2"] in [
+        line.split("\t") for line in done.stdout.splitlines()
+    ]
+    done = run_patterns("--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["error_code"], len(document["faults"])) == (1, 501, 2)
+    assert [fault["line"] for entry in document["content"] for fault in entry["faults"]] == [2, 3]
+
+
+def test_patterns_names_a_model_that_cannot_be_read_and_hostile_lines_are_inert(folder: Path) -> None:
+    (folder / "rule_model").rename(folder / "gone")
+    write_pattern_file(folder, "x\t\x1b[2J\u202e\n")
+    done = run_patterns()
+    assert done.exit_code == 1
+    assert "rule_model: cannot be read" in " ".join(done.stderr.split())
+    assert_inert(done.output)
+    assert_inert(run_patterns("--json").output)

@@ -45,7 +45,7 @@ class BaseScreen(Screen[None]):
 
     def compose_body(self) -> ComposeResult:
         """Yield the widgets between header and footer."""
-        raise NotImplementedError
+        return ()
 
     @property
     def deployment(self) -> Deployment:

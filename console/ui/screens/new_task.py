@@ -28,7 +28,7 @@ from jobs.services import overview
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
 
 _LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
-_HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, belongs to the range"}
+_HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, included"}
 _SELECTS = ("model_type", "predict_type", "target_schema", "target_table")
 _PLAN_SECONDS = 0.3
 _LAUNCH = "Launch (ctrl+l)"
@@ -88,18 +88,10 @@ class NewTaskScreen(BaseScreen):
         )
 
     def _initial_values(self) -> dict[str, str]:
-        settings = self.deployment.settings
-        values = {
-            "model_type": "keyword_model",
-            "predict_type": "author_name",
-            "start_time": "",
-            "end_time": "",
-            "target_schema": settings.input_schema,
-            "target_table": settings.input_table if settings.input_schema else "",
-            "output_schema": settings.output_schema,
-            "queue": settings.queue,
-            "countdown": str(settings.countdown),
-        }
+        defaults = TaskRequest.defaults(self.deployment.settings)
+        values = {name: str(defaults.get(name, "")) for name in _LABELS}
+        if not values["target_schema"]:
+            values["target_table"] = ""
         return values | (TaskRequest.from_task(self._template) if self._template else {})
 
     def on_mount(self) -> None:
