@@ -82,6 +82,12 @@ class Conflict(AudienceError):
     code = 409
 
 
+class LabelRowsMissing(AudienceError):
+    """Label rows of a task were deleted before production."""
+
+    code = 500
+
+
 class ReadOnly(AudienceError):
     """A write was requested in a read-only deployment."""
 
@@ -111,16 +117,18 @@ class DatabaseError(Exception):
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error in words: a server's message as it is, any other with its type."""
-    return str(error) if isinstance(error, DatabaseError) else f"{type(error).__name__}: {error}"
+    """Return an error in words: ours and a server's as they are, any other with its type."""
+    return str(error) if isinstance(error, AudienceError | DatabaseError) else f"{type(error).__name__}: {error}"
 
 
 class LockTaken(Exception):
     """Another connection holds a named lock, so it is doing the same work."""
 
 
-# Too many connections, server shutting down, network read and write errors, connection killed,
-# cannot connect, server gone, server lost, commands out of sync.
-_UNREACHABLE = frozenset({1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1927, 2002, 2003, 2006, 2013, 2014})
+# Too many connections (in all, or of this account), node not ready, server shutting down, network read and
+# write errors, connection killed, cannot connect, server gone, server lost, commands out of sync.
+_UNREACHABLE = frozenset(
+    {1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
+)
 # Record changed since last read, lock wait timeout, deadlock, query killed.
 _TRANSIENT = frozenset({1020, 1205, 1213, 1317})

@@ -1,6 +1,7 @@
 """Fixtures for every test: private servers for each test process, and a fresh deployment for each test."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,18 @@ _numbers = itertools.count(1)
 # Other tests run at the same time, so a slow example means nothing.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the programs that this process starts a temporary folder of their own.
+
+    mariadb-install-db removes temporary tables that it finds there, even if another one is using them.
+    """
+    tempfile.gettempdir()  # Python's own stays as it is, because the path of a socket must be short
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        yield
 
 
 @pytest.fixture(scope="session")

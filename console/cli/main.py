@@ -1,5 +1,8 @@
 """The `audience` command. Neither this module nor what it imports at the start imports Textual."""
 
+import io
+import sys
+
 import typer
 
 from console.cli import tasks
@@ -51,4 +54,8 @@ def open_by_default(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the `audience` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # Escape what the terminal's encoding lacks, rather than fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

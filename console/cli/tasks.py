@@ -1,6 +1,5 @@
 """The commands on tasks: create, list, status, sample, abort, resume."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,7 +122,7 @@ def sample(
     if output is not None:
         _save(output, rows, as_json)
     elif as_json:
-        print_envelope(200, [asdict(row) | {"create_time": row.create_time.isoformat()} for row in rows])
+        print_envelope(200, [row.to_json() for row in rows])
     else:
         print_table(SAMPLE_COLUMNS, rows)
 

@@ -116,7 +116,7 @@ class AudienceApp(App[None]):
             started = time.monotonic()
             self.snapshot = await server.poll(self.context.deployment, lambda: self.snapshot)
             if server.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
-                self.context.rates.note(time.monotonic(), self.snapshot.board.tasks)
+                self.context.rates.record(time.monotonic(), self.snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()
@@ -128,7 +128,7 @@ class AudienceApp(App[None]):
             wake_up.set()
 
     @property
-    def base_screen(self) -> Screen[Any]:
+    def top_screen(self) -> Screen[Any]:
         """The topmost screen that is neither a dialog nor the palette."""
         return next(screen for screen in reversed(self.screen_stack) if not screen.is_modal)
 
@@ -139,7 +139,7 @@ class AudienceApp(App[None]):
             while not isinstance(self.screen, kind):
                 self.pop_screen()
         elif kind is HelpScreen:
-            self.push_screen(HelpScreen(self.context, self.base_screen))
+            self.push_screen(HelpScreen(self.context, self.top_screen))
         else:
             self.push_screen(kind(self.context))
 
@@ -163,7 +163,7 @@ class AudienceApp(App[None]):
         finally:
             form.end_launch()
         self.notify(f"task {task_id[:8]} created", markup=False)
-        if isinstance(self.screen, NewTaskScreen):
+        if self.screen is form:  # not another form that was opened meanwhile
             self.pop_screen()
         if isinstance(self.screen, TasksScreen):
             self.screen.select_task(task_id)
@@ -196,9 +196,9 @@ class AudienceApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Open screens from screens, not from dialogs, and do not leave a form by a slip of a key."""
         if action == "open":
-            return self.base_screen in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
+            return self.top_screen in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
         if action == "quit_console":
-            return not isinstance(self.base_screen, NewTaskScreen)
+            return not isinstance(self.top_screen, NewTaskScreen)
         return super().check_action(action, parameters)
 
     def action_quit_console(self) -> None:
@@ -208,12 +208,12 @@ class AudienceApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every action that is possible now, for the palette."""
         yield from super().get_system_commands(screen)
-        base_screen = self.base_screen
+        top_screen = self.top_screen
         offered: set[str] = set()
         for name, title, key in _GLOBAL_COMMANDS:
             yield SystemCommand(title, f"key {key}", partial(self.action_open, name))
             offered.add(title)
-        for node, binding, enabled, _ in base_screen.active_bindings.values():
+        for node, binding, enabled, _ in top_screen.active_bindings.values():
             if not enabled or node is self or binding.description in {"", *offered, *_NOT_IN_PALETTE}:
                 continue
             offered.add(binding.description)

@@ -6,14 +6,14 @@ from rich.text import Text
 from textual.content import Content
 
 from console.sanitize import sanitize
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskStatus
 
-STATUS_STYLES = {
-    "PENDING": "yellow",
-    "STARTED": "cyan",
-    "SUCCESS": "green",
-    "FAILURE": "bold red",
-    "ABORTED": "magenta",
+STATUS_STYLES: dict[str, str] = {
+    TaskStatus.PENDING: "yellow",
+    TaskStatus.STARTED: "cyan",
+    TaskStatus.SUCCESS: "green",
+    TaskStatus.FAILURE: "bold red",
+    TaskStatus.ABORTED: "magenta",
 }
 
 

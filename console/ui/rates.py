@@ -22,7 +22,7 @@ class Rates:
     def __init__(self) -> None:
         self._tracks: dict[str, _Track] = {}
 
-    def note(self, moment: float, tasks: tuple[Task, ...]) -> None:
+    def record(self, moment: float, tasks: tuple[Task, ...]) -> None:
         """Record how the tasks stand at a moment, in seconds of the monotonic clock."""
         for task in tasks:
             if task.status is not TaskStatus.STARTED:

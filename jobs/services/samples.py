@@ -30,9 +30,14 @@ class SampleRow:
     task_id: str
     source_author: str
     panel: str
-    create_time: datetime
+    create_time: datetime | str
+    """A str if Python's calendar does not have it, such as 2020-02-00."""
     field_content: str
     match_content: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return every column, the time in ISO form."""
+        return asdict(self) | {"create_time": str(self.create_time).replace(" ", "T")}
 
 
 async def sample_result(
@@ -90,7 +95,7 @@ def save_sample(path: Path, rows: Sequence[SampleRow]) -> None:
     with path.open("x", encoding="utf-8", newline="") as file:
         if suffix == ".jsonl":
             for row in rows:
-                file.write(json.dumps(asdict(row) | {"create_time": row.create_time.isoformat()}, ensure_ascii=False))
+                file.write(json.dumps(row.to_json(), ensure_ascii=False))
                 file.write("\n")
         else:
             writer = csv.writer(file)

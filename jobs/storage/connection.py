@@ -20,6 +20,8 @@ from pymysql.constants import CLIENT, CR
 from jobs.errors import DatabaseError
 from jobs.tls import Tls, tls_failure
 
+_WRONG_VALUE_FOR_VARIABLE = 1231
+
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
 _CLOSE_SECONDS = 1.0
@@ -34,10 +36,21 @@ Arguments = Mapping[str, object]
 
 _NO_ARGUMENTS: Arguments = {}
 
-# Strict: a value that does not fit is an error, never truncated. NO_BACKSLASH_ESCAPES is off whatever
-# the server's default, because the drivers escape with backslashes. Notes ("table already exists") are
-# off, because the driver would fetch them and turn each into a Python warning.
-_SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0"
+# What we rely on, whatever the server's defaults and its init_connect. Texts are UTF-8 both ways, and a
+# query returns all its rows.
+_REQUIRED = {
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "sql_select_limit": "18446744073709551615",
+    "completion_type": "NO_CHAIN",
+}
+# Strict: a value that does not fit is an error, never truncated. NO_BACKSLASH_ESCAPES is off, because the
+# drivers escape with backslashes. Notes ("table already exists") are off, because the driver would fetch
+# them and turn each into a Python warning.
+_SETTINGS = {"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", "sql_notes": "0"} | _REQUIRED
+_SESSION = "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in _SETTINGS.items())
+REQUIRED_VARIABLES = "SELECT " + ", ".join(f"@@SESSION.{name}" for name in _REQUIRED)
 # The cipher of the current connection, "" if it is not encrypted.
 ENCRYPTION = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -77,6 +90,13 @@ class Server:
         if self.tls is not None and not (encryption and encryption[1]):
             refusal = self.tls.refusal("the connection is not encrypted")
             raise DatabaseError(str(self), CR.CR_SSL_CONNECTION_ERROR, refusal)
+
+    def require_variables(self, values: Row | None) -> None:
+        """Raise DatabaseError if the row that REQUIRED_VARIABLES returned shows that a setting had no effect."""
+        for (name, required), value in zip(_REQUIRED.items(), values or (), strict=True):
+            if str(value) != required:
+                message = f"the session's {name} is {value}, not {required}, although it was set"
+                raise DatabaseError(str(self), _WRONG_VALUE_FOR_VARIABLE, message)
 
 
 class _Quiet:
@@ -172,6 +192,7 @@ async def connect(server: Server) -> AsyncIterator[Session]:
         session = Session(server, connection)
         if server.tls is not None:
             server.require_encryption(await session.row(ENCRYPTION))
+        server.require_variables(await session.row(REQUIRED_VARIABLES))
         await session.execute(_ISOLATION)
         yield session
         # Without a goodbye, the server would log an aborted connection.

@@ -112,7 +112,8 @@ async def _key(session: Session, schema: str, table: str, columns: Mapping[str, 
         {"schema": schema, "table": table},
     )
     # A column that the account may not read is not among the columns.
-    return row[0] if row and row[0] in columns and columns[row[0]].data_type in (*INTEGERS, "char", "varchar") else None
+    column = columns.get(row[0].lower()) if row else None
+    return column.name if column and column.data_type in (*INTEGERS, "char", "varchar") else None
 
 
 async def estimate_range(session: Session, schema: str, table: str, start: datetime, end: datetime) -> RangeEstimate:

@@ -11,7 +11,7 @@ from jobs.model.definition import Definition
 from jobs.model.tally import LabelRow
 from jobs.model.task import TaskRef
 from jobs.storage.connection import Session, quote
-from jobs.storage.schema import Column, ensure_table
+from jobs.storage.schema import Column, ensure_table, existing_columns
 from patterns.files import MAX_LABEL_LENGTH
 
 PANEL_WIDTH = MAX_LABEL_LENGTH + 1
@@ -40,6 +40,27 @@ async def ensure(session: Session, schema: str, results: Iterable[str], definiti
     ]
     for result in results:
         await ensure_table(session, schema, result, columns)
+
+
+async def count_votes(session: Session, ref: TaskRef, result: str) -> int:
+    """Return how many labelled rows the task's label rows of a result stand for."""
+    if not await existing_columns(session, ref.schema, result):
+        return 0
+    row = await session.row(
+        f"SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s",
+        {"task_id": ref.task_id},
+    )
+    return int(row[0]) if row else 0
+
+
+async def delete(session: Session, ref: TaskRef, result: str) -> None:
+    """Delete the task's label rows of a result."""
+    if await existing_columns(session, ref.schema, result):
+        await session.execute(
+            f"DELETE FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s",
+            {"task_id": ref.task_id},
+            seconds=None,
+        )
 
 
 async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> None:

@@ -28,8 +28,8 @@ async def replace(session: Session, ref: TaskRef, result: str, table: InputTable
     # and the widest columns cannot be keys. A panel has one slash, its first character, so different
     # pairs of source_author and panel concatenate to different texts.
     pair = _digest("CONCAT(source_author, panel)")
-    # Sorts like create_time, then id.
-    id_ = "LPAD(CAST(id AS DECIMAL(20)) + 9223372036854775808, 20, '0')" if table.integer_id else "id"
+    # Sorts like create_time, then id. BINARY, because the server truncates a mix of bytes and characters.
+    id_ = "LPAD(CAST(id AS DECIMAL(20)) + 9223372036854775808, 20, '0')" if table.integer_id else "BINARY id"
     age = f"CONCAT(BINARY create_time, {id_})"
     # If ids are unique, age alone identifies a row. Otherwise several rows may be the latest.
     row = _digest(age if table.unique_id else f"CONCAT({pair}, {age})")

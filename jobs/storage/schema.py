@@ -100,7 +100,7 @@ class ExistingColumn:
 
 
 async def existing_columns(session: Session, schema: str, table: str) -> dict[str, ExistingColumn]:
-    """Return the columns of a table by name; empty if there is no such table."""
+    """Return the columns of a table by name in lower case; empty if there is no such table."""
     rows = await session.rows(
         """
         SELECT column_name, data_type, column_type, character_maximum_length, datetime_precision,
@@ -122,7 +122,9 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
                 width = None
             case _:
                 width = length or 0
-        columns[name] = ExistingColumn(name, data_type, column_type, width, length, collation, nullable == "YES")
+        columns[name.lower()] = ExistingColumn(
+            name, data_type, column_type, width, length, collation, nullable == "YES"
+        )
     return columns
 
 

@@ -16,7 +16,16 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import CONNECT_SECONDS, ENCRYPTION, Arguments, Row, Server, cancellable, database_error
+from jobs.storage.connection import (
+    CONNECT_SECONDS,
+    ENCRYPTION,
+    REQUIRED_VARIABLES,
+    Arguments,
+    Row,
+    Server,
+    cancellable,
+    database_error,
+)
 
 BATCH_ROWS = 2_000
 # The longest wait for a batch. The first row of a range without an index may take a scan of the table.
@@ -36,8 +45,7 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
             connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
     transport = connection._transport
     try:
-        if server.tls is not None:
-            await _require_encryption(server, connection)
+        await _check_session(server, connection)
         yield _batches(server, connection, sql, arguments)
     finally:
         # close() alone waits, over TLS, up to half a minute for a busy server to answer.
@@ -45,11 +53,14 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
         connection.close()
 
 
-async def _require_encryption(server: Server, connection: Any) -> None:
+async def _check_session(server: Server, connection: Any) -> None:
     with _as_database_error(server):
         async with asyncio.timeout(CONNECT_SECONDS), connection.cursor() as cursor:
-            await cursor.execute(ENCRYPTION)
-            server.require_encryption(await cursor.fetchone())
+            if server.tls is not None:
+                await cursor.execute(ENCRYPTION)
+                server.require_encryption(await cursor.fetchone())
+            await cursor.execute(REQUIRED_VARIABLES)
+            server.require_variables(await cursor.fetchone())
 
 
 async def _batches(server: Server, connection: Any, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:

@@ -134,6 +134,23 @@ async def results(session: Session, ref: TaskRef) -> list[str]:
     return sorted(row[0] for row in rows)
 
 
+async def count_labelled(session: Session, ref: TaskRef) -> dict[str, int]:
+    """Return how many rows got a label, by result."""
+    rows = await session.rows(
+        f"SELECT result, SUM(labelled) FROM {_results(ref)} WHERE task_id = %(task_id)s GROUP BY result", _task(ref)
+    )
+    return {result: int(labelled) for result, labelled in rows}
+
+
+async def reopen(session: Session, ref: TaskRef) -> None:
+    """Open every window again, as if none had been claimed. The label rows must be deleted too."""
+    for table in (_results(ref), _authors(ref)):
+        await session.execute(f"DELETE FROM {table} WHERE task_id = %(task_id)s", _task(ref), seconds=None)
+    await session.execute(
+        f"UPDATE {_windows(ref)} SET done = FALSE, received = NULL WHERE task_id = %(task_id)s", _task(ref)
+    )
+
+
 async def count_authors(session: Session, ref: TaskRef) -> Counter[str]:
     """Count the distinct authors of all windows, by result. Exact; holds one slice in memory at a time."""
     counts: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from arq import Retry, func
 from arq.worker import Worker
 from redis.exceptions import ResponseError
 
-from jobs.errors import DatabaseError, describe_error
+from jobs.errors import AudienceError, DatabaseError, describe_error
 from jobs.model.task import TaskRef
 from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
@@ -97,8 +97,9 @@ def _guarded(function: JobFunction) -> JobFunction:
             if isinstance(error, DatabaseError) and error.transient:
                 _logger.warning("task %s: %s; retrying", task_id, error)
                 raise Retry(defer=1) from error
-            # A server's error explains itself. For any other, the traceback says more.
-            _logger.error("task %s: %s", task_id, error, exc_info=None if isinstance(error, DatabaseError) else error)
+            # A server's error and ours explain themselves. For any other, the traceback says more.
+            expected = isinstance(error, AudienceError | DatabaseError)
+            _logger.error("task %s: %s", task_id, error, exc_info=None if expected else error)
             try:
                 await context.fail(ref, describe_error(error))
             except DatabaseError as second:

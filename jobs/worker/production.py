@@ -8,10 +8,10 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from jobs.errors import DatabaseError, LockTaken
+from jobs.errors import DatabaseError, LabelRowsMissing, LockTaken
 from jobs.model.definition import Definition
 from jobs.model.task import Task, TaskRef, TaskStatus, join_figures
-from jobs.storage import definitions, production, state, windows
+from jobs.storage import definitions, labels, production, state, windows
 from jobs.storage.connection import Session
 from jobs.storage.locks import lock_holder, named_lock
 from jobs.storage.server import kill_connection
@@ -77,7 +77,12 @@ class Production:
             return
         async with self._context.heartbeats.recording(self._ref, TaskStatus.SUCCESS) as heartbeat:
             definition = await definitions.find(session, self._ref)
-            lengths = await heartbeat.run(self._replace_all(task.results, definition))
+            labelled = await windows.count_labelled(session, self._ref)
+            try:
+                lengths = await heartbeat.run(self._replace_all(task.results, definition, labelled))
+            except LabelRowsMissing:
+                await self._reopen(session, task.results)
+                raise
             async with session.transaction():
                 finished = await state.complete_production(
                     session,
@@ -90,9 +95,11 @@ class Production:
                 await windows.delete_authors(session, self._ref)
         _logger.info("task %s: produced %s rows", self._ref.task_id, sum(lengths))
 
-    async def _replace_all(self, results: list[str], definition: Definition) -> list[int]:
+    async def _replace_all(self, results: list[str], definition: Definition, labelled: dict[str, int]) -> list[int]:
         turns = asyncio.Semaphore(RESULTS_AT_ONCE)
-        replacing = [asyncio.create_task(self._replace(result, definition, turns)) for result in results]
+        replacing = [
+            asyncio.create_task(self._replace(result, definition, labelled.get(result, 0), turns)) for result in results
+        ]
         try:
             return await asyncio.gather(*replacing)
         finally:
@@ -101,7 +108,7 @@ class Production:
                     each.cancel()
             await asyncio.gather(*replacing, return_exceptions=True)
 
-    async def _replace(self, result: str, definition: Definition, turns: asyncio.Semaphore) -> int:
+    async def _replace(self, result: str, definition: Definition, labelled: int, turns: asyncio.Semaphore) -> int:
         async with turns, self._context.deployment.output_session() as session:
             await production.ensure(session, self._ref.schema, result, definition)
             lock = f"audience produce {self._ref.task_id} {result}"
@@ -112,10 +119,27 @@ class Production:
             async with named_lock(session, lock, seconds=_LOCK_SECONDS):
                 try:
                     async with session.transaction():
+                        await self._check_votes(session, result, labelled)
                         return await production.replace(session, self._ref, result, definition.input)
                 except BaseException:
                     await self._kill(session.id)
                     raise
+
+    async def _check_votes(self, session: Session, result: str, labelled: int) -> None:
+        """Raise LabelRowsMissing unless the label rows stand for every row that was labelled."""
+        votes = await labels.count_votes(session, self._ref, result)
+        if votes != labelled:
+            raise LabelRowsMissing(
+                f"label rows of {self._ref.schema}.{result} are missing: they stand for {votes:,} of {labelled:,}"
+                " labelled rows; resuming labels the whole range again"
+            )
+
+    async def _reopen(self, session: Session, results: list[str]) -> None:
+        """Delete what is left of the label rows, and open every window again."""
+        async with session.transaction():
+            for result in results:
+                await labels.delete(session, self._ref, result)
+            await windows.reopen(session, self._ref)
 
     async def _end_orphan(self, session: Session, lock: str) -> None:
         """End the connection that holds the lock if the task's heartbeat has stopped."""

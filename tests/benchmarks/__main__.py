@@ -1,7 +1,8 @@
-"""The benchmark: how fast label and production are, compared with the floor that the database sets (see docs/benchmark.md).
+"""The benchmark: how fast label and production are, compared with the floor that the database sets.
 
-It asserts nothing about time. ROWS sets the number of posts, BENCH_JSON a file for the figures, PROCESSES
-the numbers of worker processes to try (at least 1 and 2). PROFILE=1 adds the profile of a lane.
+docs/benchmark.md has the results. ROWS sets the number of posts, BENCH_JSON a file for the figures, PROCESSES
+the numbers of worker processes to try (at least 1 and 2). PROFILE=1 adds the profile of a lane. Nothing is
+asserted about time.
 """
 
 import asyncio

@@ -16,6 +16,7 @@ from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
 from jobs.storage.connection import quote
+from tests.helpers.commands import run_command
 from tests.helpers.oracle import Patterns, Post
 
 PASSWORD = "p@:/w?#\"'\\ %s密碼é"
@@ -153,15 +154,8 @@ class TestDeployment(Deployment):
         }
 
     def command(self, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-        """Run the `audience` command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "console", *arguments],
-            env=self.environment() | changes,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        """Run an `audience` command to its end."""
+        return run_command(arguments, self.environment() | changes, self.folder)
 
     @contextmanager
     def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list["subprocess.Popen[bytes]"]]:

@@ -1,5 +1,7 @@
 """Input tables of every kind: ids, charsets, widths, views."""
 
+from dataclasses import replace
+
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Post, outcome
@@ -76,4 +78,27 @@ async def test_a_view_is_read_like_a_table(deployment: TestDeployment) -> None:
     deployment.write_posts(posts)
     deployment.write_anything("CREATE VIEW {input}.view AS SELECT * FROM {input}.{table}")
     task = await run_in_process(deployment, deployment.request(**RANGE, target_table="view"))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_ids_outside_ascii_are_produced(deployment: TestDeployment) -> None:
+    posts = [
+        replace(post(number, author, f"2020-03-02 00:00:{number:02}"), id=f"帖{number:05}")
+        for number, author in enumerate(["Annie", "Annie", "志明", "Sun", "Annie"])
+    ]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type="VARCHAR(6)")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+    assert task.length_prod_table == "3"
+
+
+async def test_column_names_in_capitals_are_accepted(deployment: TestDeployment) -> None:
+    posts = odd_posts(300, seed=23)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    columns = ["ID VARCHAR(64)", "S_ID VARCHAR(32)", "AUTHOR VARCHAR(255)", "POST_TIME DATETIME"]
+    changes = ", ".join(f"CHANGE {column.split()[0].lower()} {column}" for column in columns)
+    deployment.write_anything(f"ALTER TABLE {{input}}.`ts page-content` {changes}")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))

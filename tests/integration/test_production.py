@@ -20,8 +20,10 @@ from jobs.storage.task_tables import ensure_task_tables
 from jobs.worker.context import WorkerContext
 from jobs.worker.production import produce
 from patterns.pattern_set import PatternSet
+from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
-from tests.helpers.posts import PATTERNS, RANGE, odd_posts
+from tests.helpers.oracle import outcome
+from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
 from tests.helpers.running import finished, run_in_process, until
 
 times = st.sampled_from(["2020-01-01 00:00:00", "2020-01-01 00:00:01", "2020-06-01 12:00:00"])
@@ -126,3 +128,22 @@ async def test_running_production_again_gives_the_same_rows(deployment: TestDepl
     assert await produce(WorkerContext(deployment), task.ref)
     assert deployment.production() == before
     assert (await services.check_status(deployment, task.task_id)).length_prod_table == task.length_prod_table
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM {output}.fbfans LIMIT 3", "DROP TABLE {output}.fbfans"])
+async def test_label_rows_that_are_gone_fail_the_task_and_resuming_labels_it_again(
+    deployment: TestDeployment, damage: str
+) -> None:
+    posts = odd_posts(1_000, seed=24)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    with deployment.workers():
+        task_id = await services.create_task(deployment, deployment.request(**RANGE, countdown=3))
+        await until(lambda: deployment.rows("SELECT 1 FROM {output}.state WHERE stat = 'SUCCESS'"))
+        deployment.write_anything(damage)
+        failed = await finished(deployment, task_id)
+        assert failed.stat == "FAILURE" and failed.prod_stat is None
+        assert "fbfans are missing" in (failed.error or "") and "audience resume" in (failed.error or "")
+        await services.resume_task(deployment, task_id)
+        task = await finished(deployment, task_id)
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))

@@ -63,3 +63,10 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         save_sample(path, ROWS)
     assert path.read_text() == "mine"
+
+
+def test_a_time_outside_pythons_calendar_is_written_as_it_is(tmp_path: Path) -> None:
+    row = SampleRow("1", "0" * 32, "s_a", "/female", "2020-02-00 00:00:00", "s", "a")
+    assert row.to_json()["create_time"] == "2020-02-00T00:00:00"
+    save_sample(tmp_path / "sample.jsonl", [row])
+    assert json.loads((tmp_path / "sample.jsonl").read_text())["create_time"] == "2020-02-00T00:00:00"

@@ -105,13 +105,13 @@ class NewTaskScreen(BaseScreen):
     @work(group="tables", exclusive=True, exit_on_error=False)
     async def _read_tables(self) -> None:
         self._tables = await overview.list_input_tables(self.deployment)
-        self._offer("target_schema", list(self._tables))
-        self._offer_tables()
+        self._set_options("target_schema", list(self._tables))
+        self._set_table_options()
 
-    def _offer_tables(self) -> None:
-        self._offer("target_table", self._tables.get(self._value("target_schema"), []))
+    def _set_table_options(self) -> None:
+        self._set_options("target_table", self._tables.get(self._value("target_schema"), []))
 
-    def _offer(self, name: str, options: list[str]) -> None:
+    def _set_options(self, name: str, options: list[str]) -> None:
         """Set the options of a select. Its value stays, even if it is not among them: the plan reports that."""
         field = self.query_one(f"#{name}", Select)
         value = self._value(name) or (options[0] if name == "target_table" and options else "")
@@ -148,7 +148,7 @@ class NewTaskScreen(BaseScreen):
     def _values(self) -> dict[str, str]:
         return {name: self._value(name) for name in _LABELS}
 
-    def _fill_in(self, values: dict[str, str]) -> None:
+    def _set_values(self, values: dict[str, str]) -> None:
         for name, value in values.items():
             field = self.query_one(f"#{name}") if name in _LABELS else None
             if isinstance(field, Input):
@@ -165,7 +165,7 @@ class NewTaskScreen(BaseScreen):
         if isinstance(event, Select.Changed) and event.select.id == "target_schema" and event.select.has_focus_within:
             # The operator chose another schema, so the chosen table is not in it.
             self.query_one("#target_table", Select).clear()
-            self._offer_tables()
+            self._set_table_options()
         if isinstance(event, Select.Changed):
             self._read_range()
         self._check()
@@ -231,8 +231,9 @@ class NewTaskScreen(BaseScreen):
     def end_launch(self) -> None:
         """Allow another launch, because the last one has ended. If it failed, the app shows why."""
         self._launching = False
-        if self.is_mounted:
-            self.query_one("#launch", Button).label = _LAUNCH
+        # Not query_one: if the operator has left the form meanwhile, its button is gone.
+        for button in self.query("#launch").results(Button):
+            button.label = _LAUNCH
 
     @on(Button.Pressed, "#launch")
     def _launch_pressed(self) -> None:
@@ -247,7 +248,7 @@ class NewTaskScreen(BaseScreen):
 
     @work(group="dialog", exit_on_error=False)
     async def _ask_and_leave(self) -> None:
-        if await self.app.push_screen_wait(Confirm("Leave this form? What is filled in is lost.", "Leave")):
+        if await self.app.push_screen_wait(Confirm("Leave this form? Its values will be lost.", "Leave")):
             self.app.pop_screen()
 
     @work(group="dialog", exit_on_error=False)
@@ -271,7 +272,7 @@ class NewTaskScreen(BaseScreen):
             return
         name = await self.app.push_screen_wait(Choose("Load", sorted(presets)))
         if name:
-            self._fill_in(presets[name])
+            self._set_values(presets[name])
 
 
 def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
@@ -295,5 +296,5 @@ def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
     line("production", f"{request.countdown} s after the label job")
     tables = ", ".join(plan.results)
     line("writes to", request.output_schema)
-    line("tables", f"{tables}; each with its wh_panel_mapping_ table, where there are rows for it")
+    line("tables", f"{tables}; each with its wh_panel_mapping_ table if there are rows for it")
     return text

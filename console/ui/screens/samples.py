@@ -178,7 +178,9 @@ class SamplesScreen(BaseScreen):
         row = self._rows_shown[int(key)] if key is not None else None
         text = Text()
         if row is not None:
-            text.append(f"{row.create_time} {sanitize(row.panel)} ", "dim").append(sanitize(row.match_content))
+            text.append(f"{sanitize(row.create_time)} {sanitize(row.panel)} ", "dim").append(
+                sanitize(row.match_content)
+            )
             text.append(f"  {sanitize(row.source_author)}, id {sanitize(row.id)}", "dim")
         self.query_one("#row", Static).update(text)
 
@@ -246,8 +248,8 @@ def _columns_for(width: int) -> dict[str, int]:
 def _cell(row: SampleRow, name: str) -> Text:
     match name:
         case "day":
-            return cell(row.create_time.date())
+            return cell(str(row.create_time)[:10])
         case "time":
-            return cell(row.create_time.time().replace(microsecond=0))
+            return cell(str(row.create_time)[11:19])
         case _:
             return cell(getattr(row, name))

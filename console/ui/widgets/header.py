@@ -1,4 +1,4 @@
-"""The header: the servers that the console is connected to, and whether they status."""
+"""The header: the servers that the console is connected to, and whether they answer."""
 
 import time
 
@@ -22,7 +22,7 @@ class Header(LiveText):
     def __init__(self, title: str, deployment: Deployment) -> None:
         super().__init__(id="header")
         self._title = title
-        self._site = deployment
+        self._deployment = deployment
         self._addresses = {
             "input": f"{deployment.input.host}:{deployment.input.port}",
             "output": f"{deployment.output.host}:{deployment.output.port}",
@@ -33,7 +33,7 @@ class Header(LiveText):
         """Show how the servers stand in the snapshot."""
         now = time.monotonic()
         line = Text.assemble((" Audience ", "bold reverse"), " ", (self._title, "bold"), "  ", no_wrap=True)
-        if self._site.read_only:
+        if self._deployment.read_only:
             line.append("read-only", "bold black on yellow").append("  ")
         for name, status in (("input", snapshot.input), ("output", snapshot.output), ("redis", snapshot.redis)):
             address = f" {sanitize(self._addresses[name])}" if self.size.width >= WIDE else ""

@@ -80,7 +80,7 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
     if task.error:
         text.append("\n" + sanitize(task.error), "red")
     if task.check_point:
-        text.append(f"\nstands at {task.check_point}; what is before that is done", "yellow")
+        text.append(f"\ncheck point {task.check_point}; everything before it is done", "yellow")
     for figures in task.result_figures:
         text.append(f"\n{sanitize(figures.result)[:14]:14} ", "bold")
         text.append_text(bar((figures.rate or 0.0) / 100, 10, "green"))

@@ -1,0 +1,67 @@
+"""Sessions on servers whose defaults would change what is read or written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from jobs import services
+from jobs.errors import DatabaseError
+from jobs.storage.connection import Server
+from tests.helpers.assertions import assert_outcome
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.oracle import outcome
+from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
+from tests.helpers.running import finished, run_in_process
+
+
+@contextmanager
+def server_default(deployment: TestDeployment, variable: str, value: str) -> Iterator[None]:
+    """Set a global variable of the server for the length of the block."""
+    before = deployment.rows(f"SELECT @@GLOBAL.{variable}")[0][0]
+    deployment.write_anything(f"SET GLOBAL {variable} = %s", value if not value.isdigit() else int(value))
+    try:
+        yield
+    finally:
+        deployment.write_anything(f"SET GLOBAL {variable} = %s", before)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("init_connect", "SET NAMES latin1"),
+        ("init_connect", "SET NAMES big5; SET sql_mode = 'NO_BACKSLASH_ESCAPES'"),
+        ("sql_select_limit", "100"),
+        ("completion_type", "CHAIN"),
+    ],
+)
+async def test_a_task_is_exact_whatever_the_servers_defaults(
+    deployment: TestDeployment, variable: str, value: str
+) -> None:
+    posts = odd_posts(1_000, seed=21)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    with server_default(deployment, variable, value):
+        task = await run_in_process(deployment, deployment.request(**RANGE))
+        again = await services.check_status(deployment, task.task_id)
+    assert_outcome(deployment, again, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_workers_finish_a_task_where_commits_chain_transactions(deployment: TestDeployment) -> None:
+    posts = odd_posts(1_000, seed=22)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    with server_default(deployment, "completion_type", "CHAIN"), deployment.workers():
+        task_id = await services.create_task(deployment, deployment.request(**RANGE))
+        task = await finished(deployment, task_id)
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+def test_a_session_whose_settings_had_no_effect_is_refused(deployment: TestDeployment) -> None:
+    server: Server = deployment.input
+    good = ("utf8mb4", "utf8mb4", "utf8mb4", 18446744073709551615, "NO_CHAIN")
+    server.require_variables(good)
+    for place, value in enumerate(("latin1", "latin1", "utf8mb3", 100, "CHAIN")):
+        with pytest.raises(DatabaseError, match=f"is {value}, not") as caught:
+            server.require_variables((*good[:place], value, *good[place + 1 :]))
+        assert not caught.value.transient
