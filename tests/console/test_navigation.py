@@ -14,6 +14,7 @@ async def test_help_lists_the_bindings_and_the_palette_every_action(deployment: 
     async with console(deployment) as pilot:
         commands = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
         assert {"New", "Filter", "Workers", "Patterns", "Theme"} <= commands
+        assert not {"Up", "Down", "Page up", "Page down"} & commands
         await pilot.press("question_mark")
         await wait_until(pilot, lambda: "On the page Tasks" in shown(pilot))
         for words in ("New", "Abort", "Resume", "Filter", "Copy the id"):

@@ -1,5 +1,7 @@
 """The form of a new task."""
 
+import shutil
+
 from textual.widgets import Button, Input, Select, Static
 
 from console.ui.app import AudienceApp
@@ -101,7 +103,36 @@ async def test_a_launch_continues_when_its_form_is_left_and_q_does_not_leave_a_f
         assert isinstance(app.screen, NewTaskScreen)
         await pilot.press("ctrl+l", "escape")
         await wait_until(pilot, lambda: isinstance(app.screen, TasksScreen) and table(pilot).row_count == 1)
+        await wait_until(pilot, lambda: [note.message.split()[-1] for note in app._notifications] == ["created"])
     assert len(await services.task_list(ready)) == 1
+
+
+async def test_a_launch_that_fails_after_its_form_is_left_says_why(ready: TestDeployment) -> None:
+    app = AudienceApp(ready)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TasksScreen)
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        await wait_until(pilot, lambda: app.screen.query_one("#start_time", Input).value)
+        shutil.rmtree(ready.settings.patterns_dir)
+        await pilot.press("ctrl+l", "escape")
+        await opened(pilot, TasksScreen)
+        await wait_until(pilot, lambda: any("cannot read pattern file" in note.message for note in app._notifications))
+
+
+async def test_a_launch_closes_no_other_form(ready: TestDeployment) -> None:
+    app = AudienceApp(ready)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TasksScreen)
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        await wait_until(pilot, lambda: app.screen.query_one("#start_time", Input).value)
+        await pilot.press("ctrl+l", "escape", "n")
+        await opened(pilot, NewTaskScreen)
+        other = app.screen
+        await wait_until(pilot, lambda: any("created" in note.message for note in app._notifications))
+        await pilot.pause()
+        assert app.screen is other
 
 
 async def test_leaving_an_edited_form_asks_first(ready: TestDeployment) -> None:
