@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,11 +16,9 @@ from console.demo import posts
 from console.demo.deployment import demo_deployment
 from jobs import services
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError
+from jobs.errors import AudienceError, InvalidValue
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
-
-FOLDER = user_state_path("audience-console") / "demo"
 
 
 def demo(
@@ -33,13 +32,21 @@ def demo(
     signal.signal(signal.SIGTERM, _exit_on_signal)
     signal.signal(signal.SIGHUP, _exit_on_signal)
     try:
-        with demo_deployment(FOLDER, rows) as deployment:
+        with demo_deployment(_folder(), rows) as deployment:
             if not headless and is_interactive():
                 open_console(deployment)
             elif not asyncio.run(_run_task(deployment)).produced:
                 raise typer.Exit(1)
     except AudienceError as error:
         exit_with(error, as_json=False)
+
+
+def _folder() -> Path:
+    """Return the folder of the demo's data. Raises InvalidValue if the user has no home folder."""
+    try:
+        return user_state_path("audience-console") / "demo"
+    except RuntimeError:
+        raise InvalidValue("no folder for the demo's data: set HOME or XDG_STATE_HOME") from None
 
 
 async def _run_task(deployment: Deployment) -> Task:

@@ -18,8 +18,11 @@ class Preferences:
 
 
 def preferences_path() -> Path:
-    """Return the path of the user's file. It contains no password."""
-    return user_config_path("audience-console") / "console.json"
+    """Return the path of the user's file. It contains no password. Raises OSError without a home folder."""
+    try:
+        return user_config_path("audience-console") / "console.json"
+    except RuntimeError as error:
+        raise OSError("no home folder: set HOME or XDG_CONFIG_HOME") from error
 
 
 def read_preferences() -> Preferences:

@@ -224,3 +224,14 @@ def test_hostile_arguments_are_refused_with_inert_messages(
                 assert isinstance(done.exception, SystemExit) and done.exit_code == 1, (arguments, done.exception)
                 assert_inert(done.output, arguments)
     assert not ready.output_exists()
+
+
+def test_output_that_the_encoding_lacks_is_escaped(ready: TestDeployment) -> None:
+    ready.write_posts([post(1, "林雅婷", "2020-06-01 00:00:00")])
+    task_id = create_and_wait(ready)
+    for encoding in ("ascii", "latin-1"):
+        environment = ready.environment() | {"PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "console", "sample", task_id]
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert shown.returncode == 0 and "Traceback" not in shown.stderr
+        assert "\\u96c5\\u5a77" in shown.stdout  # 雅婷

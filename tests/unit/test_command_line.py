@@ -1,6 +1,7 @@
 """The command line without servers: imports, help, pattern files."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,22 @@ def test_patterns_names_a_model_that_cannot_be_read_and_hostile_lines_are_inert(
     assert "rule_model: cannot be read" in " ".join(done.stderr.split())
     assert_inert(done.output)
     assert_inert(run_patterns("--json").output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [(["--help"], 0, "Usage: audience"), (["demo"], 1, "set HOME or XDG_STATE_HOME")],
+)
+def test_a_user_without_a_home_folder_gets_help_and_a_message(arguments: list[str], status: int, message: str) -> None:
+    code = (
+        "import os, pwd, sys\n"
+        "def unknown(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = unknown\n"
+        f"sys.argv = ['audience', *{arguments}]\n"
+        "from console.cli.main import main\n"
+        "main()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HOME" and not name.startswith("XDG_")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == status and "Traceback" not in done.stderr
+    assert message in done.stdout + done.stderr
