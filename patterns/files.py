@@ -60,7 +60,7 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
     labels: list[Label] = []
     for name in label_names(directory, model_type):
         path = directory / model_type / name / f"{predict_type}.txt"
-        if _exists(path):
+        if file_exists(path):
             patterns, found = read_pattern_file(path, model_type)
             labels.append(Label(name, tuple(patterns)))
             faults += found
@@ -132,7 +132,7 @@ def _is_label(entry: Path) -> bool:
 
 
 def _label_order(directory: Path, path: Path, names: list[str]) -> list[str]:
-    if not _exists(path):
+    if not file_exists(path):
         return []
     text = _read(path, directory)
     try:
@@ -196,7 +196,7 @@ def _rule(line: str) -> Pattern:
     return Pattern(line, "regex")
 
 
-def _exists(path: Path) -> bool:
+def file_exists(path: Path) -> bool:
     """Return whether there is a file or a link of this name. Reading it reports why it cannot be read."""
     try:
         path.lstat()

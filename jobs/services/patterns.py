@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UnreadablePatterns
-from patterns.files import Fault, PatternFileError, label_names, read_pattern_file, read_pattern_set
+from patterns.files import Fault, PatternFileError, file_exists, label_names, read_pattern_file, read_pattern_set
 from patterns.matcher import Matcher, PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
 
@@ -37,7 +37,7 @@ def read_pattern_files(directory: Path) -> tuple[list[PatternFile], list[str]]:
         for label in labels:
             for predict_type in PREDICT_TYPES:
                 path = directory / model_type / label / f"{predict_type}.txt"
-                if path.exists() or path.is_symlink():
+                if file_exists(path):
                     patterns, found = read_pattern_file(path, model_type)
                     files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(found)))
     return files, faults

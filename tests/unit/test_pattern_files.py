@@ -1,10 +1,15 @@
 """Pattern files: what is read, and how faults are reported."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import patterns
+from jobs.services.patterns import read_pattern_files
 from patterns.files import PatternFileError, label_names, read_pattern_file, read_pattern_set
 from patterns.matcher import build_matcher
 from patterns.pattern_set import ModelType
@@ -98,3 +103,31 @@ def test_the_pattern_files_of_the_project_are_valid() -> None:
     assert len(keywords) == len(set(keywords)), "a name is listed twice, or for both labels"
     rules = build_matcher(read_pattern_set(folder, "rule_model", "content"))
     assert rules.match("我老公說") is not None and rules.match("今天天氣好") is None
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Give up root's right to read everything for the length of the block."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_label_that_may_not_be_read_is_a_fault() -> None:
+    with tempfile.TemporaryDirectory() as name:  # unlike tmp_path, below folders that every user may enter
+        folder = Path(name)
+        folder.chmod(0o755)
+        write_pattern_file(folder, "a\tstart\n")
+        for path in (folder / "keyword_model").iterdir():
+            path.chmod(0o000)
+        with unprivileged():
+            files, _ = read_pattern_files(folder)
+        messages = {fault.message for file in files for fault in file.faults}
+        for path in (folder / "keyword_model").iterdir():
+            path.chmod(0o700)
+    assert messages == {"cannot be read: Permission denied"}
