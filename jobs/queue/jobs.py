@@ -3,6 +3,8 @@
 A job's id is made of its task, kind and generation, so enqueueing it twice leaves one.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
@@ -54,27 +56,30 @@ async def enqueue_production(redis: RedisClient, queue: str, ref: TaskRef, gener
     )
 
 
-async def discard_jobs(redis: RedisClient, queue: str, task_id: str) -> None:
-    """Remove all jobs of a task. Those of a killed worker would otherwise stay for a day."""
-    job_ids = await _find_jobs(redis, queue, f"{task_id}:*")
+async def read_jobs(redis: RedisClient, queue: str) -> dict[str, list[str]]:
+    """Return the ids of the jobs in a queue, by task id. One call, whatever the length of the queue."""
+    job_ids: defaultdict[str, list[str]] = defaultdict(list)
+    for member in await redis.zrange(queue_key(queue), 0, -1):
+        if is_job_id(member):
+            job_id = member.decode()
+            job_ids[task_id_of(job_id)].append(job_id)
+    return job_ids
+
+
+async def find_waiting(redis: RedisClient, job_ids: Iterable[str]) -> set[str]:
+    """Return those of the jobs that no worker has taken. One round trip."""
+    job_ids = list(job_ids)
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in job_ids:
+            pipe.exists(in_progress_key_prefix + job_id)
+        taken = await pipe.execute()
+    return {job_id for job_id, is_taken in zip(job_ids, taken, strict=True) if not is_taken}
+
+
+async def discard_jobs(redis: RedisClient, queue: str, job_ids: Sequence[str]) -> None:
+    """Remove jobs. Those of a killed worker would otherwise stay for a day."""
     if job_ids:
         async with redis.pipeline(transaction=True) as pipe:
             pipe.zrem(queue_key(queue), *job_ids)
             pipe.delete(*(prefix + job_id for job_id in job_ids for prefix in JOB_KEY_PREFIXES))
             await pipe.execute()
-
-
-async def has_waiting_job(redis: RedisClient, queue: str, task_id: str) -> bool:
-    """Return whether a job of the task is in the queue that no worker has taken."""
-    job_ids = await _find_jobs(redis, queue, f"{task_id}:*")
-    return any([not await redis.exists(in_progress_key_prefix + job_id) for job_id in job_ids])
-
-
-async def queued_tasks(redis: RedisClient, queue: str) -> set[str]:
-    """Return the ids of the tasks that have a job in the queue."""
-    return {task_id_of(job_id) for job_id in await _find_jobs(redis, queue, "*")}
-
-
-async def _find_jobs(redis: RedisClient, queue: str, pattern: str) -> list[str]:
-    members = [member async for member, _ in redis.zscan_iter(queue_key(queue), match=pattern)]
-    return [member.decode() for member in members if is_job_id(member)]

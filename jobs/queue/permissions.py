@@ -26,7 +26,6 @@ _WITH_KEYS = {
         "ZRANGEBYSCORE {} 0 0",
         "ZREM {} job",
         "ZREMRANGEBYSCORE {} 1 0",
-        "ZSCAN {} 0",
         "ZSCORE {} job",
     ),
     job_key_prefix: ("DEL {}", "EXISTS {}", "GET {}", "PSETEX {} 1 job"),

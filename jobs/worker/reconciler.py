@@ -5,6 +5,7 @@ what there is to do, and whichever worker looks first starts a new generation of
 """
 
 import logging
+from itertools import chain
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
@@ -23,35 +24,60 @@ STALLED_SECONDS = 20.0
 async def reconcile(deployment: Deployment, redis: RedisClient, queue_name: str) -> None:
     """Queue every stalled task again, and remove the jobs of finished tasks from the queue.
 
-    It does so in every schema that the account can see; an unreadable one does not affect the others.
+    It does so in every schema that the account can see; an unreadable one does not affect the others. Each
+    queue is read once, so the number of calls to Redis does not grow with the number of queued tasks.
     """
     async with deployment.output_session() as session:
-        queued = await jobs.queued_tasks(redis, queue_name)
+        queues = _Queues(redis)
+        queued = await queues.jobs(queue_name)
         for schema in await state.schemas(session, migrated=True):
             try:
-                await _requeue_stalled(session, redis, schema)
-                for task_id in await state.find_finished(session, schema, queued):
-                    await jobs.discard_jobs(redis, queue_name, task_id)
+                await _requeue_stalled(session, queues, schema)
+                for task_id in await state.find_finished(session, schema, queued.keys()):
+                    await jobs.discard_jobs(redis, queue_name, queued[task_id])
             except DatabaseError as error:
                 if error.unreachable:
                     raise
                 _logger.warning("reconciler, schema %s: %s", schema, error)
 
 
-async def _requeue_stalled(session: Session, redis: RedisClient, schema: str) -> None:
+class _Queues:
+    """The jobs in each queue, read when a pass first needs them."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self.redis = redis
+        self._jobs: dict[str, dict[str, list[str]]] = {}
+        self._waiting: dict[str, set[str]] = {}
+
+    async def jobs(self, queue_name: str) -> dict[str, list[str]]:
+        """Return the ids of the jobs in a queue, by task id."""
+        if queue_name not in self._jobs:
+            self._jobs[queue_name] = await jobs.read_jobs(self.redis, queue_name)
+        return self._jobs[queue_name]
+
+    async def waiting(self, queue_name: str) -> set[str]:
+        """Return the ids of the jobs in a queue that no worker has taken."""
+        if queue_name not in self._waiting:
+            job_ids = chain.from_iterable((await self.jobs(queue_name)).values())
+            self._waiting[queue_name] = await jobs.find_waiting(self.redis, job_ids)
+        return self._waiting[queue_name]
+
+
+async def _requeue_stalled(session: Session, queues: _Queues, schema: str) -> None:
     for task in await state.find_stalled(session, schema, STALLED_SECONDS):
-        if not is_task_id(task.task_id):
-            continue  # a foreign row; and as a pattern, "*" would stand for every job of the queue
-        if task.queue is None or await jobs.has_waiting_job(redis, task.queue, task.task_id):
+        if not is_task_id(task.task_id) or task.queue is None:
+            continue  # a foreign row
+        job_ids = (await queues.jobs(task.queue)).get(task.task_id, [])
+        if not (await queues.waiting(task.queue)).isdisjoint(job_ids):
             continue
         if await state.requeue(session, task):
             _logger.warning("task %s: %s, but no worker is working on it; queued again", task.task_id, task.stat)
-            await _enqueue(redis, task, task.queue)
+            await jobs.discard_jobs(queues.redis, task.queue, job_ids)
+            await _enqueue(queues.redis, task, task.queue)
 
 
 async def _enqueue(redis: RedisClient, task: Task, queue_name: str) -> None:
     generation = (task.generation or 0) + 1
-    await jobs.discard_jobs(redis, queue_name, task.task_id)
     if task.status is TaskStatus.SUCCESS:
         await jobs.enqueue_production(redis, queue_name, task.ref, generation)
     else:

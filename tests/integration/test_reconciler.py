@@ -49,3 +49,25 @@ async def test_a_foreign_task_with_a_glob_as_its_id_removes_no_jobs_from_the_que
     async with open_redis(deployment.settings) as redis:
         await reconcile(deployment, redis, queue)
         assert await redis.zrange(queue_key(queue), 0, -1) == [f"{task_id}:label:1:1".encode()]
+
+
+async def test_a_pass_reads_a_queue_once_however_many_stalled_tasks_wait_in_it(one_post: TestDeployment) -> None:
+    deployment = one_post
+    queue = deployment.settings.queue
+    task_ids = [await services.create_task(deployment, deployment.request()) for _ in range(12)]
+    deployment.age_heartbeats()
+    async with open_redis(deployment.settings) as redis:
+        await redis.zrem(queue_key(queue), f"{task_ids[-1]}:label:1:1")
+
+        async def calls() -> dict[str, int]:
+            return {name: stats["calls"] for name, stats in (await redis.info("commandstats")).items()}
+
+        before = await calls()
+        await reconcile(deployment, redis, queue)
+        after = await calls()
+        assert after["cmdstat_zrange"] - before.get("cmdstat_zrange", 0) == 1
+        # One for each job in the queue, and one by the enqueue of the task that was lost.
+        assert after["cmdstat_exists"] - before.get("cmdstat_exists", 0) == 12
+        assert "cmdstat_zscan" not in after or after["cmdstat_zscan"] == before.get("cmdstat_zscan")
+    generations = dict(deployment.rows("SELECT task_id, generation FROM {output}.state"))
+    assert generations == dict.fromkeys(task_ids[:-1], 1) | {task_ids[-1]: 2}
