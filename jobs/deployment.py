@@ -6,6 +6,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from jobs.errors import ReadOnly
+from jobs.queue.jobs import Queue
 from jobs.settings import Settings
 from jobs.storage.connection import Server, Session, connect
 from jobs.tls import Tls
@@ -31,6 +32,7 @@ class Deployment:
             user=settings.input_user,
             password=settings.input_password,
             tls=tls if settings.input_tls == "required" or settings.input_tls_ca else None,
+            time_zone=settings.input_time_zone,
         )
 
     @cached_property
@@ -57,6 +59,11 @@ class Deployment:
     def redis_host(self) -> str:
         """Host of Redis: redis-py's default if REDIS_URL names none."""
         return urlsplit(self.settings.redis_url.get_secret_value()).hostname or "localhost"
+
+    @property
+    def queue(self) -> Queue:
+        """The default queue of new tasks, and the one that a worker serves."""
+        return Queue(self.settings.deployment, self.settings.queue)
 
     def require_writable(self) -> None:
         """Raise ReadOnly in a read-only deployment."""

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    deployment: str = Field(default="default", pattern=QUEUE_NAME)
+    """The name of this deployment: one input server and one output server. Workers take only its tasks."""
+
     input_host: str = "127.0.0.1"
     """Server of the posts; read only."""
     input_port: int = Field(default=3306, ge=1, le=65535)
@@ -55,6 +58,8 @@ class Settings(BaseSettings):
     """Default of `target_schema`."""
     input_table: str = "ts_page_content"
     """Default of `target_table`."""
+    input_time_zone: str = Field(default="+00:00", pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")
+    """The zone, as an offset from UTC, of the times in a `post_time` that is a TIMESTAMP. A DATETIME has none."""
 
     output_host: str = "127.0.0.1"
     """Server of the state and result tables."""

@@ -1,9 +1,13 @@
 """The input table as a task reads it."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from pydantic import TypeAdapter
+
+from jobs.model.task_request import Identifier
+from jobs.model.windows import Piece
 from patterns.pattern_set import PredictType
 
 COLUMN_OF: dict[PredictType, str] = {
@@ -19,42 +23,70 @@ SEPARATOR = b"\xff"
 
 
 @dataclass(frozen=True)
-class InputTable:
-    """An input table as one task reads it. Widths are in characters; None holds a text of any length."""
+class InputColumn:
+    """A column that a task reads."""
 
-    schema: str
-    table: str
-    select: tuple[str, ...]
-    """The SQL expressions to read, in the order of tally.InputRow."""
-    text: str
-    """The column to match."""
-    key: str | None
+    name: Identifier
+    """As the table spells it."""
+    kind: Literal["utf8", "text", "integer", "decimal", "other"]
+    """`utf8` is a text in utf8mb4, `text` one in another character set. `other` has a canonical text."""
+    width: int | None
+    """The maximum number of characters; None for any number."""
+    decimals: int = 0
+    """The digits after the point of a decimal."""
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """An input table as one task reads it. It is data only: the queries are built where it is read."""
+
+    schema: Identifier
+    table: Identifier
+    id: InputColumn
+    s_id: InputColumn
+    author: InputColumn
+    matched: InputColumn
+    """The column to match: the author, or another one."""
+    key: InputColumn | None
     """The column that leads the primary key, if windows can be cut by it."""
-    id_width: int | None
-    s_id_width: int | None
-    author_width: int | None
-    text_width: int | None
+    time_index: Identifier | None
+    """The index that post_time leads."""
     time_decimals: int
-    integer_id: bool
-    """Whether ids compare as numbers."""
+    time_zone: str | None
+    """The zone, such as +08:00, in which the times of a TIMESTAMP are read; None for a column without zone."""
     unique_id: bool
     """Whether no two rows can have the same id."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a column that no task reads: the definition may come from a foreign hand."""
+        expected = {"id": self.id, "s_id": self.s_id, "author": self.author}
+        wrong = [name for name, column in expected.items() if column.name.lower() != name]
+        if wrong or self.matched.name.lower() not in COLUMN_OF.values():
+            raise ValueError(f"not the column of {', '.join(wrong) or 'a predict type'}")
+
+    @property
+    def matches_author(self) -> bool:
+        """Whether the author's name is what is matched."""
+        return self.matched == self.author
 
     @property
     def source_author_width(self) -> int | None:
         """The width of `s_id` + `_` + `author`."""
-        return None if self.s_id_width is None or self.author_width is None else self.s_id_width + 1 + self.author_width
+        if self.s_id.width is None or self.author.width is None:
+            return None
+        return self.s_id.width + 1 + self.author.width
 
     def to_json(self) -> bytes:
         """Return the form stored with a task."""
-        return json.dumps(asdict(self)).encode()
+        return _INPUT_TABLE.dump_json(self)
 
     @classmethod
     def from_json(cls, data: bytes) -> "InputTable":
-        """Invert `to_json`."""
-        content = json.loads(data)
-        return cls(**content | {"select": tuple(content["select"])})
+        """Invert `to_json`. Raises ValueError."""
+        return _INPUT_TABLE.validate_json(data)
 
+
+_INPUT_TABLE = TypeAdapter(InputTable)
 
 # A scan in the order of the primary key costs a third of a read through the index on post_time.
 _SCAN_COST = 1 / 3
@@ -62,17 +94,19 @@ _SCAN_COST = 1 / 3
 
 @dataclass(frozen=True)
 class RangeEstimate:
-    """How many rows a range has, by the optimizer's estimate, and when the first and the last were posted."""
+    """How many rows a range has, and how they are spread."""
 
-    estimated_rows: int
+    rows: int
+    """About how many; without an index on post_time, those of the whole table."""
     table_rows: int
     """Rows of the whole table, by its statistics."""
-    indexed: bool
-    """Whether an index on post_time makes it cheap to read a part of the range."""
-    first: datetime | None
-    last: datetime | None
+    first: datetime | None = None
+    """When the first row was posted; None without an index on post_time."""
+    last: datetime | None = None
+    pieces: tuple[Piece[datetime], ...] = ()
+    """The parts of the range; none without an index on post_time."""
 
     def favours_scan(self, table: InputTable) -> bool:
         """Return whether key windows, each scanned in the order of the primary key, cost less than time windows."""
-        large = self.estimated_rows >= self.table_rows * _SCAN_COST
-        return table.key is not None and (not self.indexed or large)
+        large = self.rows >= self.table_rows * _SCAN_COST
+        return table.key is not None and (table.time_index is None or large)

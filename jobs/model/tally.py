@@ -13,6 +13,7 @@ from xxhash import xxh3_64_intdigest
 
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
+from jobs.model.units import slice_of
 from patterns.matcher import Match, Matcher
 
 InputRow = tuple[Any, ...]
@@ -21,8 +22,8 @@ InputRow = tuple[Any, ...]
 `who` is the row's source and author in one: UTF-8, with SEPARATOR between them.
 """
 
-LabelRow = tuple[str | int, str, str, str, str, str, int, str]
-"""id, source_author, panel, create_time, field_content, match_content, votes, rule."""
+LabelRow = tuple[str | int, str, str, str, str, str, int, str, int]
+"""id, source_author, panel, create_time, field_content, match_content, votes, rule, slice."""
 
 Decide = Callable[[str], Match | None]
 
@@ -73,13 +74,18 @@ class Vote:
         """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
 
+    @property
+    def slice(self) -> int:
+        """The slice of the author's label rows."""
+        return slice_of(self.who.replace(SEPARATOR, b"_"))
+
     def label_row(self) -> LabelRow:
         """Return the row for the label table."""
         s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
         post_time, post_id, *text = self.latest
         matched = text[0] if text else name
         label, rule = self.match
-        return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule
+        return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule, self.slice
 
 
 class WindowTally(ABC):
@@ -112,6 +118,10 @@ class WindowTally(ABC):
             result: sum(vote.count for vote in votes)
             for result, votes in self._by_result(self._votes, _source_of_vote).items()
         }
+
+    def labelled_once(self) -> int:
+        """Return how many rows got a label."""
+        return sum(vote.count for vote in self._votes)
 
     def author_hashes(self) -> dict[tuple[str, int], bytes]:
         """Return the distinct (s_id, author) pairs of the rows read, by result and slice: 64-bit hashes, packed.
@@ -201,7 +211,7 @@ class TextTally(WindowTally):
 
 def new_tally(definition: Definition, decide: Decide) -> WindowTally:
     """Return an empty tally for rows of a task."""
-    kind = AuthorTally if definition.input.text == "author" else TextTally
+    kind = AuthorTally if definition.input.matches_author else TextTally
     return kind(definition, decide)
 
 
@@ -221,6 +231,8 @@ def _source_of_vote(vote: Vote) -> bytes:
 
 
 def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:
+    # In the order of their slices, so that production reads rows of one slice from neighbouring pages.
+    votes.sort(key=attrgetter("slice"))
     if _may_collide({_source(vote.who) for vote in votes}):
         return (_merge([vote.label_row() for vote in same]) for _, same in groupby(sorted(votes, key=_KEY), key=_KEY))
     return map(Vote.label_row, votes)
@@ -236,7 +248,7 @@ def _may_collide(sources: set[bytes]) -> bool:
 
 def _merge(rows: list[LabelRow]) -> LabelRow:
     latest = max(rows, key=itemgetter(3, 0, 5))
-    return (*latest[:6], sum(row[6] for row in rows), latest[7])
+    return (*latest[:6], sum(row[6] for row in rows), *latest[7:])
 
 
 _KEY = attrgetter("key")

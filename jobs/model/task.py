@@ -52,8 +52,8 @@ class ResultFigures:
 class Task:
     """A row of the state table: v2.1's seventeen columns, then ours (docs/contract.md, "State table").
 
-    A legacy task has None in our columns, except `output_schema`. `heartbeat` and `production_due` are in
-    UTC, the other times in the time zone of the output server.
+    A legacy task has None in our columns, except `output_schema`. `started_at`, `heartbeat` and `production_due`
+    are in UTC, the other times in the time zone of the output server.
     """
 
     task_id: str
@@ -87,6 +87,14 @@ class Task:
     started_at: datetime | None
     production_due: datetime | None
     heartbeat: datetime | None
+    deployment: str | None
+    input_server: str | None
+    input_server_id: str | None
+    waiting_for: str | None
+    """What keeps the task from going on, in words; None if nothing does."""
+    units: int | None
+    """The parts that production is cut into; None before it is due."""
+    units_done: int | None
 
     @property
     def ref(self) -> TaskRef:

@@ -1,10 +1,11 @@
 """The jobs in a queue: put in, found, removed.
 
-A job's id is made of its task, kind and generation, so enqueueing it twice leaves one.
+A job's id is made of its task, kind, generation and lane, so enqueueing it twice leaves one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
@@ -12,9 +13,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from jobs.model.task import TaskRef
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
-from jobs.queue.codec import LABEL, PRODUCE, is_job_id, label_job_id, production_job_id, task_id_of
-
-QUEUE_PREFIX = "audience:queue:"
+from jobs.queue.codec import LABEL, PRODUCE, is_job_id, job_id, task_id_of
 
 JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 """arq's keys beside a queue, each completed by a job id."""
@@ -23,46 +22,67 @@ JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 _EXPIRY = timedelta(days=3650)
 
 
-def queue_key(queue: str) -> str:
-    """Return the Redis key of a queue."""
-    return f"{QUEUE_PREFIX}{queue}"
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue of a deployment. It has a key for each kind of job, so that production never waits behind labelling."""
+
+    deployment: str
+    name: str
+
+    def key(self, kind: str) -> str:
+        """Return the Redis key of its jobs of a kind."""
+        return f"{queue_prefix(self.deployment)}{self.name}" + (f":{PRODUCE}" if kind == PRODUCE else "")
 
 
-async def enqueue_label(redis: RedisClient, queue: str, ref: TaskRef, generation: int, lane: int = 1) -> None:
+def queue_prefix(deployment: str) -> str:
+    """Return what the keys of a deployment's queues begin with."""
+    return f"audience:{deployment}:queue:"
+
+
+def queue_name(deployment: str, key: str) -> str:
+    """Return the name of the queue that a key belongs to."""
+    return key.removeprefix(queue_prefix(deployment)).removesuffix(f":{PRODUCE}")
+
+
+async def enqueue_label(redis: RedisClient, queue: Queue, ref: TaskRef, generation: int, lane: int = 1) -> None:
     """Offer a lane of a task's label job to the workers."""
+    await _enqueue(redis, LABEL, queue, ref, generation, lane, 0)
+
+
+async def enqueue_production(
+    redis: RedisClient, queue: Queue, ref: TaskRef, generation: int, lane: int = 1, seconds: float = 0
+) -> None:
+    """Offer a lane of a task's production job to the workers, this many seconds from now."""
+    await _enqueue(redis, PRODUCE, queue, ref, generation, lane, seconds)
+
+
+async def _enqueue(
+    redis: RedisClient, kind: str, queue: Queue, ref: TaskRef, generation: int, lane: int, seconds: float
+) -> None:
     await redis.enqueue_job(
-        LABEL,
+        kind,
         ref.schema,
         ref.task_id,
         generation,
         lane,
-        _job_id=label_job_id(ref.task_id, generation, lane),
-        _queue_name=queue_key(queue),
-        _defer_until=await redis_time(redis),
-        _expires=_EXPIRY,
-    )
-
-
-async def enqueue_production(redis: RedisClient, queue: str, ref: TaskRef, generation: int, seconds: float = 0) -> None:
-    """Schedule a task's production job this many seconds from now."""
-    await redis.enqueue_job(
-        PRODUCE,
-        ref.schema,
-        ref.task_id,
-        _job_id=production_job_id(ref.task_id, generation),
-        _queue_name=queue_key(queue),
+        _job_id=job_id(kind, ref.task_id, generation, lane),
+        _queue_name=queue.key(kind),
         _defer_until=await redis_time(redis) + timedelta(seconds=seconds),
         _expires=_EXPIRY,
     )
 
 
-async def read_jobs(redis: RedisClient, queue: str) -> dict[str, list[str]]:
-    """Return the ids of the jobs in a queue, by task id. One call, whatever the length of the queue."""
+async def read_jobs(redis: RedisClient, queue: Queue) -> dict[str, list[str]]:
+    """Return the ids of the jobs in a queue, by task id. One round trip, whatever the length of the queue."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for kind in (LABEL, PRODUCE):
+            pipe.zrange(queue.key(kind), 0, -1)
+        members = await pipe.execute()
     job_ids: defaultdict[str, list[str]] = defaultdict(list)
-    for member in await redis.zrange(queue_key(queue), 0, -1):
+    for member in (*members[0], *members[1]):
         if is_job_id(member):
-            job_id = member.decode()
-            job_ids[task_id_of(job_id)].append(job_id)
+            name = member.decode()
+            job_ids[task_id_of(name)].append(name)
     return job_ids
 
 
@@ -70,16 +90,17 @@ async def find_waiting(redis: RedisClient, job_ids: Iterable[str]) -> set[str]:
     """Return those of the jobs that no worker has taken. One round trip."""
     job_ids = list(job_ids)
     async with redis.pipeline(transaction=False) as pipe:
-        for job_id in job_ids:
-            pipe.exists(in_progress_key_prefix + job_id)
+        for name in job_ids:
+            pipe.exists(in_progress_key_prefix + name)
         taken = await pipe.execute()
-    return {job_id for job_id, is_taken in zip(job_ids, taken, strict=True) if not is_taken}
+    return {name for name, is_taken in zip(job_ids, taken, strict=True) if not is_taken}
 
 
-async def discard_jobs(redis: RedisClient, queue: str, job_ids: Sequence[str]) -> None:
+async def discard_jobs(redis: RedisClient, queue: Queue, job_ids: Sequence[str]) -> None:
     """Remove jobs. Those of a killed worker would otherwise stay for a day."""
     if job_ids:
         async with redis.pipeline(transaction=True) as pipe:
-            pipe.zrem(queue_key(queue), *job_ids)
-            pipe.delete(*(prefix + job_id for job_id in job_ids for prefix in JOB_KEY_PREFIXES))
+            for kind in (LABEL, PRODUCE):
+                pipe.zrem(queue.key(kind), *job_ids)
+            pipe.delete(*(prefix + name for name in job_ids for prefix in JOB_KEY_PREFIXES))
             await pipe.execute()

@@ -9,16 +9,22 @@ from arq.constants import (
 )
 from redis.exceptions import NoPermissionError, ResponseError
 
-from jobs.queue import presence
 from jobs.queue.client import RedisClient
-from jobs.queue.jobs import QUEUE_PREFIX
+from jobs.queue.jobs import queue_prefix
+from jobs.queue.presence import presence_prefix
 
-HEALTH_PREFIX = "audience:health:"
-"""Keys of arq's own health check."""
+
+def health_prefix(deployment: str) -> str:
+    """Return what the keys of arq's own health check begin with."""
+    return f"audience:{deployment}:health:"
+
+
+# The name of a deployment does not matter: an account may use all keys that begin with audience:.
+_PROBED = "default"
 
 # The commands that arq and we send, by the prefix of their keys, with as many arguments as Redis requires.
 _WITH_KEYS = {
-    QUEUE_PREFIX: (
+    queue_prefix(_PROBED): (
         "ZADD {} 0 job",
         "ZCARD {}",
         "ZINCRBY {} 0 job",
@@ -33,8 +39,8 @@ _WITH_KEYS = {
     in_progress_key_prefix: ("DEL {}", "EXISTS {}", "PEXPIRE {} 1", "PSETEX {} 1 job"),
     retry_key_prefix: ("DEL {}", "EXPIRE {} 1", "INCRBY {} 1"),
     abort_jobs_ss: ("ZREM {} job",),
-    presence.PREFIX: ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
-    HEALTH_PREFIX: ("DEL {}", "PSETEX {} 1 worker"),
+    presence_prefix(_PROBED): ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
+    health_prefix(_PROBED): ("DEL {}", "PSETEX {} 1 worker"),
 }
 _WITHOUT_KEYS = ("DBSIZE", "INFO", "PING", "SCAN 0", "TIME")
 _TRANSACTION = ("WATCH {}", "UNWATCH", "EXEC")  # without effect outside a transaction

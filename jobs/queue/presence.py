@@ -7,14 +7,14 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, task_id_of
-from jobs.queue.jobs import QUEUE_PREFIX, queue_key
+from jobs.queue.jobs import queue_name, queue_prefix
 
-PREFIX = "audience:worker:"
 PUBLISH_SECONDS = 2.0
 _LIFE_SECONDS = 60
 _MAX_BYTES = 20_000
@@ -24,6 +24,7 @@ _MAX_BYTES = 20_000
 class Worker:
     """A worker process, as it last described itself."""
 
+    deployment: str
     host: str
     pid: int
     queue: str
@@ -43,7 +44,12 @@ class Worker:
     @property
     def key(self) -> str:
         """Its key in Redis."""
-        return f"{PREFIX}{self.host}:{self.pid}"
+        return f"{presence_prefix(self.deployment)}{self.host}:{self.pid}"
+
+
+def presence_prefix(deployment: str) -> str:
+    """Return what the keys of a deployment's workers begin with."""
+    return f"audience:{deployment}:worker:"
 
 
 @dataclass(frozen=True)
@@ -77,35 +83,34 @@ async def withdraw(redis: RedisClient, worker: Worker) -> None:
     await redis.delete(worker.key)
 
 
-async def read_workers(redis: RedisClient) -> tuple[Worker, ...]:
-    """Return the workers that have published a presence, sorted by queue, host and pid."""
+async def read_workers(redis: RedisClient, deployment: str) -> tuple[Worker, ...]:
+    """Return the workers of a deployment that have published a presence, sorted by queue, host and pid."""
     workers = []
-    async for key in redis.scan_iter(match=f"{PREFIX}*", _type="STRING"):
+    async for key in redis.scan_iter(match=f"{presence_prefix(deployment)}*", _type="STRING"):
         description, milliseconds_left = await redis.getrange(key, 0, _MAX_BYTES), await redis.pttl(key)
         age = _LIFE_SECONDS - milliseconds_left / 1000
         # Skip what no worker of this release wrote, and keys that live longer than a presence does.
         with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             if 0 <= age <= _LIFE_SECONDS:
-                workers.append(_worker(json.loads(description), age))
+                workers.append(_worker(deployment, json.loads(description), age))
     return tuple(sorted(workers, key=lambda worker: (worker.queue, worker.host, worker.pid)))
 
 
-async def read_queues(redis: RedisClient, own: str) -> tuple[QueueDepth, ...]:
-    """Return the depth of every queue, and of the deployment's own even if it is empty."""
+async def read_queues(redis: RedisClient, deployment: str, own: str) -> tuple[QueueDepth, ...]:
+    """Return the depth of every queue of a deployment, and of the queue `own` even if it is empty."""
     now = (await redis_time(redis)).timestamp() * 1000
-    found = {key async for key in redis.scan_iter(match=f"{QUEUE_PREFIX}*", _type="ZSET")}
-    keys = {key.decode(errors="replace"): key for key in found} | {queue_key(own): queue_key(own)}
+    queues: dict[str, list[tuple[str, float]]] = {own: []}
+    async for key in redis.scan_iter(match=f"{queue_prefix(deployment)}*", _type="ZSET"):
+        jobs = queues.setdefault(queue_name(deployment, key.decode(errors="replace")), [])
+        for member, score in await redis.zrange(key, 0, -1, withscores=True):
+            if is_job_id(member):
+                jobs.append((task_id_of(member.decode()), score))
     depths = []
-    for name, key in sorted(keys.items()):
-        jobs = [
-            (task_id_of(member.decode()), score)
-            for member, score in await redis.zrange(key, 0, -1, withscores=True)
-            if is_job_id(member)
-        ]
-        later = [(task_id, score) for task_id, score in jobs if score > now]
+    for name, jobs in sorted(queues.items()):
+        later = sorted(((task_id, score) for task_id, score in jobs if score > now), key=itemgetter(1))
         depths.append(
             QueueDepth(
-                name=name.removeprefix(QUEUE_PREFIX),
+                name=name,
                 ready=len(jobs) - len(later),
                 deferred=tuple(task_id for task_id, _ in later),
                 due_in=(later[0][1] - now) / 1000 if later else None,
@@ -114,8 +119,9 @@ async def read_queues(redis: RedisClient, own: str) -> tuple[QueueDepth, ...]:
     return tuple(depths)
 
 
-def _worker(description: dict[str, Any], age: float) -> Worker:
+def _worker(deployment: str, description: dict[str, Any], age: float) -> Worker:
     return Worker(
+        deployment=deployment,
         host=str(description["host"]),
         pid=int(description["pid"]),
         queue=str(description["queue"]),

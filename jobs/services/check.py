@@ -1,6 +1,5 @@
 """The check: whether everything that a task needs is in place, and what to do if it is not."""
 
-import ipaddress
 import os
 import re
 import stat
@@ -16,7 +15,7 @@ from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
 from jobs.queue.permissions import missing_permissions
 from jobs.services.overview import read_fleet
 from jobs.settings import ENV_FILE
-from jobs.storage.connection import Server, Session, connect
+from jobs.storage.connection import Server, Session, connect, is_loopback
 from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
 from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns
@@ -103,18 +102,11 @@ def _encryption(name: str, host: str, version: str, advice: str) -> Finding:
     """Return the finding for a connection's TLS version, "" for none, to a server on this host."""
     if version:
         return Finding("tls", "ok", f"{name}: {version}")
-    if _is_loopback(host):
+    if is_loopback(host):
         return Finding("tls", "ok", f"{name}: not encrypted, but local to this machine")
     return Finding(
         "tls", "warning", f"{name}: not encrypted, so it can be read on the network", f"{advice}; see docs/security.md"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _check_output(deployment: Deployment) -> AsyncIterator[Finding]:

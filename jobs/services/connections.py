@@ -8,7 +8,7 @@ from jobs.deployment import Deployment
 from jobs.errors import AudienceError, CannotStart, DatabaseError, InvalidValue, UnknownTask
 from jobs.model.task import Task, TaskRef, check_task_id
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
-from jobs.queue.jobs import enqueue_label
+from jobs.queue.jobs import Queue, enqueue_label, enqueue_production
 from jobs.settings import read_settings
 from jobs.storage import state
 from jobs.storage.connection import Session, connect
@@ -74,10 +74,11 @@ async def call_redis(call: Awaitable[object]) -> None:
 
 
 async def enqueue_task(redis: RedisClient, session: Session, task: Task) -> None:
-    """Queue a PENDING task. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
-    assert task.queue is not None and task.generation is not None
+    """Queue a task that awaits a job. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
+    assert task.queue is not None and task.generation is not None and task.deployment is not None
+    enqueue = enqueue_production if task.awaits_production else enqueue_label
     try:
-        await call_redis(enqueue_label(redis, task.queue, task.ref, task.generation))
+        await call_redis(enqueue(redis, Queue(task.deployment, task.queue), task.ref, task.generation))
     except CannotStart as error:
         await state.fail(session, task.ref, str(error))
         raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error

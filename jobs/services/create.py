@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from uuid import uuid1
 
 from jobs.deployment import Deployment
-from jobs.errors import OutputUnreachable
+from jobs.errors import DatabaseError, OutputUnreachable
 from jobs.model.definition import Definition
 from jobs.model.input_table import RangeEstimate
 from jobs.model.sources import production_table, read_sources
 from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
-from jobs.model.windows import Window, key_windows, time_windows, window_count
+from jobs.model.windows import Window, key_windows, quantiles, time_windows, window_count
 from jobs.queue.client import open_redis
 from jobs.services.connections import call_redis, enqueue_task, input_session, output_session
 from jobs.services.patterns import load_patterns
 from jobs.storage import definitions, production, state, windows
 from jobs.storage.connection import Session
-from jobs.storage.input_table import describe_input, estimate_range, key_cuts
-from jobs.storage.schema import existing_columns
+from jobs.storage.cutting import cut_keys, estimate_range
+from jobs.storage.input_table import describe_input
+from jobs.storage.labels import label_tables, production_tables
+from jobs.storage.schema import LOCK_WAIT_TIMEOUT, columns_of, ensure_tables
+from jobs.storage.server import read_identity
 from jobs.storage.task_tables import ensure_task_tables
 
 
@@ -31,12 +34,13 @@ class Plan:
     estimate: RangeEstimate
     windows: int
     """The approximate number of windows."""
+    input_server_id: str
+    """What the input server calls itself."""
 
     @property
     def results(self) -> list[str]:
         """Every result that rows may go to, sorted by name."""
-        sources = self.definition.sources
-        return sorted({*sources.results.values(), sources.default})
+        return self.definition.sources.names
 
 
 async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
@@ -47,13 +51,13 @@ async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
         asyncio.to_thread(read_sources, settings.sources_file),
     )
     async with input_session(deployment) as session:
-        schema, table = request.target_schema, request.target_table
-        input_table = await describe_input(session, schema, table, request.predict_type)
-        estimate = await estimate_range(session, schema, table, request.start_time, request.end_time)
-    rows = estimate.table_rows if estimate.favours_scan(input_table) else estimate.estimated_rows
-    divisible = estimate.indexed or input_table.key is not None
+        table = await describe_input(session, request.target_schema, request.target_table, request.predict_type)
+        estimate = await estimate_range(session, table, request.start_time, request.end_time, settings.window_rows)
+        input_server_id = await read_identity(session)
+    rows = estimate.table_rows if estimate.favours_scan(table) else estimate.rows
+    divisible = table.time_index is not None or table.key is not None
     count = window_count(rows, settings.window_rows) if divisible else 1
-    return Plan(Definition(patterns, sources, input_table), estimate, count)
+    return Plan(Definition(patterns, sources, table), estimate, count, input_server_id)
 
 
 async def create_task(deployment: Deployment, request: TaskRequest) -> str:
@@ -68,24 +72,43 @@ async def create_task(deployment: Deployment, request: TaskRequest) -> str:
         plan = await plan_task(deployment, request)
         cut = await _cut_windows(deployment, request, plan)
         ref = TaskRef(request.output_schema, uuid1().hex)
+        origin = state.Origin(deployment.settings.deployment, deployment.input.address, plan.input_server_id)
         async with output_session(deployment, OutputUnreachable, "cannot connect to output schema") as session:
-            await ensure_task_tables(session, ref.schema)
-            await _refuse_foreign_tables(session, ref.schema, plan.results)
+            await _prepare_tables(session, ref.schema, plan)
             async with session.transaction():
                 await definitions.insert(session, ref, plan.definition)
                 await windows.insert(session, ref, cut)
-                pattern_hash = plan.definition.patterns.hash
-                await state.insert(session, ref, request, pattern_hash=pattern_hash, windows=len(cut))
+                await state.insert(
+                    session,
+                    ref,
+                    request,
+                    pattern_hash=plan.definition.patterns.hash,
+                    windows=max(len(cut), plan.windows) if cut[-1].uncut else len(cut),
+                    origin=origin,
+                )
             task = await state.find(session, ref)
             assert task is not None
             await enqueue_task(redis, session, task)
     return ref.task_id
 
 
+async def _prepare_tables(session: Session, schema: str, plan: Plan) -> None:
+    """Create and widen every table that the task may write to. Raises OutputUnreachable, DatabaseError."""
+    await ensure_task_tables(session, schema)
+    await _refuse_foreign_tables(session, schema, plan.results)
+    try:
+        tables = label_tables(plan.definition, plan.results) + production_tables(plan.definition.input, plan.results)
+        await ensure_tables(session, schema, tables)
+    except DatabaseError as error:
+        if error.code != LOCK_WAIT_TIMEOUT:
+            raise
+        # Another transaction is using the table. The task is created: its worker waits for that, and says so.
+
+
 async def _refuse_foreign_tables(session: Session, schema: str, results: Sequence[str]) -> None:
     """Raise OutputUnreachable if a table that rows would go to exists, but is not a result table."""
-    for table in (*results, *map(production_table, results)):
-        columns = await existing_columns(session, schema, table)
+    tables = await columns_of(session, schema, [*results, *map(production_table, results)])
+    for table, columns in tables.items():
         missing = [name for name in production.COLUMNS if columns and name not in columns]
         if missing:
             raise OutputUnreachable(
@@ -98,6 +121,7 @@ async def _cut_windows(deployment: Deployment, request: TaskRequest, plan: Plan)
     table, estimate = plan.definition.input, plan.estimate
     start, end = request.start_time, request.end_time
     if plan.windows == 1 or not estimate.favours_scan(table):
-        return time_windows(start, end, plan.windows, estimate.first, estimate.last)
+        return time_windows(start, end, quantiles(estimate.pieces, plan.windows))
     async with input_session(deployment) as session:
-        return key_windows(start, end, await key_cuts(session, table, estimate, plan.windows))
+        cuts = await cut_keys(session, table, estimate, plan.windows)
+    return [Window(1, start, end, uncut=True)] if cuts is None else key_windows(start, end, cuts)

@@ -78,7 +78,8 @@ async def read_fleet(deployment: Deployment) -> Fleet:
     """Return the workers and the queues. Raises CannotStart if Redis is unreachable."""
     try:
         async with open_redis(deployment.settings) as redis:
-            return Fleet(await read_workers(redis), await read_queues(redis, deployment.settings.queue))
+            name, own = deployment.settings.deployment, deployment.settings.queue
+            return Fleet(await read_workers(redis, name), await read_queues(redis, name, own))
     except REDIS_ERRORS as error:
         raise CannotStart(f"Redis: {error}") from error
 

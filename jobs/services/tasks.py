@@ -6,13 +6,17 @@ from collections.abc import AsyncIterator
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskRef
+from jobs.model.units import whole
 from jobs.queue.client import open_redis
 from jobs.services.connections import call_redis, check_limit, enqueue_task, find_task, output_session
-from jobs.storage import state, windows
+from jobs.storage import claims, labels, production, state, units, windows
+from jobs.storage.connection import Session
 
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
+
+_BATCH_ROWS = 5_000
 
 _STATE_UNREADABLE = "cannot connect to state table"
 
@@ -69,7 +73,9 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
 
 
 async def resume_task(deployment: Deployment, task_id: str) -> Task:
-    """Continue a failed or aborted task with the windows that are not done.
+    """Continue a failed or aborted task with the windows, or the units of production, that are not done.
+
+    If label rows have been deleted meanwhile, all windows are labelled again.
 
     Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
     """
@@ -82,13 +88,34 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
         await call_redis(redis.ping())
         # Not in one transaction: a lane that has not noticed the abort yet holds its window, and waits for
         # the state row.
-        if task.stopped:
-            await windows.reset_attempts(session, task.ref)
+        if task.can_resume:
+            if await _label_rows_missing(session, task.ref):
+                await _start_over(session, task.ref)
+            await claims.reset_attempts(session, task.ref)
         if not await state.resume(session, task.ref):
             raise Conflict(f"task {task_id} is {_describe(task)}; only a failed or aborted task can be resumed")
         task = await find_task(deployment, session, task_id)
         await enqueue_task(redis, session, task)
         return task
+
+
+async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:
+    """Return whether the label rows stand for fewer rows than were labelled."""
+    for result, rows in (await windows.count_results(session, ref)).items():
+        if await labels.count_votes(session, ref, whole(result)) != rows.labelled:
+            return True
+    return False
+
+
+async def _start_over(session: Session, ref: TaskRef) -> None:
+    """Delete what the task has written, and open every window again. If it is interrupted, it can be repeated."""
+    results = list(await windows.count_results(session, ref))
+    for delete in (labels.delete, production.delete):
+        while await delete(session, ref, results, _BATCH_ROWS):
+            pass
+    async with session.transaction():
+        await windows.reopen(session, ref)
+        await units.delete(session, ref)
 
 
 def _describe(task: Task) -> str:

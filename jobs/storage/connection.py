@@ -5,11 +5,13 @@ pool, so a broken connection is never reused. Every failure is raised as Databas
 """
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import aiomysql
@@ -36,20 +38,30 @@ Arguments = Mapping[str, object]
 
 _NO_ARGUMENTS: Arguments = {}
 
-# What we rely on, whatever the server's defaults and its init_connect. Texts are UTF-8 both ways, and a
-# query returns all its rows.
+# How long a statement waits for another transaction's lock on a row or a table.
+LOCK_SECONDS = 15
+
+# What we rely on, whatever the server's defaults and its init_connect. Texts are UTF-8 both ways, a query
+# returns all its rows, and no session ends between two keepalives. Each is read back after it is set.
 _REQUIRED = {
     "character_set_client": "utf8mb4",
     "character_set_connection": "utf8mb4",
     "character_set_results": "utf8mb4",
     "sql_select_limit": "18446744073709551615",
     "completion_type": "NO_CHAIN",
+    "sql_big_selects": "1",
+    "sql_safe_updates": "0",
+    "max_statement_time": "0",
+    "wait_timeout": "3600",
+    "net_read_timeout": "600",
+    "net_write_timeout": "600",
+    "lock_wait_timeout": str(LOCK_SECONDS),
+    "innodb_lock_wait_timeout": str(LOCK_SECONDS),
 }
 # Strict: a value that does not fit is an error, never truncated. NO_BACKSLASH_ESCAPES is off, because the
 # drivers escape with backslashes. Notes ("table already exists") are off, because the driver would fetch
 # them and turn each into a Python warning.
-_SETTINGS = {"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", "sql_notes": "0"} | _REQUIRED
-_SESSION = "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in _SETTINGS.items())
+_SETTINGS = {"sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "sql_notes": "0"} | _REQUIRED
 REQUIRED_VARIABLES = "SELECT " + ", ".join(f"@@SESSION.{name}" for name in _REQUIRED)
 # The cipher of the current connection, "" if it is not encrypted.
 ENCRYPTION = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
@@ -67,6 +79,14 @@ class Server:
     password: SecretStr
     tls: Tls | None = None
     """None: not encrypted."""
+    time_zone: str | None = None
+    """The zone in which its sessions read TIMESTAMP columns, as an offset such as +08:00. None: the server's."""
+
+    @property
+    def address(self) -> str:
+        """Host and port, told apart from the same loopback address of another machine."""
+        host = f"{socket.gethostname()}/{self.host}" if is_loopback(self.host) else self.host
+        return f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.name} {self.host}:{self.port}"
@@ -82,8 +102,14 @@ class Server:
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_SECONDS,
             "ssl": self.tls.context() if self.tls else None,
-            "init_command": _SESSION,
+            "init_command": "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in self._settings()),
         }
+
+    def _settings(self) -> Iterator[tuple[str, str]]:
+        for name, value in _SETTINGS.items():
+            yield name, value if value.isdecimal() else f"'{value}'"
+        if self.time_zone is not None:
+            yield "time_zone", f"'{self.time_zone}'"
 
     def require_encryption(self, encryption: Row | None) -> None:
         """Raise DatabaseError if TLS is required, but the row that ENCRYPTION returned shows none."""
@@ -94,9 +120,22 @@ class Server:
     def require_variables(self, values: Row | None) -> None:
         """Raise DatabaseError if the row that REQUIRED_VARIABLES returned shows that a setting had no effect."""
         for (name, required), value in zip(_REQUIRED.items(), values or (), strict=True):
-            if str(value) != required:
+            if not _equal(value, required):
                 message = f"the session's {name} is {value}, not {required}, although it was set"
                 raise DatabaseError(str(self), _WRONG_VALUE_FOR_VARIABLE, message)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _equal(value: object, required: str) -> bool:
+    # max_statement_time is a number with decimals.
+    return str(value) == required or (required == "0" and not value)
 
 
 class _Quiet:
@@ -151,11 +190,13 @@ class Session:
         async with self._cursor(seconds, _TupleCursor) as cursor:
             return int(await cursor.execute(sql, dict(arguments)))
 
-    async def insert_many(self, insert: str, rows: Iterable[Row]) -> None:
-        """Insert rows with few large statements. `insert` is the statement up to VALUES."""
+    async def insert_many(self, insert: str, rows: Iterable[Row]) -> int:
+        """Insert rows with few large statements, and return their number. `insert` is the statement up to VALUES."""
+        count = 0
         for values in _values_lists(rows):
             async with self._cursor(CALL_SECONDS, _TupleCursor) as cursor:
-                await cursor.execute(f"{insert % ()} VALUES {values}")
+                count += int(await cursor.execute(f"{insert % ()} VALUES {values}"))
+        return count
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -272,6 +313,7 @@ _LITERALS: dict[type, Callable[[Any], str]] = {
     int: str,
     bytes: lambda value: f"x'{value.hex()}'",
     datetime: lambda value: f"'{value}'",
+    Decimal: lambda value: f"'{value:f}'",
     type(None): lambda _: "NULL",
 }
 

@@ -6,8 +6,11 @@ from jobs.model.definition import Definition
 from jobs.model.input_table import InputTable
 from jobs.model.sources import Sources
 from jobs.model.task import TaskRef
-from jobs.storage.connection import Session, quote
+from jobs.storage.connection import Row, Session, quote
 from patterns.pattern_set import PatternSet
+
+# Four million keywords, the most of a pattern file, take less.
+_MAX_BYTES = 2**28
 
 
 async def insert(session: Session, ref: TaskRef, definition: Definition) -> None:
@@ -26,15 +29,36 @@ async def insert(session: Session, ref: TaskRef, definition: Definition) -> None
     )
 
 
+async def find_input(session: Session, ref: TaskRef) -> InputTable:
+    """Return the input table of a task. Raises LookupError if there is no definition, ValueError if it is damaged."""
+    return InputTable.from_json(_inflate((await _row(session, ref, "input"))[0]))
+
+
 async def find(session: Session, ref: TaskRef) -> Definition:
-    """Return the definition of a task. Raises LookupError if there is none."""
+    """Return the definition of a task. Raises what `find_input` raises."""
+    patterns, sources, input_table = map(_inflate, await _row(session, ref, "patterns, sources, input"))
+    return Definition(PatternSet.from_json(patterns), Sources.from_json(sources), InputTable.from_json(input_table))
+
+
+async def _row(session: Session, ref: TaskRef, columns: str) -> Row:
     row = await session.row(
-        f"SELECT patterns, sources, input FROM {_table(ref)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
+        f"SELECT {columns} FROM {_table(ref)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
     )
     if row is None:
         raise LookupError(f"{ref.schema}.task_definition has no definition of the task")
-    patterns, sources, input_table = map(zlib.decompress, row)
-    return Definition(PatternSet.from_json(patterns), Sources.from_json(sources), InputTable.from_json(input_table))
+    return row
+
+
+def _inflate(data: bytes) -> bytes:
+    """Invert zlib.compress. Raises ValueError for what create_task cannot have stored."""
+    stream = zlib.decompressobj()
+    try:
+        content = stream.decompress(data, _MAX_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"the stored definition is damaged: {error}") from error
+    if not stream.eof:
+        raise ValueError(f"the stored definition is damaged, or larger than {_MAX_BYTES:,} bytes")
+    return content
 
 
 def _table(ref: TaskRef) -> str:

@@ -1,72 +1,91 @@
 """The label tables, one a result: the label job writes them, production reads them.
 
-They have v2.1's seven columns, `votes` (how many rows of the window matched) and `rule` (the pattern
-that decided). A row does not name its window: windows share no post, so no two of them write the same
-row. A window with more authors than a worker can hold writes rows for each of its parts.
+They have v2.1's seven columns, `votes` (how many rows of the window matched), `rule` (the pattern that decided)
+and `slice` (a part of all authors, by the hash of source_author). A row does not name its window: windows share no
+post, so no two of them write the same row. A window with more authors than a worker can hold writes rows for each
+of its parts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jobs.model.definition import Definition
+from jobs.model.input_table import InputTable
+from jobs.model.sources import production_table
 from jobs.model.tally import LabelRow
 from jobs.model.task import TaskRef
+from jobs.model.units import Unit
 from jobs.storage.connection import Session, quote
-from jobs.storage.schema import Column, ensure_table, existing_columns
+from jobs.storage.schema import Column, Key, Table, existing_columns
 from patterns.files import MAX_LABEL_LENGTH
 
 PANEL_WIDTH = MAX_LABEL_LENGTH + 1
 
 
-def mapping_columns(definition: Definition) -> list[Column]:
-    """Return v2.1's seven columns, as wide as the task's input requires."""
-    table = definition.input
+def label_tables(definition: Definition, results: Iterable[str]) -> list[Table]:
+    """Return the label table of each result, as wide as the task's input and patterns require."""
+    columns = [
+        *_mapping(definition.input),
+        Column("votes", "integer", suffix="NOT NULL DEFAULT 1"),
+        Column("rule", "text", max(definition.rule_width, 255)),
+        Column("slice", "SMALLINT"),
+    ]
+    return [Table(result, columns, [Key(("task_id", "slice"))]) for result in results]
+
+
+def production_tables(table: InputTable, results: Iterable[str]) -> list[Table]:
+    """Return the production table of each result: v2.1's seven columns, as wide as the task's input requires."""
+    return [Table(production_table(result), _mapping(table), [Key(("task_id",))]) for result in results]
+
+
+def _mapping(table: InputTable) -> list[Column]:
     return [
-        Column("id", "text", table.id_width, "NOT NULL"),
+        Column("id", "text", table.id.width, "NOT NULL"),
         Column("task_id", "text", 32, "NOT NULL"),
         Column("source_author", "text", table.source_author_width, "NOT NULL"),
         Column("panel", "text", PANEL_WIDTH, "NOT NULL"),
         Column("create_time", "time", table.time_decimals, "NOT NULL"),
-        Column("field_content", "text", table.s_id_width, "NOT NULL"),
-        Column("match_content", "text", table.text_width, "NOT NULL"),
+        Column("field_content", "text", table.s_id.width, "NOT NULL"),
+        Column("match_content", "text", table.matched.width, "NOT NULL"),
     ]
 
 
-async def ensure(session: Session, schema: str, results: Iterable[str], definition: Definition) -> None:
-    """Create or widen the label tables of these results for the rows of a task."""
-    columns = [
-        *mapping_columns(definition),
-        Column("votes", "integer", suffix="NOT NULL DEFAULT 1"),
-        Column("rule", "text", max(definition.rule_width, 255)),
-    ]
-    for result in results:
-        await ensure_table(session, schema, result, columns)
+def rows_of(unit: Unit) -> str:
+    """Return the SQL condition of a unit's label rows, with its placeholders."""
+    # The condition on the slice costs time, and all slices need none.
+    return "task_id = %(task_id)s" + ("" if unit.whole else " AND slice BETWEEN %(first_slice)s AND %(last_slice)s")
 
 
-async def count_votes(session: Session, ref: TaskRef, result: str) -> int:
-    """Return how many labelled rows the task's label rows of a result stand for."""
-    if not await existing_columns(session, ref.schema, result):
+async def count_votes(session: Session, ref: TaskRef, unit: Unit) -> int:
+    """Return how many labelled rows the label rows of a unit stand for."""
+    if not await existing_columns(session, ref.schema, unit.result):
         return 0
     row = await session.row(
-        f"SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s",
-        {"task_id": ref.task_id},
+        f"""
+        SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, unit.result)}
+        WHERE {rows_of(unit)}
+        """,
+        {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
     )
     return int(row[0]) if row else 0
 
 
-async def delete(session: Session, ref: TaskRef, result: str) -> None:
-    """Delete the task's label rows of a result."""
-    if await existing_columns(session, ref.schema, result):
-        await session.execute(
-            f"DELETE FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s",
-            {"task_id": ref.task_id},
-            seconds=None,
-        )
+async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: int) -> int:
+    """Delete at most this many of the task's label rows, and return how many were deleted."""
+    for result in results:
+        if await existing_columns(session, ref.schema, result):
+            deleted = await session.execute(
+                f"DELETE FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s LIMIT {limit:d}",
+                {"task_id": ref.task_id},
+            )
+            if deleted:
+                return deleted
+    return 0
 
 
-async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> None:
-    """Insert label rows of a task."""
-    await session.insert_many(
+async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> int:
+    """Insert label rows of a task, and return their number."""
+    return await session.insert_many(
         f"INSERT INTO {quote(ref.schema, result)} (task_id, id, source_author, panel, create_time,"
-        " field_content, match_content, votes, rule)",
+        " field_content, match_content, votes, rule, slice)",
         ((ref.task_id, *row) for row in rows),
     )

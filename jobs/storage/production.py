@@ -1,36 +1,31 @@
 """The production tables, `wh_panel_mapping_<result>`: consumed downstream (docs/contract.md, "Production")."""
 
-from jobs.model.definition import Definition
+from collections.abc import Sequence
+
 from jobs.model.input_table import InputTable
 from jobs.model.sources import production_table
 from jobs.model.task import TaskRef
+from jobs.model.units import Unit
 from jobs.storage.connection import Row, Session, quote
-from jobs.storage.labels import mapping_columns
-from jobs.storage.schema import ensure_table
+from jobs.storage.labels import rows_of
+from jobs.storage.schema import existing_columns
 
 COLUMNS = ("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")
 _COLUMNS = ", ".join(COLUMNS)
 
 
-async def ensure(session: Session, schema: str, result: str, definition: Definition) -> None:
-    """Create or widen a result's production table for the rows of a task."""
-    await ensure_table(session, schema, production_table(result), mapping_columns(definition))
-
-
-async def replace(session: Session, ref: TaskRef, result: str, table: InputTable) -> int:
-    """Replace the task's production rows of a result, from its label rows, and return how many there are.
+async def insert(session: Session, ref: TaskRef, unit: Unit, table: InputTable) -> int:
+    """Insert the task's production rows of a unit, from its label rows, and return how many there are.
 
     For each source_author it keeps the panels with the most votes, and for each of these the latest row:
-    the greatest create_time, then the greatest id. Call it in a transaction.
+    the greatest create_time, then the greatest id. The statement has no deadline: it ends by itself.
     """
-    production, label = quote(ref.schema, production_table(result)), quote(ref.schema, result)
+    production, label = quote(ref.schema, production_table(unit.result)), quote(ref.schema, unit.result)
     # Rows are grouped and looked up by digests: keys as wide as the columns take several times as long,
     # and the widest columns cannot be keys. A panel has one slash, its first character, so different
     # pairs of source_author and panel concatenate to different texts.
     pair = _digest("CONCAT(source_author, panel)")
-    # Sorts like create_time, then id. BINARY, because the server truncates a mix of bytes and characters.
-    id_ = "LPAD(CAST(id AS DECIMAL(20)) + 9223372036854775808, 20, '0')" if table.integer_id else "BINARY id"
-    age = f"CONCAT(BINARY create_time, {id_})"
+    age = f"CONCAT(BINARY create_time, {_sortable_id(table)})"
     # If ids are unique, age alone identifies a row. Otherwise several rows may be the latest.
     row = _digest(age if table.unique_id else f"CONCAT({pair}, {age})")
     winner = _digest("latest" if table.unique_id else "CONCAT(pair, latest)")
@@ -38,8 +33,7 @@ async def replace(session: Session, ref: TaskRef, result: str, table: InputTable
     if not table.unique_id:
         columns = _COLUMNS.replace("field_content, match_content", "MAX(field_content), MAX(match_content)")
         group = "GROUP BY winner ORDER BY NULL"
-    task = {"task_id": ref.task_id}
-    await session.execute(f"DELETE FROM {production} WHERE task_id = %(task_id)s", task, seconds=None)
+    rows = rows_of(unit)
     # STRAIGHT_JOIN: each label row is looked up among the winners, not the reverse.
     return await session.execute(
         f"""
@@ -47,18 +41,48 @@ async def replace(session: Session, ref: TaskRef, result: str, table: InputTable
         SELECT {columns} FROM {label} STRAIGHT_JOIN (
           SELECT {winner} AS winner, panel_votes, MAX(panel_votes) OVER (PARTITION BY author) AS most_votes FROM (
             SELECT {pair} AS pair, {_digest("source_author")} AS author, SUM(votes) AS panel_votes, MAX({age}) AS latest
-            FROM {label} WHERE task_id = %(task_id)s GROUP BY pair ORDER BY NULL
+            FROM {label} WHERE {rows} GROUP BY pair ORDER BY NULL
           ) AS pairs
         ) AS decided ON winner = {row} AND panel_votes = most_votes
-        WHERE task_id = %(task_id)s {group}
+        WHERE {rows} {group}
         """,
-        task,
+        {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
         seconds=None,
     )
 
 
+def _sortable_id(table: InputTable) -> str:
+    """Return the SQL of an id as bytes that sort as ids do."""
+    match table.id.kind:
+        case "integer":
+            return "LPAD(CAST(id AS DECIMAL(20)) + 9223372036854775808, 20, '0')"
+        case "decimal":
+            # Without the sign and the point, and with one digit more for the sum.
+            decimals = table.id.decimals
+            digits = (table.id.width or 0) - 2 - decimals
+            total = f"CAST(id AS DECIMAL({digits + decimals}, {decimals})) + 1{'0' * digits}"
+            return f"LPAD({total}, {digits + decimals + 2}, '0')"
+        case _:
+            # BINARY, because the server truncates a mix of bytes and characters.
+            return "BINARY id"
+
+
 def _digest(expression: str) -> str:
     return f"UNHEX(SHA2({expression}, 256))"
+
+
+async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: int) -> int:
+    """Delete at most this many of the task's production rows, and return how many were deleted."""
+    for result in results:
+        table = production_table(result)
+        if await existing_columns(session, ref.schema, table):
+            deleted = await session.execute(
+                f"DELETE FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s LIMIT {limit:d}",
+                {"task_id": ref.task_id},
+            )
+            if deleted:
+                return deleted
+    return 0
 
 
 async def sample(session: Session, ref: TaskRef, table: str, share: float) -> list[Row]:

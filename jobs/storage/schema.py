@@ -1,9 +1,11 @@
 """Schema changes: creates missing tables, and widens columns in place.
 
-A change never removes a row, a column or a character: columns only ever become wider.
+A change never removes a row, a column or a character: columns only ever become wider. Each waits a short
+time for the transactions that use its table, and no transaction waits for it longer than that.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from jobs.errors import DatabaseError, LockTaken
@@ -16,7 +18,10 @@ COLLATION = "utf8mb4_nopad_bin"
 # A wider text column is a TEXT, because the VARCHARs of a row share 65,535 bytes.
 _WIDEST_VARCHAR = 2_000
 _WIDEST_TEXT = 16_383
-_LOCK_SECONDS = 30
+# How long a change waits for the transactions that use the table. Meanwhile, new ones wait behind it.
+_TABLE_LOCK_SECONDS = 5
+# How long it waits for the changes of other processes, such as the migration of a large state table.
+_TURN_SECONDS = 300.0
 
 INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 STRINGS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
@@ -99,19 +104,54 @@ class ExistingColumn:
     nullable: bool
 
 
+@dataclass(frozen=True)
+class Key:
+    """An index as it must be: its columns in order, each with the SQL of a prefix length if it may be a TEXT."""
+
+    columns: tuple[str, ...]
+    primary: bool = False
+    prefix: int | None = None
+
+    def definition(self) -> str:
+        """Return its SQL."""
+        length = f"({self.prefix})" if self.prefix else ""
+        columns = ", ".join(f"{quote(column)}{length}" for column in self.columns)
+        return f"PRIMARY KEY ({columns})" if self.primary else f"INDEX ({columns})"
+
+    def suits(self, name: str, columns: Sequence[str]) -> bool:
+        """Return whether an existing index, with these columns in order, serves as this one."""
+        return tuple(columns[: len(self.columns)]) == self.columns and (name == "PRIMARY" or not self.primary)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it must be. An existing one may have more columns and wider ones."""
+
+    name: str
+    columns: Sequence[Column]
+    keys: Sequence[Key]
+
+
 async def existing_columns(session: Session, schema: str, table: str) -> dict[str, ExistingColumn]:
     """Return the columns of a table by name in lower case; empty if there is no such table."""
+    return (await columns_of(session, schema, [table]))[table]
+
+
+async def columns_of(session: Session, schema: str, tables: Sequence[str]) -> dict[str, dict[str, ExistingColumn]]:
+    """Return the columns of several tables, by table, then by name in lower case; empty for a missing table."""
     rows = await session.rows(
         """
-        SELECT column_name, data_type, column_type, character_maximum_length, datetime_precision,
+        SELECT table_name, column_name, data_type, column_type, character_maximum_length, datetime_precision,
           collation_name, is_nullable
         FROM information_schema.columns
-        WHERE table_schema = %(schema)s AND table_name = %(table)s ORDER BY ordinal_position
+        WHERE table_schema = %(schema)s AND table_name IN %(tables)s ORDER BY table_name, ordinal_position
         """,
-        {"schema": schema, "table": table},
+        {"schema": schema, "tables": tuple(tables)},
     )
-    columns = {}
-    for name, data_type, column_type, length, decimals, collation, nullable in rows:
+    # A server that folds the case of table names may return another one than it was asked for.
+    names = {table.lower(): table for table in tables}
+    columns: dict[str, dict[str, ExistingColumn]] = {table: {} for table in tables}
+    for table, name, data_type, column_type, length, decimals, collation, nullable in rows:
         width: int | None
         match data_type:
             case "datetime" | "timestamp":
@@ -122,10 +162,24 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
                 width = None
             case _:
                 width = length or 0
-        columns[name.lower()] = ExistingColumn(
-            name, data_type, column_type, width, length, collation, nullable == "YES"
-        )
+        column = ExistingColumn(name, data_type, column_type, width, length, collation, nullable == "YES")
+        columns[table if table in columns else names[table.lower()]][name.lower()] = column
     return columns
+
+
+async def _indexes(session: Session, schema: str, tables: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the columns of each index, by table and name of the index."""
+    rows = await session.rows(
+        """
+        SELECT table_name, index_name, column_name FROM information_schema.statistics
+        WHERE table_schema = %(schema)s AND table_name IN %(tables)s ORDER BY table_name, index_name, seq_in_index
+        """,
+        {"schema": schema, "tables": tuple(tables)},
+    )
+    indexes: dict[str, dict[str, list[str]]] = {table.lower(): {} for table in tables}
+    for table, index, column in rows:
+        indexes[table.lower()].setdefault(index, []).append(column.lower())
+    return indexes
 
 
 async def ensure_schema(session: Session, schema: str) -> None:
@@ -137,55 +191,84 @@ async def ensure_schema(session: Session, schema: str) -> None:
         await session.execute(f"CREATE DATABASE IF NOT EXISTS {quote(schema)} CHARACTER SET utf8mb4")
 
 
-async def ensure_table(
-    session: Session, schema: str, table: str, columns: Sequence[Column], key: str = "INDEX (task_id)"
-) -> None:
-    """Create the table with this key, or widen an existing one to hold these columns.
+async def ensure_tables(session: Session, schema: str, tables: Sequence[Table]) -> None:
+    """Create the tables that are missing, and widen those that cannot hold these columns or lack a key.
 
-    An existing table gets the key if it has none like it. Do not call this inside a transaction: each
-    statement commits.
+    Do not call this inside a transaction: each statement commits. Raises DatabaseError, with code
+    LOCK_WAIT_TIMEOUT if another transaction keeps a table from being changed.
     """
-    if not await existing_columns(session, schema, table):
-        definitions = ", ".join([*(column.definition() for column in columns), key])
-        await session.execute(
-            f"CREATE TABLE IF NOT EXISTS {quote(schema, table)} ({definitions}) "
-            f"ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE {COLLATION}"
-        )
-    if not await _changes(session, schema, table, columns, key):
+    if not tables or not await _changes(session, schema, tables):
         return
+    async with changing(session, schema):
+        for table, change in (await _changes(session, schema, tables)).items():
+            statement = f"SET STATEMENT lock_wait_timeout = {_TABLE_LOCK_SECONDS} FOR {change}"
+            try:
+                await session.execute(statement, seconds=None)
+            except DatabaseError as error:
+                if error.code != LOCK_WAIT_TIMEOUT:
+                    raise
+                message = (
+                    f"{schema}.{table} must be changed to hold the task's rows, but an open transaction is using it;"
+                    " end that transaction"
+                )
+                raise DatabaseError("output server", LOCK_WAIT_TIMEOUT, message) from error
+
+
+LOCK_WAIT_TIMEOUT = 1205
+
+
+@asynccontextmanager
+async def changing(session: Session, schema: str) -> AsyncIterator[None]:
+    """Keep other processes from changing the schema's tables for the length of the block."""
     try:
-        async with named_lock(session, f"audience alter {schema}.{table}", _LOCK_SECONDS):
-            changes = await _changes(session, schema, table, columns, key)
-            if changes:
-                await session.execute(f"ALTER TABLE {quote(schema, table)} {', '.join(changes)}", seconds=None)
+        async with named_lock(session, f"audience tables {schema}", _TURN_SECONDS):
+            yield
     except LockTaken as error:
-        raise DatabaseError("output server", 1205, f"another process is altering {schema}.{table}") from error
+        message = f"another process has been changing the tables of {schema} for {_TURN_SECONDS:.0f} seconds"
+        raise DatabaseError("output server", LOCK_WAIT_TIMEOUT, message) from error
 
 
-async def _changes(session: Session, schema: str, table: str, columns: Sequence[Column], key: str) -> list[str]:
-    existing = await existing_columns(session, schema, table)
-    changes = []
-    for column in columns:
+async def _changes(session: Session, schema: str, tables: Sequence[Table]) -> dict[str, str]:
+    """Return the statement that each table needs, by its name."""
+    names = [table.name for table in tables]
+    existing, indexes = await columns_of(session, schema, names), await _indexes(session, schema, names)
+    statements = {}
+    for table in tables:
+        columns = existing[table.name]
+        if not columns:
+            definitions = [
+                *(column.definition() for column in table.columns),
+                *(key.definition() for key in table.keys),
+            ]
+            statements[table.name] = (
+                f"CREATE TABLE IF NOT EXISTS {quote(schema, table.name)} ({', '.join(definitions)}) "
+                f"ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE {COLLATION}"
+            )
+        elif changes := [*_column_changes(table, columns), *_key_changes(table, indexes[table.name.lower()])]:
+            statements[table.name] = f"ALTER TABLE {quote(schema, table.name)} {', '.join(changes)}"
+    return statements
+
+
+def _column_changes(table: Table, existing: Mapping[str, ExistingColumn]) -> Iterator[str]:
+    for column in table.columns:
         old = existing.get(column.name)
         if old is None:
-            changes.append(f"ADD COLUMN {column.definition()}")
+            yield f"ADD COLUMN {column.definition()}"
         elif not column.suits(old):
-            changes.append(f"MODIFY COLUMN {column.widened(old).definition()}")
+            yield f"MODIFY COLUMN {column.widened(old).definition()}"
         elif not old.nullable and "NOT NULL" not in column.definition():
-            changes.append(f"MODIFY COLUMN {quote(column.name)} {old.column_type.replace('%', '%%')} NULL")
-    if not await has_key(session, schema, table, key):
-        changes.append(f"ADD {key}")
-    return changes
+            yield f"MODIFY COLUMN {quote(column.name)} {old.column_type.replace('%', '%%')} NULL"
 
 
-async def has_key(session: Session, schema: str, table: str, key: str) -> bool:
-    """Return whether `task_id` leads an index of the table: the primary key, if `key` is one."""
-    row = await session.row(
-        """
-        SELECT 1 FROM information_schema.statistics
-        WHERE table_schema = %(schema)s AND table_name = %(table)s AND column_name = 'task_id' AND seq_in_index = 1
-          AND (index_name = 'PRIMARY' OR NOT %(primary)s)
-        """,
-        {"schema": schema, "table": table, "primary": key.startswith("PRIMARY")},
-    )
-    return row is not None
+def _key_changes(table: Table, existing: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for key in table.keys:
+        if not any(key.suits(name, columns) for name, columns in existing.items()):
+            yield f"ADD {key.definition()}"
+            # An earlier release had a shorter index under this name.
+            if key.columns[0] in existing and not key.primary:
+                yield f"DROP INDEX {quote(key.columns[0])}"
+
+
+async def has_primary_key(session: Session, schema: str, table: str, columns: Sequence[str]) -> bool:
+    """Return whether these columns, in order, begin the primary key of a table."""
+    return (await _indexes(session, schema, [table]))[table.lower()].get("PRIMARY", [])[: len(columns)] == list(columns)

@@ -29,6 +29,7 @@ async def read_tls_version(session: Session) -> str:
     return str(row[1]) if row else ""
 
 
-async def kill_connection(session: Session, connection_id: int) -> None:
-    """End another connection, with its statement and its locks."""
-    await session.execute(f"KILL {connection_id}")
+async def read_identity(session: Session) -> str:
+    """Return what tells this server from any other, however it is reached."""
+    rows = await session.rows("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'port', 'server_uid')")
+    return " ".join(str(value) for _, value in sorted(rows))

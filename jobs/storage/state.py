@@ -1,12 +1,12 @@
 """The state table: how each task stands, for everyone to read (docs/contract.md, "State table").
 
-Times that only workers compare (`heartbeat`, `production_due`) are UTC by the database's clock, so that
-neither a worker's clock nor a change of daylight saving time affects them.
+Times that are compared or subtracted (`started_at`, `heartbeat`, `production_due`) are UTC by the database's
+clock, so that neither a worker's clock nor a change of daylight saving time affects them.
 """
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
@@ -18,24 +18,37 @@ from jobs.storage.connection import Session, quote
 _EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
 _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
-_RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, NOW(6)) / 60e6"
+_RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 60e6"
 
 _COLUMNS_OF_V2_1 = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
-_MIGRATED_COLUMNS = (*_COLUMNS_OF_V2_1, "generation", "heartbeat", "production_due")
+_MIGRATED_COLUMNS = (*_COLUMNS_OF_V2_1, "generation", "heartbeat", "production_due", "deployment", "units")
 
 
-async def insert(session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int) -> None:
-    """Insert a new task, PENDING."""
+@dataclass(frozen=True)
+class Origin:
+    """Where a task is from: only workers of this deployment, that read this input, work on it."""
+
+    deployment: str
+    input_server: str
+    """Its address."""
+    input_server_id: str
+    """What the server calls itself, in case workers reach it under another address."""
+
+
+async def insert(
+    session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int, origin: Origin
+) -> None:
+    """Insert a new task, PENDING. `windows` is the number of its windows, or an estimate if they are cut later."""
     await session.execute(
         f"""
         INSERT INTO {_table(ref.schema)} (
           task_id, stat, model_type, predict_type, date_range, target_table, create_time, result,
           queue, countdown, start_time, end_time, source_table, output_schema, pattern_hash,
-          windows, windows_done, generation, heartbeat)
+          windows, windows_done, generation, heartbeat, deployment, input_server, input_server_id)
         VALUES (
           %(task_id)s, 'PENDING', %(model_type)s, %(predict_type)s, %(date_range)s, %(target_schema)s, NOW(), '',
           %(queue)s, %(countdown)s, %(start_time)s, %(end_time)s, %(target_table)s, %(output_schema)s, %(pattern_hash)s,
-          %(windows)s, 0, 1, UTC_TIMESTAMP(6))
+          %(windows)s, 0, 1, UTC_TIMESTAMP(6), %(deployment)s, %(input_server)s, %(input_server_id)s)
         """,
         request.model_dump()
         | {
@@ -43,6 +56,9 @@ async def insert(session: Session, ref: TaskRef, request: TaskRequest, *, patter
             "date_range": request.date_range,
             "pattern_hash": pattern_hash,
             "windows": windows,
+            "deployment": origin.deployment,
+            "input_server": origin.input_server,
+            "input_server_id": origin.input_server_id,
         },
     )
 
@@ -86,7 +102,7 @@ async def start(session: Session, ref: TaskRef) -> None:
     """Set a PENDING task to STARTED. Does nothing if another lane was first."""
     await session.execute(
         f"""
-        UPDATE {_table(ref.schema)} SET stat = 'STARTED', started_at = NOW(6), heartbeat = UTC_TIMESTAMP(6)
+        UPDATE {_table(ref.schema)} SET stat = 'STARTED', started_at = UTC_TIMESTAMP(6), heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND stat = 'PENDING'
         """,
         {"task_id": ref.task_id},
@@ -128,25 +144,43 @@ async def lock_status(session: Session, ref: TaskRef) -> str | None:
     return row[0] if row else None
 
 
-async def complete_label_job(session: Session, ref: TaskRef, *, result: str, uniq_source_author: str) -> bool:
-    """Set a STARTED task to SUCCESS if every window is done. Returns whether this call did it.
-
-    Two last lanes may both try. The condition and the row's lock let one of them succeed.
-    """
+async def complete_label_job(
+    session: Session, ref: TaskRef, *, result: str, uniq_source_author: str, units: int
+) -> bool:
+    """Set a STARTED task to SUCCESS, with this many units to produce. Returns False if it was stopped meanwhile."""
     changed = await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET
           stat = 'SUCCESS', heartbeat = UTC_TIMESTAMP(6), run_time = {_RUNNING_MINUTES},
-          production_due = UTC_TIMESTAMP(6) + INTERVAL countdown SECOND,
-          result = %(result)s, uniq_source_author = %(uniq_source_author)s, error = NULL, check_point = NULL,
-          {_progress(ref.schema)}
+          production_due = UTC_TIMESTAMP(6) + INTERVAL countdown SECOND, units = %(units)s,
+          result = %(result)s, uniq_source_author = %(uniq_source_author)s,
+          error = NULL, check_point = NULL, waiting_for = NULL,
+          {_progress(ref.schema)}, windows = windows_done
         WHERE task_id = %(task_id)s AND stat = 'STARTED'
-          AND windows = (
-            SELECT COUNT(*) FROM {quote(ref.schema, "task_window")} WHERE task_id = %(task_id)s AND done)
         """,
-        {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author},
+        {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author, "units": units},
     )
     return changed == 1
+
+
+async def set_waiting_for(session: Session, ref: TaskRef, reason: str | None) -> None:
+    """Say what the task waits for, or that it waits for nothing."""
+    await session.execute(
+        f"""
+        UPDATE {_table(ref.schema)} SET waiting_for = %(reason)s
+        WHERE task_id = %(task_id)s AND NOT waiting_for <=> %(reason)s
+        """,
+        # A message may quote data of any length.
+        {"task_id": ref.task_id, "reason": reason and reason[:2_000]},
+    )
+
+
+async def grow_windows(session: Session, ref: TaskRef, windows: int) -> None:
+    """Record that a task has at least this many windows: its number was an estimate."""
+    await session.execute(
+        f"UPDATE {_table(ref.schema)} SET windows = GREATEST(windows, %(windows)s) WHERE task_id = %(task_id)s",
+        {"task_id": ref.task_id, "windows": windows},
+    )
 
 
 async def production_due_in(session: Session, ref: TaskRef) -> float | None:
@@ -170,7 +204,7 @@ async def complete_production(session: Session, ref: TaskRef, *, length_prod_tab
         f"""
         UPDATE {_table(ref.schema)} SET
           prod_stat = 'finish', length_prod_table = %(length_prod_table)s, rate_of_label = %(rate_of_label)s,
-          heartbeat = UTC_TIMESTAMP(6)
+          heartbeat = UTC_TIMESTAMP(6), units_done = units, waiting_for = NULL
         WHERE task_id = %(task_id)s AND stat = 'SUCCESS' AND prod_stat IS NULL
         """,
         {"task_id": ref.task_id, "length_prod_table": length_prod_table, "rate_of_label": rate_of_label},
@@ -195,7 +229,7 @@ async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str |
         f"""
         UPDATE {_table(ref.schema)} SET
           run_time = IF(stat = 'STARTED', {_RUNNING_MINUTES}, run_time),
-          stat = %(stat)s, error = %(error)s, production_due = NULL,
+          stat = %(stat)s, error = %(error)s, production_due = NULL, waiting_for = NULL,
           check_point = (
             SELECT MIN(start_time) FROM {quote(ref.schema, "task_window")} WHERE task_id = %(task_id)s AND NOT done),
           {_progress(ref.schema)}
@@ -207,10 +241,17 @@ async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str |
 
 
 async def resume(session: Session, ref: TaskRef) -> bool:
-    """Set a failed or aborted task to PENDING under a new generation. Returns False from any other stat."""
+    """Let a failed or aborted task go on under a new generation. Returns False from any other stat.
+
+    If production has been cut into units, the label job is done: the task goes on with them at once.
+    """
+    units = f"EXISTS (SELECT 1 FROM {quote(ref.schema, 'task_unit')} WHERE task_id = %(task_id)s)"
     changed = await session.execute(
         f"""
-        UPDATE {_table(ref.schema)} SET stat = 'PENDING', error = NULL, check_point = NULL,
+        UPDATE {_table(ref.schema)} SET
+          stat = IF({units}, 'SUCCESS', 'PENDING'), production_due = IF({units}, UTC_TIMESTAMP(6), NULL),
+          units = IF({units}, units, NULL), error = NULL, check_point = NULL, waiting_for = NULL,
+          {_progress(ref.schema)},
           generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND stat IN ('FAILURE', 'ABORTED') AND generation IS NOT NULL
         """,
@@ -219,18 +260,19 @@ async def resume(session: Session, ref: TaskRef) -> bool:
     return changed == 1
 
 
-async def find_stalled(session: Session, schema: str, seconds: float) -> list[Task]:
-    """Return the tasks to be labelled or produced that have had no heartbeat for this long."""
+async def find_stalled(session: Session, schema: str, deployment: str, seconds: float) -> list[Task]:
+    """Return the deployment's tasks to be labelled or produced that have had no heartbeat for this long."""
     return await _select(
         session,
         schema,
         """
-        WHERE heartbeat < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND
+        WHERE deployment = %(deployment)s AND heartbeat < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND
           AND (stat IN ('PENDING', 'STARTED')
                OR stat = 'SUCCESS' AND prod_stat IS NULL
                   AND production_due < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND)
         """,
         seconds=seconds,
+        deployment=deployment,
     )
 
 
@@ -246,27 +288,21 @@ async def requeue(session: Session, task: Task) -> bool:
     return changed == 1
 
 
-async def seconds_since_heartbeat(session: Session, ref: TaskRef) -> float | None:
-    """Return the seconds since the task's last heartbeat, or None if there was none."""
-    row = await session.row(
-        f"""
-        SELECT TIMESTAMPDIFF(MICROSECOND, heartbeat, UTC_TIMESTAMP(6)) / 1e6 FROM {_table(ref.schema)}
-        WHERE task_id = %(task_id)s
-        """,
-        {"task_id": ref.task_id},
-    )
-    return None if row is None or row[0] is None else float(row[0])
-
-
 async def find_finished(session: Session, schema: str, task_ids: Collection[str]) -> list[str]:
     """Return those of the task ids whose task is finished."""
+    return await _among(session, schema, task_ids, "stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish'")
+
+
+async def find_produced(session: Session, schema: str, task_ids: Collection[str]) -> list[str]:
+    """Return those of the task ids whose production is finished."""
+    return await _among(session, schema, task_ids, "prod_stat = 'finish'")
+
+
+async def _among(session: Session, schema: str, task_ids: Collection[str], condition: str) -> list[str]:
     if not task_ids:
         return []
     rows = await session.rows(
-        f"""
-        SELECT task_id FROM {_table(schema)}
-        WHERE task_id IN %(task_ids)s AND (stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish')
-        """,
+        f"SELECT task_id FROM {_table(schema)} WHERE task_id IN %(task_ids)s AND ({condition})",
         {"task_ids": tuple(task_ids)},
     )
     return [row[0] for row in rows]
@@ -312,8 +348,9 @@ def _table(schema: str) -> str:
 
 def _progress(schema: str) -> str:
     """The assignments that update a task's progress."""
-    windows, results = quote(schema, "task_window"), quote(schema, "task_result")
+    windows, units = quote(schema, "task_window"), quote(schema, "task_unit")
     return f"""
           windows_done = (SELECT COUNT(*) FROM {windows} WHERE task_id = %(task_id)s AND done),
           length_receive_table = (SELECT COALESCE(SUM(received), 0) FROM {windows} WHERE task_id = %(task_id)s),
-          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {results} WHERE task_id = %(task_id)s)"""
+          length_output_table = (SELECT COALESCE(SUM(labelled), 0) FROM {windows} WHERE task_id = %(task_id)s),
+          units_done = IF(units IS NULL, NULL, (SELECT COUNT(*) FROM {units} WHERE task_id = %(task_id)s AND done))"""

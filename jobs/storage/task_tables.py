@@ -2,7 +2,16 @@
 
 from jobs.errors import OutputUnreachable
 from jobs.storage.connection import Session, quote
-from jobs.storage.schema import Column, ensure_schema, ensure_table, existing_columns, has_key
+from jobs.storage.schema import (
+    Column,
+    Key,
+    Table,
+    changing,
+    ensure_schema,
+    ensure_tables,
+    existing_columns,
+    has_primary_key,
+)
 
 # v2.1's seventeen columns, then ours (docs/contract.md, "State table"). A number of v2.1 keeps its type.
 _STATE = [
@@ -37,8 +46,13 @@ _STATE = [
     Column("started_at", "time", 6),
     Column("production_due", "time", 6),
     Column("heartbeat", "time", 6),
+    Column("deployment", "text", 64),
+    Column("input_server", "text", 320),
+    Column("input_server_id", "text", 320),
+    Column("waiting_for", "text", 16_383),
+    Column("units", "integer"),
+    Column("units_done", "integer"),
 ]
-_STATE_KEY = "PRIMARY KEY (task_id)"
 
 _TASK_ID = Column("task_id", "text", 32, "NOT NULL")
 
@@ -56,8 +70,10 @@ _WINDOW = [
     Column("end_time", "time", 6, "NOT NULL"),
     Column("from_key", "LONGTEXT"),
     Column("before_key", "LONGTEXT"),
+    Column("uncut", "BOOLEAN NOT NULL DEFAULT FALSE"),
     Column("done", "BOOLEAN NOT NULL DEFAULT FALSE"),
     Column("received", "integer"),
+    Column("labelled", "integer"),
     Column("attempts", "INT NOT NULL DEFAULT 0"),
     Column("retry_at", "time", 6),
 ]
@@ -67,6 +83,20 @@ _RESULT = [
     Column("number", "INT NOT NULL"),
     Column("result", "text", 64, "NOT NULL"),
     Column("labelled", "integer", suffix="NOT NULL"),
+    Column("label_rows", "integer", suffix="NOT NULL DEFAULT 0"),
+]
+
+_UNIT = [
+    _TASK_ID,
+    Column("number", "INT NOT NULL"),
+    Column("result", "text", 64, "NOT NULL"),
+    Column("first_slice", "INT NOT NULL"),
+    Column("last_slice", "INT NOT NULL"),
+    Column("done", "BOOLEAN NOT NULL DEFAULT FALSE"),
+    Column("votes", "integer"),
+    Column("produced", "integer"),
+    Column("attempts", "INT NOT NULL DEFAULT 0"),
+    Column("retry_at", "time", 6),
 ]
 
 _AUTHOR = [
@@ -79,23 +109,37 @@ _AUTHOR = [
 ]
 
 
+_BY_TASK = Key(("task_id",), primary=True)
+_TABLES = [
+    # The newest tasks, and those that are not finished, are found among any number of old ones.
+    Table("state", _STATE, [_BY_TASK, Key(("create_time",)), Key(("stat", "prod_stat"), prefix=32)]),
+    Table("task_definition", _DEFINITION, [_BY_TASK]),
+    Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
+    Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
+    Table("task_author", _AUTHOR, [Key(("task_id", "slice", "number", "part", "result"), primary=True)]),
+    Table("task_unit", _UNIT, [Key(("task_id", "number"), primary=True)]),
+]
+
+
 async def ensure_task_tables(session: Session, schema: str) -> None:
     """Create or migrate the schema, the state table and the task_* tables.
 
-    Raises OutputUnreachable if the schema has a foreign table named state.
+    Raises OutputUnreachable if the schema has a foreign table named state, and what ensure_tables raises.
     """
     await ensure_schema(session, schema)
     existing = await existing_columns(session, schema, "state")
     if existing and "task_id" not in existing:
         raise OutputUnreachable(f"Cannot connect to output schema: {schema}.state is not a state table of this system")
-    if existing and not await has_key(session, schema, "state", _STATE_KEY):
-        await _make_ids_unique(session, schema)
-    await ensure_table(session, schema, "state", _STATE, _STATE_KEY)
-    await ensure_table(session, schema, "task_definition", _DEFINITION, "PRIMARY KEY (task_id)")
-    await ensure_table(session, schema, "task_window", _WINDOW, "PRIMARY KEY (task_id, number)")
-    await ensure_table(session, schema, "task_result", _RESULT, "PRIMARY KEY (task_id, number, result)")
-    key = "PRIMARY KEY (task_id, slice, number, part, result)"
-    await ensure_table(session, schema, "task_author", _AUTHOR, key)
+    if existing and not await _has_unique_ids(session, schema):
+        async with changing(session, schema):
+            if not await _has_unique_ids(session, schema):
+                await _make_ids_unique(session, schema)
+                await ensure_tables(session, schema, _TABLES)
+    await ensure_tables(session, schema, _TABLES)
+
+
+async def _has_unique_ids(session: Session, schema: str) -> bool:
+    return await has_primary_key(session, schema, "state", ["task_id"])
 
 
 async def _make_ids_unique(session: Session, schema: str) -> None:
@@ -108,7 +152,8 @@ async def _make_ids_unique(session: Session, schema: str) -> None:
         return
     await session.execute(
         f"ALTER TABLE {state} MODIFY COLUMN task_id VARCHAR(64),"
-        " ADD COLUMN IF NOT EXISTS migration BIGINT NOT NULL AUTO_INCREMENT UNIQUE"
+        " ADD COLUMN IF NOT EXISTS migration BIGINT NOT NULL AUTO_INCREMENT UNIQUE",
+        seconds=None,
     )
     await session.execute(
         f"""
@@ -118,6 +163,7 @@ async def _make_ids_unique(session: Session, schema: str) -> None:
         ) AS placed USING (migration)
         SET task_id = CONCAT(COALESCE(task_id, 'none'), '-', place)
         WHERE place > 1 OR task_id IS NULL
-        """
+        """,
+        seconds=None,
     )
-    await session.execute(f"ALTER TABLE {state} DROP COLUMN migration")
+    await session.execute(f"ALTER TABLE {state} DROP COLUMN migration", seconds=None)

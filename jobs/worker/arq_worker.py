@@ -12,45 +12,60 @@ from jobs.errors import AudienceError, DatabaseError, describe_error
 from jobs.model.task import TaskRef
 from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
-from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, queue_key
-from jobs.queue.permissions import HEALTH_PREFIX
+from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production
+from jobs.queue.permissions import health_prefix
 from jobs.storage import state
 from jobs.worker.context import WorkerContext
-from jobs.worker.label import Lane
-from jobs.worker.production import produce
+from jobs.worker.housekeeping import delete_author_hashes
+from jobs.worker.label import LabelLane
+from jobs.worker.production import ProductionLane
 
 _logger = logging.getLogger(__name__)
 
-# How many jobs, and so lanes of different tasks, a process runs at once. More wait in the queue.
-MAX_JOBS = 50
+# How many lanes of different tasks a process runs at once. More wait in the queue.
+MAX_LABEL_LANES = 50
+MAX_PRODUCTION_LANES = 4
 
 # arq reserves a job for as long as the longest job may take. The reconciler does not wait for that.
 JOB_SECONDS = 86_400
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+
+_INPUT_WAIT_SECONDS = 10.0
 
 Context = dict[str, Any]
-JobFunction = Callable[..., Coroutine[Any, Any, None]]
 
 
-def create_arq_worker(context: WorkerContext, redis: RedisClient, queue_name: str, burst: bool) -> Worker:
-    """Return the arq worker that serves a queue; with `burst`, until the queue is empty."""
+def create_arq_workers(context: WorkerContext, redis: RedisClient) -> list[Worker]:
+    """Return the arq workers that serve a queue, one for each kind of job."""
+    return [
+        _arq_worker(context, redis, codec.LABEL, _label, MAX_LABEL_LANES),
+        _arq_worker(context, redis, codec.PRODUCE, _produce, MAX_PRODUCTION_LANES),
+    ]
+
+
+def _arq_worker(
+    context: WorkerContext,
+    redis: RedisClient,
+    kind: str,
+    function: Callable[..., Coroutine[Any, Any, None]],
+    max_jobs: int,
+) -> Worker:
     worker = context.presence()
     return _FilteringWorker(
         functions=[
-            func(_guarded(_label), name=codec.LABEL, timeout=JOB_SECONDS, keep_result=0),
-            func(_guarded(_produce), name=codec.PRODUCE, timeout=JOB_SECONDS, keep_result=0),
+            func(_guarded(function), name=kind, timeout=JOB_SECONDS, keep_result=0),
             func(_reject, name=codec.REJECT, keep_result=0),
         ],
-        queue_name=queue_key(queue_name),
+        queue_name=context.queue.key(kind),
         redis_pool=redis,
-        burst=burst,
+        burst=False,
         handle_signals=False,
-        max_jobs=MAX_JOBS,
+        max_jobs=max_jobs,
         # A job is retried until it is done. Failures are counted in MariaDB.
         max_tries=10**9,
         poll_delay=POLL_SECONDS,
         health_check_interval=60,
-        health_check_key=f"{HEALTH_PREFIX}{worker.host}:{worker.pid}",
+        health_check_key=f"{health_prefix(worker.deployment)}{worker.host}:{worker.pid}:{kind}",
         keep_result=0,
         job_serializer=codec.serialize,
         job_deserializer=codec.deserialize,
@@ -83,14 +98,21 @@ class _FilteringWorker(Worker):
             await self.pool.delete(*(prefix + job_id for prefix in JOB_KEY_PREFIXES))
 
 
-def _guarded(function: JobFunction) -> JobFunction:
-    """Wrap a job function: it is retried if a server is unreachable; any other error fails its task."""
+def _guarded(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Wrap a job function: it is retried if a server is unreachable; any other error fails its task.
 
-    async def run(ctx: Context, schema: str, task_id: str, *arguments: int) -> None:
+    It does nothing if this process already runs a lane of the same job, or if the task no longer awaits the job.
+    """
+
+    async def run(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:
         context: WorkerContext = ctx["context"]
         ref = TaskRef(schema, task_id)
+        place = (function.__name__, task_id)
+        if place in context.lanes:  # one lane fills a process: leave this one to another
+            raise Retry(defer=min(0.2 * 2 ** min(ctx["job_try"], 4), 2.0))
+        context.lanes.add(place)
         try:
-            await function(ctx, ref, *arguments)
+            await function(context, ctx["redis"], ref, generation, lane)
         except (Retry, *REDIS_ERRORS):
             raise
         except Exception as error:
@@ -104,6 +126,8 @@ def _guarded(function: JobFunction) -> JobFunction:
                 await context.fail(ref, describe_error(error))
             except DatabaseError as second:
                 _logger.warning("task %s: cannot record the failure: %s", task_id, second)
+        finally:
+            context.lanes.discard(place)
 
     return run
 
@@ -113,35 +137,33 @@ async def _reject(ctx: Context, reason: str) -> None:
     _logger.warning("queue: discarded job %s, which is invalid: %s", ctx["job_id"], reason)
 
 
-async def _label(ctx: Context, ref: TaskRef, generation: int, lane: int) -> None:
+async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
     """Run a lane of a task's label job, after offering the next lane to another worker."""
-    context: WorkerContext = ctx["context"]
-    redis: RedisClient = ctx["redis"]
-    if ref.task_id in context.lanes:  # one lane fills a process: leave this one to another
-        raise Retry(defer=min(0.2 * 2 ** min(ctx["job_try"], 4), 2.0))
-    context.lanes.add(ref.task_id)
-    try:
-        async with context.turns, context.deployment.output_session() as session:
-            task = await state.find(session, ref)
-        if task is None or task.queue is None or not task.awaits_labelling:
+    async with context.turns, context.deployment.output_session() as session:
+        task = await state.find(session, ref)
+        if task is None or not task.awaits_labelling or not context.serves(task):
             return
-        if lane < (task.windows or 0):
-            await enqueue_label(redis, task.queue, ref, generation, lane + 1)
-        if await Lane(context, ref).run():
-            await enqueue_production(redis, task.queue, ref, generation, task.countdown or 0)
-    finally:
-        context.lanes.discard(ref.task_id)
+        obstacle = await context.other_input(task)
+        if obstacle is not None:
+            _logger.warning("task %s waits: %s", ref.task_id, obstacle)
+            await state.set_waiting_for(session, ref, obstacle)
+            raise Retry(defer=_INPUT_WAIT_SECONDS)
+    if lane < (task.windows or 0):
+        await enqueue_label(redis, context.queue, ref, generation, lane + 1)
+    if await LabelLane(context, ref).run():
+        await enqueue_production(redis, context.queue, ref, generation, seconds=task.countdown or 0)
 
 
-async def _produce(ctx: Context, ref: TaskRef) -> None:
-    """Run a task's production job when it is due by the database's clock."""
-    context: WorkerContext = ctx["context"]
-    async with context.productions:
-        async with context.deployment.output_session() as session:
-            seconds = await state.production_due_in(session, ref)
-        if seconds is None:
+async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
+    """Run a lane of a task's production job when it is due by the database's clock, as `_label` does."""
+    async with context.productions, context.deployment.output_session() as session:
+        task = await state.find(session, ref)
+        if task is None or not task.awaits_production or not context.serves(task):
             return
-        if seconds > 0:
-            raise Retry(defer=seconds)
-        if not await produce(context, ref):
-            raise Retry(defer=5)
+        seconds = await state.production_due_in(session, ref)
+    if seconds is not None and seconds > 0:
+        raise Retry(defer=seconds)
+    if lane < (task.units or 0):
+        await enqueue_production(redis, context.queue, ref, generation, lane + 1)
+    if await ProductionLane(context, ref).run():
+        await delete_author_hashes(context.deployment, ref)

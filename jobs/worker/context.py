@@ -9,9 +9,12 @@ from functools import cached_property, lru_cache
 from jobs.deployment import Deployment
 from jobs.model.definition import Definition
 from jobs.model.tally import Decide, Decisions
-from jobs.model.task import TaskRef
+from jobs.model.task import Task, TaskRef
+from jobs.queue.jobs import Queue
 from jobs.queue.presence import Worker
 from jobs.storage import state
+from jobs.storage.connection import connect
+from jobs.storage.server import read_identity
 from jobs.worker.heartbeat import Heartbeats
 from jobs.worker.memory import peak_memory
 from patterns.matcher import build_matcher
@@ -31,8 +34,8 @@ class WorkerContext:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_OPEN_WINDOWS))
     """Held by a lane that works on a window, or otherwise opens a connection for its task."""
     productions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PRODUCTIONS))
-    lanes: set[str] = field(default_factory=set)
-    """The ids of the tasks that this process runs a lane of."""
+    lanes: set[tuple[str, str]] = field(default_factory=set)
+    """The job functions and the ids of the tasks that this process runs a lane of."""
     rows: int = 0
     """The number of rows read so far."""
 
@@ -41,13 +44,40 @@ class WorkerContext:
         """The heartbeats of the worker's tasks."""
         return Heartbeats(self.deployment)
 
+    @property
+    def queue(self) -> Queue:
+        """The queue that this worker serves."""
+        return self.deployment.queue
+
+    def serves(self, task: Task) -> bool:
+        """Return whether a task is of this worker's deployment."""
+        return task.deployment == self.deployment.settings.deployment
+
+    async def other_input(self, task: Task) -> str | None:
+        """Return in words which input the task was planned on, if it is not the one that this worker reads.
+
+        Raises DatabaseError.
+        """
+        server = self.deployment.input
+        if task.input_server == server.address:
+            return None
+        # The same server may have several addresses. Its own name does not depend on them.
+        async with connect(server) as session:
+            if await read_identity(session) == task.input_server_id:
+                return None
+        return (
+            f"it was planned on the input server {task.input_server}, but the worker on {socket.gethostname()} reads"
+            f" {server.address}; start a worker with that INPUT_HOST and INPUT_PORT, or set another DEPLOYMENT here"
+        )
+
     def presence(self, rows_a_second: float = 0.0) -> Worker:
         """Return the presence that this worker publishes."""
         return Worker(
             host=socket.gethostname(),
             pid=os.getpid(),
+            deployment=self.deployment.settings.deployment,
             queue=self.deployment.settings.queue,
-            tasks=tuple(sorted(self.lanes)),
+            tasks=tuple(sorted({task_id for _, task_id in self.lanes})),
             rows_a_second=rows_a_second,
             peak_memory=peak_memory(),
         )
@@ -64,7 +94,8 @@ async def decide_function(definition: Definition) -> Decide:
     """Return the function that decides the label of a text. Tasks with equal patterns share one matcher."""
     decisions = await asyncio.to_thread(_decisions, definition.patterns)
     # Titles and areas repeat. Contents hardly do, and a tally remembers its authors itself.
-    return decisions.__getitem__ if definition.input.text in ("title", "s_area_id") else decisions.match
+    repeats = definition.input.matched.name.lower() in ("title", "s_area_id")
+    return decisions.__getitem__ if repeats else decisions.match
 
 
 @lru_cache(maxsize=4)

@@ -1,200 +1,119 @@
-"""The label job. A lane claims a window, streams its rows, matches them, writes the label rows and marks
-the window done, all in one transaction, until no window is left. The last lane completes the job.
-"""
+"""The label job: streams the rows of a window, matches them, and writes label rows and author hashes."""
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 
-from jobs.errors import DatabaseError, describe_error
 from jobs.model.definition import Definition
 from jobs.model.tally import Decide, WindowTally, new_tally
-from jobs.model.task import TaskRef, TaskStatus, join_figures
+from jobs.model.task import TaskStatus, join_figures
 from jobs.model.windows import Window
-from jobs.storage import definitions, labels, state, windows
-from jobs.storage.connection import Session
+from jobs.storage import definitions, labels, state, units, windows
+from jobs.storage.claims import Claimable
+from jobs.storage.connection import Session, connect
+from jobs.storage.cutting import key_after
 from jobs.storage.input_table import window_query
+from jobs.storage.labels import label_tables, production_tables
+from jobs.storage.schema import Table
 from jobs.storage.stream import stream
-from jobs.worker.context import WorkerContext, decide_function
-from jobs.worker.heartbeat import TaskHeartbeat, TaskStopped
+from jobs.storage.windows import ResultRows
+from jobs.worker.context import decide_function
+from jobs.worker.lane import Lane
 from jobs.worker.memory import peak_memory
 
 _logger = logging.getLogger(__name__)
 
-# A window that has failed this often fails its task. The attempts take about two minutes.
-MAX_ATTEMPTS = 8
 
-# The server frees a claim that has been silent for this long: its worker is frozen, or its host is gone.
-# A lane that is busy elsewhere keeps its claim by a statement every _KEEPALIVE_SECONDS.
-CLAIM_TIMEOUT_SECONDS = 60
-_KEEPALIVE_SECONDS = 10.0
-
-_WAIT_SECONDS = 0.5
-
-
-class Step(Enum):
-    """The outcome of an attempt to work on a window."""
-
-    DONE = "a window was done"
-    WAIT = "every open window is claimed, or waits for a retry"
-    ALL_DONE = "no window is open"
-
-
-@dataclass(frozen=True)
-class Lane:
+@dataclass
+class LabelLane(Lane):
     """One worker's part in the label job of one task."""
 
-    context: WorkerContext
-    ref: TaskRef
-    prepared: set[str] = field(default_factory=set)
-    """The results whose label tables can take the task's rows."""
+    table = Claimable.WINDOWS
+    status = TaskStatus.STARTED
 
-    async def run(self) -> bool:
-        """Work until no window is open. Returns whether this lane completed the label job.
+    definition: Definition = field(init=False)
+    decide: Decide = field(init=False)
+    window: Window = field(init=False)
 
-        Raises DatabaseError if it cannot begin or complete. It handles the failures of windows itself.
-        """
-        async with self.context.turns, self.context.deployment.output_session() as session:
-            definition = await definitions.find(session, self.ref)
-            await state.start(session, self.ref)
-        decide = await decide_function(definition)
-        async with self.context.heartbeats.recording(self.ref, TaskStatus.STARTED) as heartbeat:
-            try:
-                while (step := await self._step(heartbeat, definition, decide)) is not Step.ALL_DONE:
-                    if step is Step.WAIT:
-                        await asyncio.sleep(_WAIT_SECONDS)
-                async with self.context.turns:
-                    return await self._complete()
-            except TaskStopped:
-                _logger.info("task %s: stopped", self.ref.task_id)
-                return False
+    @property
+    def turns(self) -> asyncio.Semaphore:
+        """A worker works on few windows at once."""
+        return self.context.turns
 
-    async def _step(self, heartbeat: TaskHeartbeat, definition: Definition, decide: Decide) -> Step:
-        claim = Claim(self, definition, decide)
-        async with self.context.turns:
-            try:
-                return Step(await heartbeat.run(claim.work()))
-            except TaskStopped:
-                raise
-            except Exception as error:
-                await self._handle(error, claim.window)
-                return Step.WAIT
+    async def start(self, session: Session) -> list[Table]:
+        """Build the matcher, and set the task to STARTED."""
+        self.definition = await definitions.find(session, self.ref)
+        self.decide = await decide_function(self.definition)
+        await state.start(session, self.ref)
+        results = self.definition.sources.names
+        return label_tables(self.definition, results) + production_tables(self.definition.input, results)
 
-    async def _handle(self, error: Exception, window: Window | None) -> None:
-        """Let the window be retried, or fail the task, depending on the error."""
-        transient = isinstance(error, DatabaseError) and error.transient
-        reason = f"window {window.number}: {describe_error(error)}" if window else describe_error(error)
-        _logger.warning("task %s: %s", self.ref.task_id, reason, exc_info=None if transient else error)
-        if transient and window is None:
-            return  # the output server is unreachable, so the attempt cannot be counted either
-        try:
-            if transient and window is not None:
-                async with self.context.deployment.output_session() as session:
-                    attempts = await windows.postpone(session, self.ref, window)
-                if attempts < MAX_ATTEMPTS:
-                    return
-                reason = f"{reason} (failed {attempts} times)"
-            await self.context.fail(self.ref, reason)
-        except DatabaseError as second:
-            _logger.warning("task %s: cannot record the failure: %s", self.ref.task_id, second)
+    async def claim(self, session: Session) -> bool:
+        """Claim the next window."""
+        window = await windows.claim_window(session, self.ref)
+        if window is None:
+            return False
+        self.window, self.claimed, self.number = window, f"window {window.number}", window.number
+        return True
 
-    async def _complete(self) -> bool:
-        async with self.context.deployment.output_session() as session:
-            # A last heartbeat, because a task may end between two of them.
-            if await state.record_heartbeat(session, self.ref, peak_memory()) != TaskStatus.STARTED:
-                return False
-            results = await windows.results(session, self.ref)
-            authors = await windows.count_authors(session, self.ref)
-            completed = await state.complete_label_job(
-                session,
-                self.ref,
-                result=join_figures(results),
-                uniq_source_author=join_figures([authors[result] for result in results]),
-            )
+    async def work(self, session: Session) -> None:
+        """Label the window. If nobody knows its size, only cut the next window off it."""
+        if self.window.uncut:
+            await self._cut(session)
+            return
+        received, labelled = 0, 0
+        rows_of, label_rows = Counter[str](), Counter[str]()
+        async with aclosing(self._tallies(self.window)) as tallies:
+            async for part, tally in tallies:
+                for result, rows in tally.label_rows().items():
+                    label_rows[result] += await labels.insert(session, self.ref, result, rows)
+                await windows.add_authors(session, self.ref, self.window, part, tally.author_hashes())
+                received += tally.received
+                labelled += tally.labelled_once()
+                rows_of.update(tally.labelled())
+                del tally  # frees its memory before the next part grows
+        results = {result: ResultRows(rows, label_rows[result]) for result, rows in rows_of.items()}
+        await windows.finish(session, self.ref, self.window, received, labelled, results)
+
+    async def complete(self, session: Session) -> bool:
+        """Count the authors, cut the production job into units, and set the task to SUCCESS."""
+        results = await windows.count_results(session, self.ref)
+        authors = await windows.count_authors(session, self.ref)
+        # A last heartbeat, because a task may end between two of them.
+        await state.record_heartbeat(session, self.ref, peak_memory())
+        completed = await state.complete_label_job(
+            session,
+            self.ref,
+            result=join_figures(list(results)),
+            uniq_source_author=join_figures([authors[result] for result in results]),
+            units=await units.replace(session, self.ref, results),
+        )
         if completed:
             _logger.info("task %s: labelled, results: %s", self.ref.task_id, ",".join(results) or "none")
         return completed
 
-
-class Claim:
-    """The work on one window, from its claim to the commit. `window` is set once it is claimed."""
-
-    def __init__(self, lane: Lane, definition: Definition, decide: Decide) -> None:
-        self._lane = lane
-        self._definition = definition
-        self._decide = decide
-        self.window: Window | None = None
-
-    async def work(self) -> Step:
-        """Claim the next free window, label it and mark it done, in one transaction."""
-        ref = self._lane.ref
-        async with self._lane.context.deployment.output_session() as session:
-            await windows.set_claim_timeout(session, CLAIM_TIMEOUT_SECONDS)
-            async with session.transaction():
-                self.window = await windows.claim(session, ref)
-                if self.window is None:
-                    return Step.WAIT if await windows.count_open(session, ref) else Step.ALL_DONE
-                received, labelled = 0, Counter[str]()
-                async with _kept_alive(session), aclosing(self._tallies(self.window)) as tallies:
-                    async for part, tally in tallies:
-                        await self._write(session, self.window, part, tally)
-                        received += tally.received
-                        labelled.update(tally.labelled())
-                        del tally  # frees its memory before the next part grows
-                await windows.finish(session, ref, self.window, received, labelled)
-                # From here to the commit the task cannot be aborted, so its check point stays true.
-                if await state.lock_status(session, ref) != TaskStatus.STARTED:
-                    raise TaskStopped(ref.task_id)
-        return Step.DONE
+    async def _cut(self, session: Session) -> None:
+        deployment = self.context.deployment
+        async with connect(deployment.input) as input_session:
+            rows = deployment.settings.window_rows
+            key = await key_after(input_session, self.definition.input, self.window.from_key, rows)
+        await windows.cut(session, self.ref, self.window, key)
+        if key is not None:
+            await state.grow_windows(session, self.ref, self.window.number + 1)
 
     async def _tallies(self, window: Window) -> AsyncGenerator[tuple[int, WindowTally], None]:
         """Tally the window's rows: in one part, or in several if a tally fills up."""
-        context = self._lane.context
-        part, tally = 0, new_tally(self._definition, self._decide)
-        async with stream(context.deployment.input, *window_query(self._definition.input, window)) as batches:
+        context, table = self.context, self.definition.input
+        server = replace(context.deployment.input, time_zone=table.time_zone)
+        part, tally = 0, new_tally(self.definition, self.decide)
+        async with stream(server, *window_query(table, window)) as batches:
             async for rows in batches:
                 tally.add(rows)
                 context.rows += len(rows)
                 if tally.full:
                     yield part, tally
-                    part, tally = part + 1, new_tally(self._definition, self._decide)
+                    part, tally = part + 1, new_tally(self.definition, self.decide)
         yield part, tally
-
-    async def _write(self, session: Session, window: Window, part: int, tally: WindowTally) -> None:
-        ref = self._lane.ref
-        label_rows = tally.label_rows()
-        missing = label_rows.keys() - self._lane.prepared
-        if missing:
-            # On another connection, because DDL commits.
-            async with self._lane.context.deployment.output_session() as other:
-                await labels.ensure(other, ref.schema, missing, self._definition)
-            self._lane.prepared.update(missing)
-        for result, rows in label_rows.items():
-            await labels.insert(session, ref, result, rows)
-        await windows.add_authors(session, ref, window, part, tally.author_hashes())
-
-
-@asynccontextmanager
-async def _kept_alive(session: Session) -> AsyncIterator[None]:
-    """Keep the session's claim alive for the length of the block."""
-    done = asyncio.Event()
-
-    async def keep() -> None:
-        while not done.is_set():
-            try:
-                async with asyncio.timeout(_KEEPALIVE_SECONDS):
-                    await done.wait()
-            except TimeoutError:
-                await windows.keep_claim(session)
-
-    keeping = asyncio.create_task(keep())
-    try:
-        yield
-        done.set()
-        await keeping
-    finally:
-        keeping.cancel()

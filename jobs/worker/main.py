@@ -13,22 +13,27 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from arq.worker import Worker
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
-from jobs.queue import presence
+from jobs.queue import jobs, presence
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
 from jobs.queue.clock import WorkerClock
-from jobs.worker.arq_worker import create_arq_worker
+from jobs.queue.jobs import Queue
+from jobs.worker.arq_worker import create_arq_workers
 from jobs.worker.context import WorkerContext
+from jobs.worker.housekeeping import SWEEP_SECONDS, sweep
 from jobs.worker.reconciler import reconcile
 
 _logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 3.0
 RECONCILE_SECONDS = 10.0
+_BURST_SECONDS = 0.2
 
 
 def run_worker(deployment: Deployment, *, burst: bool = False) -> None:
@@ -48,36 +53,52 @@ async def _work_until_stopped(deployment: Deployment, burst: bool) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:  # a supervisor that is killed takes its workers with it
         loop.add_reader(parent.sentinel, stop_requested.set)
-    queue_name = deployment.settings.queue
     redis = redis_client(deployment.settings)
     context = WorkerContext(deployment)
     clock = WorkerClock()
     clock.install()
-    worker = create_arq_worker(context, redis, queue_name, burst)
-    _logger.info("worker %s on queue %s: ready", os.getpid(), queue_name)
+    workers = create_arq_workers(context, redis)
+    _logger.info("worker %s on queue %s: ready", os.getpid(), context.queue.name)
     if burst:  # a task may be stalled, and its jobs not in the queue yet
-        await _reconcile(deployment, redis, queue_name)
-    working = asyncio.create_task(_run_arq(worker, redis, clock))
-    reconciling = asyncio.create_task(_reconcile_forever(deployment, redis, queue_name))
+        await _reconcile(deployment, redis)
+    working = asyncio.create_task(_run_all(workers, redis, clock))
+    reconciling = asyncio.create_task(_reconcile_forever(deployment, redis))
+    sweeping = asyncio.create_task(_sweep_forever(deployment))
     publishing = asyncio.create_task(_publish_presence(context, redis, clock))
-    waiting = asyncio.create_task(stop_requested.wait())
-    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting: set[asyncio.Task[Any]] = {asyncio.create_task(stop_requested.wait())}
+    if burst:
+        waiting.add(asyncio.create_task(_until_empty(redis, context.queue)))
+    await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     # What has not ended by then hangs in a call to a server that does not answer. It holds nothing but a
     # transaction, which ends with the process.
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    running = {working, reconciling, publishing, waiting}
+    running: set[asyncio.Task[Any]] = {working, reconciling, sweeping, publishing, *waiting}
     # Repeatedly, because before Python 3.12 `asyncio.wait_for`, which arq and redis use, may lose a cancellation.
     while running:
         for task in running:
             task.cancel()
         _, running = await asyncio.wait(running, timeout=0.2)
     with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
-        await worker.close()
+        for worker in workers:
+            await worker.close()
     _logger.info("worker %s: stopped", os.getpid())
     if not working.cancelled():
         working.result()
+
+
+async def _run_all(workers: Sequence[Worker], redis: RedisClient, clock: WorkerClock) -> None:
+    await asyncio.gather(*(_run_arq(worker, redis, clock) for worker in workers))
+
+
+async def _until_empty(redis: RedisClient, queue: Queue) -> None:
+    """Wait until a queue has no job, deferred and running ones included."""
+    while True:
+        with contextlib.suppress(*REDIS_ERRORS):
+            if not await jobs.read_jobs(redis, queue):
+                return
+        await asyncio.sleep(_BURST_SECONDS)
 
 
 async def _run_arq(worker: Worker, redis: RedisClient, clock: WorkerClock) -> None:
@@ -92,16 +113,27 @@ async def _run_arq(worker: Worker, redis: RedisClient, clock: WorkerClock) -> No
             await asyncio.sleep(1)
 
 
-async def _reconcile_forever(deployment: Deployment, redis: RedisClient, queue_name: str) -> None:
+async def _reconcile_forever(deployment: Deployment, redis: RedisClient) -> None:
     """Reconcile regularly. Every worker does; finding the same task twice is harmless."""
     while True:
-        await _reconcile(deployment, redis, queue_name)
+        await _reconcile(deployment, redis)
         await asyncio.sleep(RECONCILE_SECONDS)
 
 
-async def _reconcile(deployment: Deployment, redis: RedisClient, queue_name: str) -> None:
+async def _sweep_forever(deployment: Deployment) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            await sweep(deployment)
+        except DatabaseError as error:
+            _logger.warning("housekeeping: %s; retrying in %.0f seconds", error, SWEEP_SECONDS)
+        except Exception:
+            _logger.exception("housekeeping; retrying in %.0f seconds", SWEEP_SECONDS)
+
+
+async def _reconcile(deployment: Deployment, redis: RedisClient) -> None:
     try:
-        await reconcile(deployment, redis, queue_name)
+        await reconcile(deployment, redis)
     except (DatabaseError, *REDIS_ERRORS) as error:
         _logger.warning("reconciler: %s; retrying in %.0f seconds", error, RECONCILE_SECONDS)
     except Exception:

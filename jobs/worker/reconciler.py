@@ -9,9 +9,10 @@ from itertools import chain
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
-from jobs.model.task import Task, TaskStatus, is_task_id
+from jobs.model.task import TaskStatus, is_task_id
 from jobs.queue import jobs
 from jobs.queue.client import RedisClient
+from jobs.queue.jobs import Queue
 from jobs.storage import state
 from jobs.storage.connection import Session
 
@@ -21,20 +22,20 @@ _logger = logging.getLogger(__name__)
 STALLED_SECONDS = 20.0
 
 
-async def reconcile(deployment: Deployment, redis: RedisClient, queue_name: str) -> None:
-    """Queue every stalled task again, and remove the jobs of finished tasks from the queue.
+async def reconcile(deployment: Deployment, redis: RedisClient) -> None:
+    """Queue every stalled task of the deployment again, and remove the jobs of finished tasks from its queue.
 
     It does so in every schema that the account can see; an unreadable one does not affect the others. Each
     queue is read once, so the number of calls to Redis does not grow with the number of queued tasks.
     """
     async with deployment.output_session() as session:
-        queues = _Queues(redis)
-        queued = await queues.jobs(queue_name)
+        queues = _Queues(redis, deployment.settings.deployment)
+        queued = await queues.jobs(deployment.queue)
         for schema in await state.schemas(session, migrated=True):
             try:
                 await _requeue_stalled(session, queues, schema)
                 for task_id in await state.find_finished(session, schema, queued.keys()):
-                    await jobs.discard_jobs(redis, queue_name, queued[task_id])
+                    await jobs.discard_jobs(redis, deployment.queue, queued[task_id])
             except DatabaseError as error:
                 if error.unreachable:
                     raise
@@ -44,41 +45,36 @@ async def reconcile(deployment: Deployment, redis: RedisClient, queue_name: str)
 class _Queues:
     """The jobs in each queue, read when a pass first needs them."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, deployment: str) -> None:
         self.redis = redis
-        self._jobs: dict[str, dict[str, list[str]]] = {}
-        self._waiting: dict[str, set[str]] = {}
+        self.deployment = deployment
+        self._jobs: dict[Queue, dict[str, list[str]]] = {}
+        self._waiting: dict[Queue, set[str]] = {}
 
-    async def jobs(self, queue_name: str) -> dict[str, list[str]]:
+    async def jobs(self, queue: Queue) -> dict[str, list[str]]:
         """Return the ids of the jobs in a queue, by task id."""
-        if queue_name not in self._jobs:
-            self._jobs[queue_name] = await jobs.read_jobs(self.redis, queue_name)
-        return self._jobs[queue_name]
+        if queue not in self._jobs:
+            self._jobs[queue] = await jobs.read_jobs(self.redis, queue)
+        return self._jobs[queue]
 
-    async def waiting(self, queue_name: str) -> set[str]:
+    async def waiting(self, queue: Queue) -> set[str]:
         """Return the ids of the jobs in a queue that no worker has taken."""
-        if queue_name not in self._waiting:
-            job_ids = chain.from_iterable((await self.jobs(queue_name)).values())
-            self._waiting[queue_name] = await jobs.find_waiting(self.redis, job_ids)
-        return self._waiting[queue_name]
+        if queue not in self._waiting:
+            job_ids = chain.from_iterable((await self.jobs(queue)).values())
+            self._waiting[queue] = await jobs.find_waiting(self.redis, job_ids)
+        return self._waiting[queue]
 
 
 async def _requeue_stalled(session: Session, queues: _Queues, schema: str) -> None:
-    for task in await state.find_stalled(session, schema, STALLED_SECONDS):
+    for task in await state.find_stalled(session, schema, queues.deployment, STALLED_SECONDS):
         if not is_task_id(task.task_id) or task.queue is None:
             continue  # a foreign row
-        job_ids = (await queues.jobs(task.queue)).get(task.task_id, [])
-        if not (await queues.waiting(task.queue)).isdisjoint(job_ids):
+        queue = Queue(queues.deployment, task.queue)
+        job_ids = (await queues.jobs(queue)).get(task.task_id, [])
+        if not (await queues.waiting(queue)).isdisjoint(job_ids):
             continue
         if await state.requeue(session, task):
             _logger.warning("task %s: %s, but no worker is working on it; queued again", task.task_id, task.stat)
-            await jobs.discard_jobs(queues.redis, task.queue, job_ids)
-            await _enqueue(queues.redis, task, task.queue)
-
-
-async def _enqueue(redis: RedisClient, task: Task, queue_name: str) -> None:
-    generation = (task.generation or 0) + 1
-    if task.status is TaskStatus.SUCCESS:
-        await jobs.enqueue_production(redis, queue_name, task.ref, generation)
-    else:
-        await jobs.enqueue_label(redis, queue_name, task.ref, generation)
+            await jobs.discard_jobs(queues.redis, queue, job_ids)
+            enqueue = jobs.enqueue_production if task.status is TaskStatus.SUCCESS else jobs.enqueue_label
+            await enqueue(queues.redis, queue, task.ref, (task.generation or 0) + 1)

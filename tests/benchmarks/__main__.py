@@ -23,7 +23,7 @@ from console.demo import posts
 from console.demo.servers import private_servers
 from jobs.model.task import TaskRef
 from jobs.worker.context import WorkerContext
-from jobs.worker.label import Lane
+from jobs.worker.label import LabelLane
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run
 from tests.benchmarks.patterns import KEYWORDS, RULES, write_patterns
 
@@ -137,7 +137,7 @@ def profile(deployment: BenchDeployment) -> None:
         task_id = await deployment.create(target_table=QUARTER)
         profiler = cProfile.Profile()
         profiler.enable()
-        await Lane(WorkerContext(deployment), TaskRef(OUTPUT_SCHEMA, task_id)).run()
+        await LabelLane(WorkerContext(deployment), TaskRef(OUTPUT_SCHEMA, task_id)).run()
         profiler.disable()
         pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
 

@@ -58,9 +58,9 @@ TASKS = (
 ANSWERED = ServerStatus(at=time.monotonic() + 1e6)  # never old
 FLEET = Fleet(
     workers=(
-        Worker("alpha", 4711, "queue1", ("02",), 212_345.0, 79.6, 0.4),
-        Worker("beta", 815, "queue1", (), 0.0, 61.0, 1.9),
-        Worker("gamma", 99, "late", (), 0.0, 61.0, 31.0),
+        Worker("default", "alpha", 4711, "queue1", ("02",), 212_345.0, 79.6, 0.4),
+        Worker("default", "beta", 815, "queue1", (), 0.0, 61.0, 1.9),
+        Worker("default", "gamma", 99, "late", (), 0.0, 61.0, 31.0),
     ),
     queues=(QueueDepth("late", 0, ("03c5762412c11ec836d04ea56825ba",), 95.0), QueueDepth("queue1", 2, (), None)),
 )

@@ -5,7 +5,7 @@ import asyncio
 from console.ui.screens.tasks import TasksScreen
 from jobs import services
 from jobs.queue.client import open_redis
-from jobs.queue.presence import PREFIX
+from jobs.queue.presence import presence_prefix
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import run_in_process
 from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
@@ -125,9 +125,10 @@ async def test_foreign_rows_and_presence_keys_do_not_stop_the_polling(ready: Tes
     await create_tasks(ready, 1)
     ready.write_anything("INSERT INTO {output}.state (task_id) VALUES ('of v2.1')")
     ready.write_anything("UPDATE {output}.state SET result = 'x', rate_of_label = '12.3%%' WHERE stat = 'PENDING'")
+    prefix = presence_prefix(ready.settings.deployment)
     async with open_redis(ready.settings) as redis:
-        await redis.set(f"{PREFIX}odd:1", "not JSON", ex=60)
-        await redis.set(f"{PREFIX}odd:2", "{}", ex=60)
+        await redis.set(f"{prefix}odd:1", "not JSON", ex=60)
+        await redis.set(f"{prefix}odd:2", "{}", ex=60)
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 2)
         await pilot.press("down", "up", "o")

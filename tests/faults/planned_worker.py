@@ -11,7 +11,7 @@ from typing import Any
 
 import jobs.storage.connection
 import jobs.storage.stream
-import jobs.worker.label
+import jobs.worker.lane
 import jobs.worker.main
 import jobs.worker.reconciler
 from console.cli.main import main
@@ -29,8 +29,8 @@ def shorten_limits() -> None:
         method.__kwdefaults__["seconds"] = LIMITS_SECONDS
     jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS
     jobs.storage.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
-    jobs.worker.label.CLAIM_TIMEOUT_SECONDS = LIMITS_SECONDS
-    jobs.worker.label._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
+    jobs.worker.lane.CLAIM_TIMEOUT_SECONDS = LIMITS_SECONDS
+    jobs.worker.lane._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
     jobs.worker.reconciler.STALLED_SECONDS = LIMITS_SECONDS
     jobs.worker.main.RECONCILE_SECONDS = 1.0
 
@@ -62,23 +62,23 @@ def kill(place: str, nth: int) -> None:
 
         setattr(holder, name, wrapped)
 
-    async def die_in_replace(*arguments: Any, **options: Any) -> Any:
+    async def die_in_insert(*arguments: Any, **options: Any) -> Any:
         if arrived():
             asyncio.get_running_loop().call_later(0.002 * nth, die)
-        return await replace(*arguments, **options)
+        return await insert(*arguments, **options)
 
-    replace = production.replace
+    insert = production.insert
     match place:
         case "before-commit":
             around(Session, "execute", before=True, only="COMMIT")
         case "after-commit":
             around(Session, "execute", after=True, only="COMMIT")
         case "before-completion":
-            around(jobs.worker.label.Lane, "_complete", before=True)
+            around(state, "complete_label_job", before=True)
         case "after-completion":
             around(state, "complete_label_job", after=True)
         case "in-production":
-            production.replace = die_in_replace
+            production.insert = die_in_insert
         case "before-finish":
             around(state, "complete_production", before=True)
         case _:

@@ -183,14 +183,15 @@ class TestDeployment(Deployment):
         return (self.folder / "worker.log").read_text()
 
     def production(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return the rows of each production table, sorted, without their task ids."""
+        """Return the rows of each production table that has any, sorted, without their task ids."""
         tables = self.rows(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = %s AND table_name LIKE 'wh\\_panel\\_mapping\\_%%' ORDER BY 1",
             self.output_schema,
         )
         columns = "id, source_author, panel, create_time, field_content, match_content"
-        return {table: sorted(self.rows(f"SELECT {columns} FROM {{output}}.`{table}`")) for (table,) in tables}
+        rows = {table: sorted(self.rows(f"SELECT {columns} FROM {{output}}.`{table}`")) for (table,) in tables}
+        return {table: found for table, found in rows.items() if found}
 
 
 def plain(*names: str, grant: bool = False) -> str:

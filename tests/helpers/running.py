@@ -11,8 +11,8 @@ from jobs.errors import DatabaseError, describe_error
 from jobs.model.task import Task, TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.worker.context import WorkerContext
-from jobs.worker.label import Lane
-from jobs.worker.production import produce
+from jobs.worker.label import LabelLane
+from jobs.worker.production import ProductionLane
 
 Value = TypeVar("Value")
 
@@ -28,8 +28,8 @@ async def work_in_process(deployment: Deployment, ref: TaskRef) -> None:
     """Run the jobs of a task in this process."""
     context = WorkerContext(deployment)
     try:
-        if await Lane(context, ref).run():
-            assert await produce(context, ref)
+        if await LabelLane(context, ref).run():
+            await ProductionLane(context, ref).run()
     except DatabaseError as error:
         await context.fail(ref, describe_error(error))
 

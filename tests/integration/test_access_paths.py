@@ -1,8 +1,15 @@
 """Every row of the range is read exactly once, by whichever access path."""
 
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 
 from jobs import services
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
+from jobs.worker.production import ProductionLane
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome
@@ -56,12 +63,45 @@ async def test_a_table_without_an_index_on_post_time_or_a_primary_key_is_read_in
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
 
 
-async def test_a_primary_key_of_several_columns_is_cut_by_the_first(deployment: TestDeployment) -> None:
+@pytest.mark.parametrize("index", [INDEX, ""], ids=["indexed", "not indexed"])
+async def test_a_table_whose_primary_key_begins_with_the_source_is_not_cut_by_it(
+    deployment: TestDeployment, index: str
+) -> None:
     posts = [one for one in odd_posts(3_000, seed=7) if one.s_id is not None]
     deployment.write_patterns(PATTERNS)
-    deployment.write_posts(posts, id_type="VARCHAR(64)", index=", PRIMARY KEY (s_id, id)")
+    deployment.write_posts(posts, id_type="VARCHAR(64)", index=f"{index}, PRIMARY KEY (s_id, id)")
     task = await run_in_process(deployment.with_settings(window_rows=300), deployment.request(**RANGE))
-    assert 1 < (task.windows or 0) <= 7
+    assert task.windows == 1 if not index else (task.windows or 0) > 5
+    assert deployment.rows("SELECT DISTINCT from_key, before_key FROM {output}.task_window") == [(None, None)]
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_rows_far_from_all_others_do_not_unbalance_the_windows(deployment: TestDeployment) -> None:
+    posts = odd_posts(9_000, seed=11)
+    stray = [replace(posts[0], id="stray", post_time=datetime(1975, 1, 1)), replace(posts[1], id="late")]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([*posts, *stray], index=f"{INDEX}, INDEX by_author (author)")
+    asked = {"start_time": "1970-01-01 00:00:00", "end_time": "2100-01-01 00:00:00"}
+    task = await run_in_process(deployment.with_settings(window_rows=500), deployment.request(**asked))
+    received = [row[0] for row in deployment.rows("SELECT received FROM {output}.task_window")]
+    assert len(received) > 9 and max(received) <= 2 * 500
+    start, end = datetime(1970, 1, 1), datetime(2100, 1, 1)
+    assert_outcome(deployment, task, outcome([*posts, *stray], PATTERNS, SOURCES, start, end))
+
+
+async def test_a_table_that_only_a_scan_can_cut_is_cut_by_the_workers_as_they_go(deployment: TestDeployment) -> None:
+    posts = odd_posts(6_000, seed=12)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type=KEYS["text"], index="")
+    few = deployment.with_settings(window_rows=500)
+    task_id = await services.create_task(few, deployment.request(**RANGE))
+    assert deployment.rows("SELECT number, uncut FROM {output}.task_window") == [(1, 1)]
+    context = WorkerContext(few)
+    await asyncio.gather(*(LabelLane(context, deployment.ref(task_id)).run() for _ in range(2)))
+    await ProductionLane(context, deployment.ref(task_id)).run()
+    task = await services.check_status(deployment, task_id)
+    received = [row[0] for row in deployment.rows("SELECT received FROM {output}.task_window")]
+    assert task.windows == len(received) == 12 and max(received) <= 500
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
 
 

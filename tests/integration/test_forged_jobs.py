@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jobs import services
 from jobs.queue.client import open_redis
-from jobs.queue.jobs import queue_key
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import finished
 
@@ -85,7 +84,7 @@ async def test_forged_jobs_are_discarded_with_a_line_each_while_real_tasks_run(o
     marker = deployment.folder / "unpickled"
     payloads = forged_payloads(deployment.output_schema, marker)
     members = [b"\xff\xfe", b"", b"x", b"a\x1b[2J\nb", b"*", b"x" * 1_000_000, NOBODY.encode() + b":label:1:1\n"]
-    queue = queue_key(deployment.settings.queue)
+    queue = deployment.queue.key("label")
     async with open_redis(deployment.settings) as redis:
         for number, payload in enumerate(payloads):
             if payload is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from typing import get_args
 from unittest.mock import AsyncMock, patch
 
 import pytest
@@ -10,21 +11,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import services
+from jobs.model import units
 from jobs.model.definition import Definition
-from jobs.model.input_table import InputTable
 from jobs.model.sources import Sources
 from jobs.model.task import TaskRef
+from jobs.model.units import LABEL_SLICES, UNIT_LABEL_ROWS, plan_units, slice_of, whole
 from jobs.storage import labels, production
 from jobs.storage.connection import quote
-from jobs.storage.task_tables import ensure_task_tables
+from jobs.storage.labels import label_tables, production_tables
+from jobs.storage.schema import Table, ensure_schema, ensure_tables
+from jobs.worker import lane as lane_module
 from jobs.worker.context import WorkerContext
-from jobs.worker.production import produce
+from jobs.worker.label import LabelLane
+from jobs.worker.production import ProductionLane
 from patterns.pattern_set import PatternSet
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.inputs import IdKind, input_table
 from tests.helpers.oracle import outcome
 from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
-from tests.helpers.running import finished, run_in_process, until
+from tests.helpers.running import finished, until
 
 times = st.sampled_from(["2020-01-01 00:00:00", "2020-01-01 00:00:01", "2020-06-01 12:00:00"])
 names = st.sampled_from(["s_a", "s_A", "s_a ", "s_雅婷", "s_", "s_'`\\"])
@@ -36,15 +42,23 @@ label_rows = st.lists(
 )
 
 
-def definition_of(integer_id: bool, unique_id: bool, width: int | None = 20) -> Definition:
-    table = InputTable("", "", (), "author", None, width, 8, width, width, 0, integer_id, unique_id)
+def definition_of(id_kind: IdKind, unique_id: bool, width: int | None = 20) -> Definition:
+    table = input_table(id_kind=id_kind, unique_id=unique_id, width=width)
     return Definition(PatternSet("keyword_model", "author_name", ()), Sources("other", {}), table)
 
 
+def tables_of(definition: Definition) -> list[Table]:
+    return label_tables(definition, ["any"]) + production_tables(definition.input, ["any"])
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(label_rows, st.booleans(), st.booleans())
-def test_production_equals_the_naive_oracle_for_any_rows(
-    deployment: TestDeployment, rows: list[tuple[int, str, str, str, int, str]], integer_id: bool, unique_id: bool
+@given(label_rows, st.sampled_from(get_args(IdKind)), st.booleans(), st.integers(1, 5))
+def test_production_equals_the_naive_oracle_for_any_rows_and_units(
+    deployment: TestDeployment,
+    rows: list[tuple[int, str, str, str, int, str]],
+    id_kind: IdKind,
+    unique_id: bool,
+    units: int,
 ) -> None:
     votes: Counter[tuple[str, str]] = Counter()
     for _, name, panel, _, count, _ in rows:
@@ -56,29 +70,33 @@ def test_production_equals_the_naive_oracle_for_any_rows(
     for name, panel in votes:
         if votes[name, panel] == most[name]:
             group = [row for row in rows if (row[1], row[2]) == (name, panel)]
-            latest = max(group, key=lambda row: (row[3], row[0] if integer_id else str(row[0])))
+            latest = max(group, key=lambda row: (row[3], str(row[0]) if id_kind == "utf8" else row[0]))
             expected.add((str(latest[0]), name, panel, latest[5]))
 
-    produced = asyncio.run(_produce(deployment, rows, definition_of(integer_id, unique_id)))
+    produced = asyncio.run(_produce(deployment, rows, definition_of(id_kind, unique_id), units))
     assert produced == (len(expected), expected)
 
 
 async def _produce(
-    deployment: TestDeployment, rows: list[tuple[int, str, str, str, int, str]], definition: Definition
+    deployment: TestDeployment, rows: list[tuple[int, str, str, str, int, str]], definition: Definition, units: int
 ) -> tuple[int, set[tuple[str, ...]]]:
     schema = deployment.output_schema
     task, other_task = TaskRef(schema, "t" * 32), TaskRef(schema, "u" * 32)
     async with deployment.output_session() as session:
-        await ensure_task_tables(session, schema)
-        await labels.ensure(session, schema, ["any"], definition)
-        await production.ensure(session, schema, "any", definition)
-        await session.execute(f"DELETE FROM {quote(schema, 'any')}")
-        label = [(str(i), name, panel, time, "s", text, votes, "rule") for i, name, panel, time, votes, text in rows]
+        await ensure_schema(session, schema)
+        await ensure_tables(session, schema, tables_of(definition))
+        for table in ("any", "wh_panel_mapping_any"):
+            await session.execute(f"DELETE FROM {quote(schema, table)}")
+        label = [
+            (str(i), name, panel, time, "s", text, votes, "rule", slice_of(name.encode()))
+            for i, name, panel, time, votes, text in rows
+        ]
         await labels.insert(session, task, "any", label)
         await labels.insert(session, other_task, "any", label[:3])
-        count = await production.replace(session, task, "any", definition.input)
-        again = await production.replace(session, task, "any", definition.input)
-        assert count == again
+        planned = plan_units({"any": units * UNIT_LABEL_ROWS})
+        assert len(planned) == units
+        count = sum([await production.insert(session, task, unit, definition.input) for unit in planned])
+        assert sum([await labels.count_votes(session, task, unit) for unit in planned]) == sum(row[4] for row in rows)
     found = deployment.rows("SELECT id, source_author, panel, match_content FROM {output}.wh_panel_mapping_any")
     assert len(found) == count
     return count, set(found)
@@ -89,22 +107,22 @@ async def _produce(
 async def test_label_rows_look_up_their_winners_by_a_key_however_wide_the_columns_are(
     deployment: TestDeployment, width: int | None, unique_id: bool
 ) -> None:
-    definition = definition_of(False, unique_id, width)
+    definition = definition_of("utf8", unique_id, width)
     schema = deployment.output_schema
     task = TaskRef(schema, "t" * 32)
     async with deployment.output_session() as session:
-        await ensure_task_tables(session, schema)
-        await labels.ensure(session, schema, ["any"], definition)
-        await production.ensure(session, schema, "any", definition)
-        row = ("1", "s_a", "/female", "2020-01-01 00:00:00", "s", "a", 1, "rule")
+        await ensure_schema(session, schema)
+        await ensure_tables(session, schema, tables_of(definition))
+        row = ("1", "s_a", "/female", "2020-01-01 00:00:00", "s", "a", 1, "rule", 5)
         await labels.insert(session, task, "any", [row] * 1_000)
         statements: list[str] = []
         with patch.object(session, "execute", AsyncMock(side_effect=lambda sql, *_, **__: statements.append(sql))):
-            await production.replace(session, task, "any", definition.input)
-        plan = await session.records(f"EXPLAIN {statements[-1]}", {"task_id": task.task_id})
+            await production.insert(session, task, whole("any"), definition.input)
+        arguments = {"task_id": task.task_id, "first_slice": 0, "last_slice": LABEL_SLICES}
+        plan = await session.records(f"EXPLAIN {statements[-1]}", arguments)
         # Without a key, each label row would be compared with every winner.
         assert [step["key"] for step in plan if step["type"] == "ref" and "<derived" in step["table"]] == ["key0"]
-        await production.replace(session, task, "any", definition.input)
+        await production.insert(session, task, whole("any"), definition.input)
     assert len(deployment.rows("SELECT 1 FROM {output}.wh_panel_mapping_any")) == (1_000 if unique_id else 1)
 
 
@@ -119,15 +137,34 @@ async def test_production_waits_for_its_countdown(few_posts: TestDeployment) -> 
     assert task.prod_stat == "finish"
 
 
-async def test_running_production_again_gives_the_same_rows(deployment: TestDeployment) -> None:
+async def test_an_aborted_production_goes_on_with_the_units_that_are_left(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "UNIT_LABEL_ROWS", 20)
+    posts = odd_posts(1_000, seed=6)
     deployment.write_patterns(PATTERNS)
-    deployment.write_posts(odd_posts(1_000, seed=6))
-    task = await run_in_process(deployment, deployment.request(**RANGE))
-    before = deployment.production()
-    deployment.write_anything("UPDATE {output}.state SET prod_stat = NULL")
-    assert await produce(WorkerContext(deployment), task.ref)
-    assert deployment.production() == before
-    assert (await services.check_status(deployment, task.task_id)).length_prod_table == task.length_prod_table
+    deployment.write_posts(posts)
+    request = deployment.request(**RANGE)
+    ref = deployment.ref(await services.create_task(deployment, request))
+    context = WorkerContext(deployment)
+    assert await LabelLane(context, ref).run()
+    lane = ProductionLane(context, ref)
+    with monkeypatch.context() as patched:
+        patched.setattr(lane_module, "_TURN_SECONDS", 0)
+        running = asyncio.create_task(lane.run())
+        await until(lambda: deployment.count("done", "task_unit") >= 3)
+        await services.abort_task(deployment, ref.task_id)
+        assert not await running
+    done = deployment.count("done", "task_unit")
+    assert done < deployment.count("TRUE", "task_unit")
+    task = await services.resume_task(deployment, ref.task_id)
+    assert (task.stat, task.units_done) == ("SUCCESS", done)
+    assert await ProductionLane(context, ref).run()
+    assert_outcome(
+        deployment,
+        await services.check_status(deployment, ref.task_id),
+        outcome(posts, PATTERNS, SOURCES, START, END),
+    )
 
 
 @pytest.mark.parametrize("damage", ["DELETE FROM {output}.fbfans LIMIT 3", "DROP TABLE {output}.fbfans"])

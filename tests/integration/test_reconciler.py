@@ -2,7 +2,6 @@
 
 from jobs import services
 from jobs.queue.client import open_redis
-from jobs.queue.jobs import queue_key
 from jobs.worker.reconciler import reconcile
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment, plain
@@ -15,8 +14,8 @@ async def test_jobs_that_redis_lost_are_enqueued_again(few_posts: TestDeployment
     deployment = few_posts
     task_id = await services.create_task(deployment, deployment.request(**RANGE))
     async with open_redis(deployment.settings) as redis:
-        assert await redis.zcard(queue_key(deployment.settings.queue)) == 1
-        await redis.delete(queue_key(deployment.settings.queue))
+        assert await redis.zcard(deployment.queue.key("label")) == 1
+        await redis.delete(deployment.queue.key("label"))
     deployment.age_heartbeats()
     with deployment.workers():
         task = await finished(deployment, task_id, seconds=60)
@@ -31,7 +30,7 @@ async def test_a_foreign_table_named_state_does_not_stop_the_reconciler(few_post
     deployment.servers.execute(f"GRANT SELECT ON {schema}.* TO {deployment.settings.output_user}@'127.0.0.1'")
     task_id = await services.create_task(deployment, deployment.request(**RANGE))
     async with open_redis(deployment.settings) as redis:
-        await redis.delete(queue_key(deployment.settings.queue))
+        await redis.delete(deployment.queue.key("label"))
     deployment.age_heartbeats()
     with deployment.workers():
         assert (await finished(deployment, task_id)).prod_stat == "finish"
@@ -39,33 +38,33 @@ async def test_a_foreign_table_named_state_does_not_stop_the_reconciler(few_post
 
 async def test_a_foreign_task_with_a_glob_as_its_id_removes_no_jobs_from_the_queue(one_post: TestDeployment) -> None:
     deployment = one_post
-    queue = deployment.settings.queue
+    queue = deployment.queue.key("label")
     task_id = await services.create_task(deployment, deployment.request())
     deployment.write_anything(
-        "INSERT INTO {output}.state (task_id, stat, queue, generation, heartbeat)"
-        " VALUES ('*', 'PENDING', %s, 1, '2020-01-01')",
-        queue,
+        "INSERT INTO {output}.state (task_id, stat, queue, generation, heartbeat, deployment)"
+        " VALUES ('*', 'PENDING', %s, 1, '2020-01-01', 'default')",
+        deployment.settings.queue,
     )
     async with open_redis(deployment.settings) as redis:
-        await reconcile(deployment, redis, queue)
-        assert await redis.zrange(queue_key(queue), 0, -1) == [f"{task_id}:label:1:1".encode()]
+        await reconcile(deployment, redis)
+        assert await redis.zrange(queue, 0, -1) == [f"{task_id}:label:1:1".encode()]
 
 
 async def test_a_pass_reads_a_queue_once_however_many_stalled_tasks_wait_in_it(one_post: TestDeployment) -> None:
     deployment = one_post
-    queue = deployment.settings.queue
+    queue = deployment.queue.key("label")
     task_ids = [await services.create_task(deployment, deployment.request()) for _ in range(12)]
     deployment.age_heartbeats()
     async with open_redis(deployment.settings) as redis:
-        await redis.zrem(queue_key(queue), f"{task_ids[-1]}:label:1:1")
+        await redis.zrem(queue, f"{task_ids[-1]}:label:1:1")
 
         async def calls() -> dict[str, int]:
             return {name: stats["calls"] for name, stats in (await redis.info("commandstats")).items()}
 
         before = await calls()
-        await reconcile(deployment, redis, queue)
+        await reconcile(deployment, redis)
         after = await calls()
-        assert after["cmdstat_zrange"] - before.get("cmdstat_zrange", 0) == 1
+        assert after["cmdstat_zrange"] - before.get("cmdstat_zrange", 0) == 2  # one for each kind of job
         # One for each job in the queue, and one by the enqueue of the task that was lost.
         assert after["cmdstat_exists"] - before.get("cmdstat_exists", 0) == 12
         assert "cmdstat_zscan" not in after or after["cmdstat_zscan"] == before.get("cmdstat_zscan")

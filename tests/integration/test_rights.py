@@ -11,7 +11,6 @@ from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError, OutputUnreachable
 from jobs.queue.client import open_redis
-from jobs.queue.jobs import queue_key
 from jobs.queue.permissions import RULES, missing_permissions
 from jobs.services.check import Finding, check_deployment
 from jobs.services.overview import read_fleet
@@ -68,10 +67,10 @@ async def test_workers_and_services_need_no_other_right_in_redis(limited: TestDe
         await services.abort_task(small, task_id)
         await services.resume_task(small, task_id)
         async with open_redis(limited.settings) as redis:
-            await redis.delete(queue_key(limited.settings.queue))
+            await redis.delete(limited.queue.key("label"))
             while not limited.count("generation > 2 OR prod_stat = 'finish'"):
                 limited.age_heartbeats()
-                await reconcile(limited, redis, limited.settings.queue)
+                await reconcile(limited, redis)
         task = await finished(limited, task_id)
         assert (await read_fleet(limited)).serves(limited.settings.queue)
     with limited.workers(1, "--burst") as (worker,):

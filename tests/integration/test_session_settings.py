@@ -59,9 +59,9 @@ async def test_workers_finish_a_task_where_commits_chain_transactions(deployment
 
 def test_a_session_whose_settings_had_no_effect_is_refused(deployment: TestDeployment) -> None:
     server: Server = deployment.input
-    good = ("utf8mb4", "utf8mb4", "utf8mb4", 18446744073709551615, "NO_CHAIN")
+    good = ("utf8mb4", "utf8mb4", "utf8mb4", 18446744073709551615, "NO_CHAIN", 1, 0, 0.0, 3600, 600, 600, 15, 15)
     server.require_variables(good)
-    for place, value in enumerate(("latin1", "latin1", "utf8mb3", 100, "CHAIN")):
+    for place, value in enumerate(("latin1", "latin1", "utf8mb3", 100, "CHAIN", 0, 1, 2.5, 8, 60, 60, 86400, 50)):
         with pytest.raises(DatabaseError, match=f"is {value}, not") as caught:
             server.require_variables((*good[:place], value, *good[place + 1 :]))
         assert not caught.value.transient

@@ -3,7 +3,7 @@
 import asyncio
 
 from jobs import services
-from jobs.worker.label import MAX_ATTEMPTS
+from jobs.worker.lane import MAX_ATTEMPTS
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome

@@ -24,14 +24,16 @@ async def test_hostile_presence_and_queue_keys_hide_no_worker_and_break_no_overv
     async with open_redis(settings) as redis:
         await redis.flushdb()  # what other tests left
         for number, text in enumerate(odd):
-            await redis.set(f"audience:worker:odd:{number}", text, ex=60)
-        await redis.set(b"audience:worker:\xff", b"\xff\xfe", ex=60)
-        await redis.set("audience:worker:lives too long", presence(), ex=10**8)
-        await redis.set("audience:worker:never expires", presence())
-        await redis.zadd("audience:worker:of another type", {"x": 1})
-        await redis.set("audience:worker:escape", presence(host="\x1b[2J[/red]", queue=settings.queue, pid=7), ex=60)
-        await redis.set(f"audience:queue:{'x' * 1_000}", "no queue")
-        await redis.zadd(b"audience:queue:\xff\x1b", {b"\xff:label:1:1": 1, b"0" * 32 + b":label:1:1": 1})
+            await redis.set(f"audience:default:worker:odd:{number}", text, ex=60)
+        await redis.set(b"audience:default:worker:\xff", b"\xff\xfe", ex=60)
+        await redis.set("audience:default:worker:lives too long", presence(), ex=10**8)
+        await redis.set("audience:default:worker:never expires", presence())
+        await redis.zadd("audience:default:worker:of another type", {"x": 1})
+        await redis.set(
+            "audience:default:worker:escape", presence(host="\x1b[2J[/red]", queue=settings.queue, pid=7), ex=60
+        )
+        await redis.set(f"audience:default:queue:{'x' * 1_000}", "no queue")
+        await redis.zadd(b"audience:default:queue:\xff\x1b", {b"\xff:label:1:1": 1, b"0" * 32 + b":label:1:1": 1})
         fleet = await read_fleet(deployment)
         done = deployment.command("check")
         await redis.flushdb()

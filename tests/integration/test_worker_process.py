@@ -8,7 +8,6 @@ import pytest
 
 from jobs import services
 from jobs.queue.client import open_redis
-from jobs.queue.jobs import queue_key
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Outcome, outcome
@@ -87,4 +86,4 @@ async def test_burst_ends_although_a_killed_worker_left_a_job_behind(few_posts: 
         assert worker.wait(60) == 0
     assert (await services.check_status(deployment, task_id)).prod_stat == "finish"
     async with open_redis(deployment.settings) as redis:
-        assert await redis.zcard(queue_key(deployment.settings.queue)) == 0
+        assert await redis.zcard(deployment.queue.key("label")) == 0

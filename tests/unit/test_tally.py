@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from jobs.model import tally as tally_module
 from jobs.model.definition import Definition
-from jobs.model.input_table import SEPARATOR, InputTable
+from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
 from jobs.model.tally import SLICES, WindowTally, new_tally, unpack_hashes
+from jobs.model.units import slice_of
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
+from tests.helpers.inputs import input_table
 from tests.helpers.oracle import decide
 
 PATTERNS = {"female": [("a", "partially")], "male": [("b", "partially"), ("c", "end")]}
@@ -39,8 +41,7 @@ def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
         for name, lines in PATTERNS.items()
     )
     patterns = PatternSet("keyword_model", "author_name", labels)
-    table = InputTable("s", "t", (), text, None, 1, 1, 1, 1, 0, True, False)
-    tally = new_tally(Definition(patterns, SOURCES, table), build_matcher(patterns).match)
+    tally = new_tally(Definition(patterns, SOURCES, input_table(text)), build_matcher(patterns).match)
     rows = [
         (s_id.encode() + SEPARATOR + author.encode(), time, post_id, *([content] if text == "content" else []))
         for post_id, s_id, author, time, content in posts
@@ -71,9 +72,10 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
 
     tally = tally_of(text, window, batch)
     rows = [(result, *row) for result, label_rows in tally.label_rows().items() for row in label_rows]
+    assert all(row[-1] == slice_of(row[2].encode()) for row in rows)
     found = {
         (result, source_author, panel): (count, time, post_id, matched, s_id, rule)
-        for result, post_id, source_author, panel, time, s_id, matched, count, rule in rows
+        for result, post_id, source_author, panel, time, s_id, matched, count, rule, _ in rows
     }
     assert len(rows) == len(found)
     # If two sources give the same source_author and all else is equal, the row may come from either.

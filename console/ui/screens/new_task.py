@@ -282,9 +282,9 @@ def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
     def line(name: str, value: str, style: str = "") -> None:
         text.append(f"{name:12}", "dim").append(sanitize(value) + "\n", style)
 
-    line("rows", f"about {estimate.estimated_rows:,} (the optimizer's estimate)")
+    line("rows", f"about {estimate.rows:,}")
     line("windows", f"{plan.windows:,}")
-    if estimate.indexed:
+    if definition.input.time_index:
         line("post_time", "indexed")
     else:
         line("post_time", "not indexed: the whole table is read", "yellow")
@@ -296,5 +296,5 @@ def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
     line("production", f"{request.countdown} s after the label job")
     tables = ", ".join(plan.results)
     line("writes to", request.output_schema)
-    line("tables", f"{tables}; each with its wh_panel_mapping_ table if there are rows for it")
+    line("tables", f"{tables}; each with its wh_panel_mapping_ table")
     return text
