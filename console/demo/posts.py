@@ -10,7 +10,6 @@ from pathlib import Path
 from pymysql import Connection
 from pymysql.cursors import Cursor
 
-import patterns
 from patterns.files import read_pattern_file
 
 SCHEMA = "demo_posts"
@@ -21,6 +20,10 @@ SEED = 20211109
 
 Post = tuple[str, str, str, str | None, str, str, datetime]
 """id, s_id, s_area_id, author, title, content, post_time."""
+
+# Keyword files that do not change, unlike the project's pattern files: the same posts are generated whatever
+# the patterns become.
+NAMES_FOLDER = Path(__file__).parent / "author_names"
 
 ROWS_PER_AUTHOR = 14
 BATCH_ROWS = 5_000
@@ -35,7 +38,7 @@ def _words(text: str, separator: str = " ") -> tuple[str, ...]:
 
 _SURNAMES = "陳林黃張李王吳劉蔡楊許鄭謝洪郭邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈"
 _LATIN_SURNAMES = _words("Chen Lin Huang Chang Lee Wang Wu Liu Tsai Yang Hsu Kuo Chiu Liao Lai Chou Yeh Tan Ooi Lim Ng")
-# Given names that no pattern matches.
+# Given names that are not in NAMES_FOLDER.
 _OTHER_GIVEN = _words("大山 小樹 海音 一帆 雲起 之恆 如是 若水 知行 無名 望舒 青禾 南星 行之 予安 未央")
 _NICKNAMES = _words("小魚 阿貓 路人 海綿 布丁 奶茶 夜貓 旅人 柴犬 芋圓 星塵 月光 鍵盤 吃貨 老王 工程師 上班族 考生")
 _LATIN_NICKNAMES = _words("sky moon coder foodie traveler night ocean pixel coffee runner ghost panda tiger cloud")
@@ -49,8 +52,8 @@ _ASIDES = _words("我老公也說好|我老婆覺得普通|my wife loved it|我�
 def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
     """Generate posts in the order of their times; the same arguments give the same posts.
 
-    Authors are skewed: few write hundreds of posts, most write one or two. The project's own patterns
-    match the names of about a fifth. One post in a thousand has no author.
+    Authors are skewed: few write hundreds of posts, most write one or two. The project's own rules label
+    the names of three in ten. One post in a thousand has no author.
     """
     rng = random.Random(seed)
     authors = _authors(rng, max(rows // ROWS_PER_AUTHOR, 1))
@@ -137,8 +140,8 @@ def _text(rng: random.Random) -> tuple[str, str]:
 
 @cache
 def _known_names() -> tuple[list[str], list[str]]:
-    """Return the given names in the project's own pattern files: Han ones, Latin ones."""
-    files = sorted((Path(patterns.__file__).parent / "keyword_model").glob("*/author_name.txt"))
+    """Return the given names in NAMES_FOLDER: Han ones, Latin ones."""
+    files = sorted(NAMES_FOLDER.glob("*.txt"))
     keywords = [pattern.text for file in files for pattern in read_pattern_file(file, "keyword_model")[0]]
     names = [keyword for keyword in dict.fromkeys(keywords) if keyword.strip() == keyword]
     return [name for name in names if not name.isascii()], [name for name in names if name.isascii()]

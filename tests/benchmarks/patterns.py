@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-import patterns
+from console.demo.posts import NAMES_FOLDER
 from patterns.files import read_pattern_file
 
 KEYWORDS = 4_700
@@ -22,7 +22,7 @@ def write_patterns(folder: Path) -> None:
     rng = random.Random(_SEED)
     words = [f"{subject}{noun}\tpartially\n" for subject in _SUBJECTS for noun in _NOUNS]
     for number, label in enumerate(("female", "male")):
-        keywords = _project_keywords(label) | _generated_keywords(rng, KEYWORDS // 2)
+        keywords = _name_keywords(label) | _generated_keywords(rng, KEYWORDS // 2)
         lines = [f"{keyword}\t{match_type}\n" for keyword, match_type in list(keywords.items())[: KEYWORDS // 2]]
         _write(folder / "keyword_model" / label / "author_name.txt", lines)
         own_words = words[number::2]
@@ -34,9 +34,9 @@ def write_patterns(folder: Path) -> None:
         _write(folder / "rule_model" / label / "content.txt", [f"{rule}\n" for rule in part])
 
 
-def _project_keywords(label: str) -> dict[str, str]:
-    file = Path(patterns.__file__).parent / "keyword_model" / label / "author_name.txt"
-    return {pattern.text: pattern.match_type for pattern in read_pattern_file(file, "keyword_model")[0]}
+def _name_keywords(label: str) -> dict[str, str]:
+    patterns, _ = read_pattern_file(NAMES_FOLDER / f"{label}.txt", "keyword_model")
+    return {pattern.text: pattern.match_type for pattern in patterns}
 
 
 def _generated_keywords(rng: random.Random, count: int) -> dict[str, str]:
