@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
+
+from jobs import services
+from jobs.errors import CannotStart
+from jobs.storage import state
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Post, outcome
 from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts, post
-from tests.helpers.running import run_in_process
+from tests.helpers.running import run_in_process, work_in_process
 
 
 async def test_integer_ids_compare_as_numbers(deployment: TestDeployment) -> None:
@@ -102,3 +107,78 @@ async def test_column_names_in_capitals_are_accepted(deployment: TestDeployment)
     deployment.write_anything(f"ALTER TABLE {{input}}.`ts page-content` {changes}")
     task = await run_in_process(deployment, deployment.request(**RANGE))
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_decimal_ids_compare_as_numbers(deployment: TestDeployment) -> None:
+    posts = [Post(str(n), "WH_F0045", None, "雅婷", None, None, START) for n in (9, 10, 10**19, -(10**18), 100)]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type="DECIMAL(20,0) PRIMARY KEY")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END, integer_id=True))
+    assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == str(10**19)
+    deployment.write_anything("DELETE FROM {output}.wh_panel_mapping_fbfans")
+    deployment.write_anything("ALTER TABLE {input}.{table} MODIFY id DECIMAL(30,3)")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == f"{10**19}.000"
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "predict_type"),
+    [
+        ("author", "VARBINARY(255)", "author_name"),
+        ("s_id", "BINARY(32)", "author_name"),
+        ("id", "BINARY(16)", "author_name"),
+        ("id", "DOUBLE", "author_name"),
+        ("id", "BIT(20)", "author_name"),
+        ("id", "TIME", "author_name"),
+        ("id", "DECIMAL(65,0)", "author_name"),
+        ("content", "MEDIUMBLOB", "content"),
+    ],
+)
+async def test_a_column_that_cannot_be_exact_is_refused_when_the_task_is_created(
+    deployment: TestDeployment, column: str, kind: str, predict_type: str
+) -> None:
+    deployment.write_patterns(PATTERNS, predict_type)
+    deployment.write_posts([])
+    deployment.write_anything(f"ALTER TABLE {{input}}.`ts page-content` MODIFY {column} {kind}")
+    with pytest.raises(CannotStart, match=f"column {column} of input table .*; read the table through a view"):
+        await services.create_task(deployment, deployment.request(**RANGE, predict_type=predict_type))
+    assert not deployment.output_exists()
+
+
+@pytest.mark.parametrize("zone", ["+00:00", "+08:00"])
+async def test_the_range_of_a_timestamp_is_in_the_deployments_zone_whatever_the_servers_is(
+    deployment: TestDeployment, zone: str
+) -> None:
+    posts = odd_posts(500, seed=31)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    # As the clock of that zone shows them.
+    deployment.write_anything(
+        f"SET STATEMENT time_zone = '{zone}' FOR ALTER TABLE {{input}}.{{table}} MODIFY post_time TIMESTAMP NULL"
+    )
+    deployment.write_anything("SET GLOBAL time_zone = '-03:30'")
+    try:
+        there = deployment.with_settings(input_time_zone=zone)
+        task_id = await services.create_task(there, deployment.request(**RANGE))
+        # The task keeps the zone that it was created in.
+        await work_in_process(deployment, deployment.ref(task_id))
+    finally:
+        deployment.write_anything("SET GLOBAL time_zone = 'SYSTEM'")
+    task = await services.check_status(deployment, task_id)
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_the_run_time_is_right_where_the_servers_clock_goes_back_an_hour(deployment: TestDeployment) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(100))
+    task_id = await services.create_task(deployment, deployment.request(**RANGE))
+    ref = deployment.ref(task_id)
+    async with deployment.output_session() as session:
+        await state.start(session, ref)
+    deployment.write_anything("SET GLOBAL time_zone = '-01:00'")
+    try:
+        await work_in_process(deployment, ref)
+    finally:
+        deployment.write_anything("SET GLOBAL time_zone = 'SYSTEM'")
+    assert 0 <= ((await services.check_status(deployment, task_id)).run_time or -1) < 1

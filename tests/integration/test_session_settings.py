@@ -33,6 +33,11 @@ def server_default(deployment: TestDeployment, variable: str, value: str) -> Ite
         ("init_connect", "SET NAMES big5; SET sql_mode = 'NO_BACKSLASH_ESCAPES'"),
         ("sql_select_limit", "100"),
         ("completion_type", "CHAIN"),
+        ("wait_timeout", "1"),
+        ("max_statement_time", "0.001"),
+        ("idle_transaction_timeout", "1"),
+        ("net_write_timeout", "1"),
+        ("sql_safe_updates", "1"),
     ],
 )
 async def test_a_task_is_exact_whatever_the_servers_defaults(
