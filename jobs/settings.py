@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     countdown: int = Field(default=5, ge=0)
     """Default seconds between the label job and the production job."""
     window_rows: int = Field(default=600_000, ge=1)
-    """Approximate number of rows in a window of a large task: the work that a killed worker loses."""
+    """The most rows that a window should have: the work that a killed worker loses."""
 
 
 def read_settings(**overrides: Any) -> Settings:

@@ -37,11 +37,13 @@ def print_task(task: Task) -> None:
             ("status", task.stat),
             ("production", task.prod_stat or "not finished"),
             ("error", task.error),
+            ("waits for", task.waiting_for),
             ("check point", task.check_point),
             ("model", f"{task.model_type} on {task.predict_type}"),
             ("input", f"{task.target_table}.{task.source_table or ''}"),
             ("range", task.date_range),
             ("windows", f"{task.windows_done} of {task.windows} done" if task.windows else None),
+            ("units", f"{task.units_done or 0} of {task.units} produced" if _is_producing(task) else None),
             ("rows received", _number(task.length_receive_table)),
             ("rows labelled", _number(task.length_output_table)),
             *_result_fields(task),
@@ -66,6 +68,10 @@ def print_end(task: Task, as_json: bool, configuration: dict[str, object] | None
         print_task(task)
     if not task.produced:
         raise typer.Exit(1)
+
+
+def _is_producing(task: Task) -> bool:
+    return bool(task.units) and not task.produced
 
 
 def _result_fields(task: Task) -> list[tuple[str, str]]:

@@ -34,7 +34,6 @@ def server_default(deployment: TestDeployment, variable: str, value: str) -> Ite
         ("sql_select_limit", "100"),
         ("completion_type", "CHAIN"),
         ("wait_timeout", "1"),
-        ("max_statement_time", "0.001"),
         ("idle_transaction_timeout", "1"),
         ("net_write_timeout", "1"),
         ("sql_safe_updates", "1"),

@@ -79,6 +79,8 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
         text.append(f"  about {duration(left)} left")
     if task.error:
         text.append("\n" + sanitize(task.error), "red")
+    if task.waiting_for:
+        text.append("\nwaits: " + sanitize(task.waiting_for), "yellow")
     if task.check_point:
         text.append(f"\ncheck point {task.check_point}; everything before it is done", "yellow")
     for figures in task.result_figures:
@@ -98,6 +100,7 @@ def _columns(task: Task) -> Text:
         ("output", task.output_schema),
         ("queue", f"{task.queue}, countdown {task.countdown} s" if task.queue else None),
         ("windows", f"{task.windows_done or 0} of {task.windows} done" if task.windows else None),
+        ("production", f"{task.units_done or 0} of {task.units} units done" if task.units else None),
         ("received", f"{number(task.length_receive_table)} rows" if task.length_receive_table is not None else None),
         (
             "labelled",
@@ -106,7 +109,7 @@ def _columns(task: Task) -> Text:
             else None,
         ),
         ("created", task.create_time),
-        ("started", task.started_at.replace(microsecond=0) if task.started_at else None),
+        ("started (UTC)", task.started_at.replace(microsecond=0) if task.started_at else None),
         ("run time", f"{task.run_time * 60:,.1f} s" if task.run_time is not None else None),
         ("memory", f"{task.peak_memory:.0f} MB, largest worker" if task.peak_memory else None),
         ("due (UTC)", task.production_due.replace(microsecond=0) if task.production_due else None),
@@ -117,7 +120,7 @@ def _columns(task: Task) -> Text:
     text = Text()
     for name, value in rows:
         if value is not None:
-            text.append(f"{name:12}", "dim").append(f"{sanitize(value)}\n")
+            text.append(f"{name:14}", "dim").append(f"{sanitize(value)}\n")
     return text
 
 
