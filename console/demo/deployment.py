@@ -2,23 +2,28 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import pymysql
 from rich.console import Console
 from rich.progress import Progress
 
 from console.demo import posts
-from console.demo.servers import PrivateServers, make_folder, popen, private_servers
+from console.demo.servers import PrivateServers, ServersMissing, make_folder, popen, private_servers
 from jobs.deployment import Deployment
 from jobs.errors import Conflict
 from jobs.settings import Settings
 
 _OUTPUT_SCHEMA = "demo_result"
 _WORKER_STOP_SECONDS = 6.0
+
+# What both servers take before the first post, with some room.
+_NEEDED_MB = 200
 
 
 @contextmanager
@@ -27,16 +32,44 @@ def demo_deployment(folder: Path, rows: int) -> Iterator[Deployment]:
 
     Raises ServersMissing, and Conflict if a demo is running in the folder.
     """
-    with _exclusive(folder), private_servers(folder) as servers:
-        print(f"MariaDB on port {servers.mariadb_port}, Redis on port {servers.redis_port}; data in {folder}")
-        _generate_posts(servers, rows)
-        _grant(servers)
-        environment = _environment(servers)
-        _write_env_file(folder / ".env", environment)
-        with _worker(folder, environment):
-            print(f"worker started. In another terminal: cd {folder} && audience list\n")
-            settings = {name.lower(): value for name, value in environment.items()}
-            yield Deployment(Settings(**settings))  # type: ignore[arg-type]
+    with ExitStack() as running:
+        with _explained(folder):
+            running.enter_context(_exclusive(folder))
+            servers = running.enter_context(private_servers(folder))
+            print(f"MariaDB on port {servers.mariadb_port}, Redis on port {servers.redis_port}; data in {folder}")
+            _generate_posts(servers, rows)
+            _grant(servers)
+            environment = _environment(servers)
+            _write_env_file(folder / ".env", environment)
+            running.enter_context(_worker(folder, environment))
+        print(f"worker started. In another terminal: cd {folder} && audience list\n")
+        settings = {name.lower(): value for name, value in environment.items()}
+        yield Deployment(Settings(**settings))  # type: ignore[arg-type]
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Raise ServersMissing for a folder that cannot be used, and for a server that fails."""
+    try:
+        yield
+    except BrokenPipeError:  # standard output was closed, which the command handles
+        raise
+    except OSError as error:
+        raise ServersMissing(f"{error.filename or folder}: {error.strerror}{_room(folder)}") from error
+    except pymysql.Error as error:
+        advice = _room(folder) or f"; if it happens again, remove {folder}"
+        raise ServersMissing(f"MariaDB in {folder} failed: {error}{advice}") from error
+    except ServersMissing as error:
+        raise ServersMissing(f"{error}{_room(folder)}") from error
+
+
+def _room(folder: Path) -> str:
+    """Return advice for a full disk, "" if the folder's disk has room."""
+    with suppress(OSError):
+        free = shutil.disk_usage(folder).free / 1e6
+        if free < _NEEDED_MB:
+            return f"; the disk has {free:,.0f} MB free: make room, or set XDG_STATE_HOME to use another place"
+    return ""
 
 
 def _generate_posts(servers: PrivateServers, rows: int) -> None:

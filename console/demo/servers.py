@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
-from dotenv import dotenv_values
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -31,6 +30,7 @@ STOP_SECONDS = 20.0
 
 # The client's package has my_print_defaults, which mariadb-install-db calls.
 _PACKAGES = "apt-get install mariadb-server-core mariadb-client-core redis-server"
+_EXCERPT_LINES = 3
 _PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "redis-server")
 
 
@@ -39,7 +39,7 @@ class ServersMissing(AudienceError):
 
 
 class PrivateServers:
-    """A MariaDB and a Redis: their ports, and the passwords of their accounts.
+    """A MariaDB and a Redis: their ports, and the passwords of their accounts, which are new each time.
 
     MariaDB has an account `owner` with all privileges, and `reader` and `writer` without any until they
     are granted.
@@ -50,7 +50,7 @@ class PrivateServers:
     ) -> None:
         self.mariadb_port = free_port()
         self.redis_port = free_port()
-        self.passwords = _passwords(folder / "passwords")
+        self.passwords = {name: secrets.token_hex(16) for name in (*_ACCOUNTS, "redis")}
         self._folder = folder
         self._sockets = sockets
         self._mariadb_options = mariadb_options
@@ -99,13 +99,14 @@ class PrivateServers:
             install = [program, "--no-defaults", *user, f"--datadir={link}/mariadb.new", "--skip-test-db"]
             with log.open("wb") as output:
                 if subprocess.run(install, stdout=output, stderr=output).returncode:
-                    raise ServersMissing(f"mariadb-install-db failed; {log} ends with:\n{_last_lines(log)}")
+                    raise ServersMissing(f"mariadb-install-db failed; {_excerpt(log)}")
             (self._folder / "mariadb.new").rename(data)
         accounts = self._sockets / "accounts.sql"
         accounts.touch(mode=0o600)
         accounts.write_text(
             "".join(
-                f"CREATE USER IF NOT EXISTS {name}@'127.0.0.1' IDENTIFIED BY '{self.passwords[name]}';\n"
+                f"CREATE USER IF NOT EXISTS {name}@'127.0.0.1';\n"
+                f"ALTER USER {name}@'127.0.0.1' IDENTIFIED BY '{self.passwords[name]}';\n"
                 for name in _ACCOUNTS
             )
             + "GRANT ALL ON *.* TO owner@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -226,17 +227,18 @@ def _wait_until(
         except refusal as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 _stop(process)
-                raise ServersMissing(f"cannot start {name}: {error}; {log} ends with:\n{_last_lines(log)}") from error
+                raise ServersMissing(f"cannot start {name}: {error}; {_excerpt(log)}") from error
             time.sleep(0.05)
 
 
-def _last_lines(log: Path, count: int = 8) -> str:
-    """Return the last lines of a log, indented, for a message."""
+def _excerpt(log: Path) -> str:
+    """Return the last errors in a log, or its last lines if it has none, as one line for a message."""
     try:
-        lines = log.read_text(errors="replace").splitlines()[-count:]
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     except OSError as error:
-        return f"  (not readable: {error.strerror})"
-    return "\n".join(f"  {line}" for line in lines) or "  (nothing)"
+        return f"{log} cannot be read: {error.strerror}"
+    errors = [line for line in lines if "error" in line.lower()]
+    return f"{log} says: {' | '.join((errors or lines)[-_EXCERPT_LINES:]) or 'nothing'}"
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -253,16 +255,6 @@ def _program(name: str) -> str:
     if path is None:
         raise ServersMissing(f"{name} is not installed; as root: {_PACKAGES}")
     return path
-
-
-def _passwords(path: Path) -> dict[str, str]:
-    """Return the passwords of the servers' accounts: those of the last start, or new ones."""
-    if not path.exists():
-        aside = path.with_suffix(".new")
-        aside.touch(mode=0o600)
-        aside.write_text("".join(f"{name}={secrets.token_hex(16)}\n" for name in (*_ACCOUNTS, "redis")))
-        aside.rename(path)
-    return {name: value or "" for name, value in dotenv_values(path).items()}
 
 
 def free_port() -> int:
