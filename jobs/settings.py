@@ -6,6 +6,7 @@ No other module reads the environment. An environment variable overrides `.env`.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -95,11 +96,27 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the settings of this process. Raises InvalidValue that names each malformed setting."""
+    """Read the settings of this process. Raises InvalidValue that names each malformed setting or line."""
     try:
+        _check_env_file(ENV_FILE)
         return Settings(**overrides)
     except ValidationError as error:
         faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error}") from None
+
+
+def _check_env_file(path: Path) -> None:
+    """Raise InvalidValue for a malformed line, which python-dotenv would report on the screen, and ignore."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for binding in parse_stream(file):
+            statement = binding.original.string.lstrip()
+            blank = binding.original.string.removesuffix(statement)
+            # A quote that is not closed may take in the lines up to the next quote.
+            goes_on = (binding.key or "").lower() in Settings.model_fields and "\n" in statement.rstrip()
+            if binding.error or goes_on:
+                line = binding.original.line + blank.count("\n")
+                raise InvalidValue(f"settings: {path}, line {line}: expected NAME=value; is a quote not closed?")

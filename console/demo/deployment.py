@@ -17,7 +17,7 @@ from console.demo import posts
 from console.demo.servers import PrivateServers, ServersMissing, make_folder, popen, private_servers
 from jobs.deployment import Deployment
 from jobs.errors import Conflict
-from jobs.settings import Settings
+from jobs.settings import read_settings
 
 _OUTPUT_SCHEMA = "demo_result"
 _WORKER_STOP_SECONDS = 6.0
@@ -44,7 +44,7 @@ def demo_deployment(folder: Path, rows: int) -> Iterator[Deployment]:
             running.enter_context(_worker(folder, environment))
         print(f"worker started. In another terminal: cd {folder} && audience list\n")
         settings = {name.lower(): value for name, value in environment.items()}
-        yield Deployment(Settings(**settings))  # type: ignore[arg-type]
+        yield Deployment(read_settings(**settings))
 
 
 @contextmanager

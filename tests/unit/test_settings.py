@@ -20,6 +20,45 @@ def test_malformed_settings_are_named_without_their_values(monkeypatch: pytest.M
     assert "many" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A=1\n\n# comment\n\nINPUT_PASSWORD='hide me\nOUTPUT_PORT=1\n", 5),
+        ('INPUT_PASSWORD="hide me\nOUTPUT_PASSWORD="secret"\n', 1),
+        ("INPUT_PASSWORD='hide me\nOUTPUT_PASSWORD='\n", 1),
+        ("export INPUT_USER=x\r\nthree words here\r\n", 2),
+    ],
+)
+def test_a_malformed_line_of_the_env_file_is_named_and_nothing_is_printed(
+    text: str,
+    line: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / ".env").write_bytes(text.encode())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidValue, match=rf"\.env, line {line}: expected NAME=value; is a quote") as caught:
+        read_settings()
+    assert "hide me" not in str(caught.value)
+    assert (*capfd.readouterr(), caplog.text) == ("", "", "")
+
+
+def test_an_env_file_may_hold_quotes_comments_and_what_other_programs_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(
+        "\ufeff# comment\nINPUT_PASSWORD='a \"b\\' # c' # comment\nexport OUTPUT_PORT=33\nEMPTY=\nNAME\n\n"
+        "THEIR_KEY='-----BEGIN KEY-----\nabc\n-----END KEY-----'\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings()
+    assert settings.input_password.get_secret_value() == "a \"b' # c"
+    assert settings.output_port == 33
+
+
 def test_settings_hide_their_secrets() -> None:
     settings = Settings(_env_file=None, output_password=SecretStr("hide me"))  # type: ignore[call-arg]
     assert "hide me" not in repr(settings)
