@@ -13,7 +13,7 @@ from typing import get_args
 
 import re2
 
-from patterns.pattern_set import Label, MatchType, ModelType, Pattern, PatternSet, PredictType
+from patterns.pattern_set import MODEL_TYPES, Label, MatchType, ModelType, Pattern, PatternSet, PredictType
 from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
 MAX_LABEL_LENGTH = 100
@@ -98,6 +98,11 @@ def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern],
             faults.append(Fault(path, number + 1, f"not read from here on, after {_MAX_FAULTS:,} faults"))
             break
     return patterns, faults
+
+
+def present_models(directory: Path) -> tuple[ModelType, ...]:
+    """Return the models that the directory has a folder for. One of them is enough; without any, all are missing."""
+    return tuple(model for model in MODEL_TYPES if file_exists(directory / model)) or MODEL_TYPES
 
 
 def label_names(directory: Path, model_type: ModelType) -> list[str]:
@@ -202,7 +207,7 @@ def file_exists(path: Path) -> bool:
         path.lstat()
     except FileNotFoundError:
         return False
-    except OSError:
+    except (OSError, ValueError):  # ValueError: not a possible path
         return True
     return True
 

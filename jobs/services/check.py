@@ -19,8 +19,8 @@ from jobs.storage.connection import Server, Session, connect, is_loopback
 from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
 from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns
-from jobs.storage.server import read_tls_version, read_version
-from patterns.files import PatternFileError, label_names, read_pattern_set
+from jobs.storage.server import read_tls_version, read_variables, read_version, stored_name
+from patterns.files import PatternFileError, label_names, present_models, read_pattern_set
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
@@ -115,6 +115,8 @@ async def _check_output(deployment: Deployment) -> AsyncIterator[Finding]:
         async with deployment.output_session() as session:
             yield await _check_version(session, deployment)
             yield await _check_encryption(session, deployment.output, "OUTPUT_TLS")
+            async for finding in _check_output_variables(session):
+                yield finding
             yield await _check_output_grants(session, deployment)
             columns = await existing_columns(session, schema, "state")
             if not columns:
@@ -135,8 +137,27 @@ async def _check_version(session: Session, deployment: Deployment) -> Finding:
     return Finding("output", "ok", f"{deployment.output} answers, MariaDB {version.split('-')[0]}")
 
 
+async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
+    """Yield a finding for each variable of the server by which it refuses what a task writes."""
+    found = await read_variables(session, "log_bin", "binlog_format", "innodb_force_primary_key")
+    if found.get("log_bin") == "ON" and found.get("binlog_format") == "STATEMENT":
+        yield Finding(
+            "output",
+            "error",
+            "binlog_format is STATEMENT, with which the server refuses READ COMMITTED transactions",
+            "SET GLOBAL binlog_format = 'MIXED', and set it in the server's configuration",
+        )
+    if found.get("innodb_force_primary_key") == "ON":
+        yield Finding(
+            "output",
+            "error",
+            "innodb_force_primary_key is ON, with which the server refuses the result tables: they have no primary key",
+            "SET GLOBAL innodb_force_primary_key = OFF, and set it in the server's configuration",
+        )
+
+
 async def _check_output_grants(session: Session, deployment: Deployment) -> Finding:
-    schema = deployment.settings.output_schema
+    schema = await stored_name(session, deployment.settings.output_schema)
     granted = granted_privileges(await read_grants(session), schema)
     missing = [privilege for privilege in OUTPUT_PRIVILEGES if privilege not in granted]
     if missing:
@@ -180,6 +201,8 @@ async def _check_redis(deployment: Deployment) -> AsyncIterator[Finding]:
 
 
 def _check_patterns(directory: Path, model_type: ModelType) -> Finding:
+    if model_type not in present_models(directory):
+        return Finding(model_type, "ok", f"not used: {directory} has no such folder")
     try:
         label_names(directory, model_type)
         counts = []

@@ -10,7 +10,7 @@ from jobs.model.task import Task, TaskRef, check_task_id
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
 from jobs.queue.jobs import Queue, enqueue_label, enqueue_production
 from jobs.settings import read_settings
-from jobs.storage import state
+from jobs.storage import server, state
 from jobs.storage.connection import Session, connect
 
 MAX_ROWS = 100_000
@@ -56,7 +56,7 @@ async def find_task(deployment: Deployment, session: Session, task_id: str) -> T
     Raises InvalidTaskId, UnknownTask, and DatabaseError if the own state table cannot be read.
     """
     check_task_id(task_id)
-    own = deployment.settings.output_schema
+    own = await server.stored_name(session, deployment.settings.output_schema)
     for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
         with state.skip_unreadable(schema, own):
             task = await state.find(session, TaskRef(schema, task_id))

@@ -57,9 +57,10 @@ async def read_board(deployment: Deployment, limit: int = MOST_TASKS) -> TaskBoa
     """Return the newest tasks. Raises StateUnreadable."""
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
         now = await server.read_time(session)
+        own = await server.stored_name(session, deployment.settings.output_schema)
         tasks: list[Task] = []
         for schema in await state.schemas(session):
-            with state.skip_unreadable(schema, deployment.settings.output_schema):
+            with state.skip_unreadable(schema, own):
                 tasks += await state.newest(session, schema, limit)
     tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
     return TaskBoard(now, tuple(tasks[:limit]))

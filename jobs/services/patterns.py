@@ -4,9 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UnreadablePatterns
-from patterns.files import Fault, PatternFileError, file_exists, label_names, read_pattern_file, read_pattern_set
+from patterns.files import (
+    Fault,
+    PatternFileError,
+    file_exists,
+    label_names,
+    present_models,
+    read_pattern_file,
+    read_pattern_set,
+)
 from patterns.matcher import Matcher, PatternsTooLarge, build_matcher
-from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
+from patterns.pattern_set import PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class PatternFile:
 def read_pattern_files(directory: Path) -> tuple[list[PatternFile], list[str]]:
     """Read all pattern files, and return them with the faults of models that cannot be read at all."""
     files, faults = [], []
-    for model_type in MODEL_TYPES:
+    for model_type in present_models(directory):
         try:
             labels = label_names(directory, model_type)
         except PatternFileError as error:

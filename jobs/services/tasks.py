@@ -10,7 +10,7 @@ from jobs.model.task import Task, TaskRef
 from jobs.model.units import whole
 from jobs.queue.client import open_redis
 from jobs.services.connections import call_redis, check_limit, enqueue_task, find_task, output_session
-from jobs.storage import claims, labels, production, state, units, windows
+from jobs.storage import claims, labels, production, server, state, units, windows
 from jobs.storage.connection import Session
 
 # How long a watched server may be unreachable.
@@ -28,7 +28,7 @@ async def task_list(deployment: Deployment, limit: int = 100, schema: str | None
     if not schema.isprintable():
         raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
-        if schema not in await state.schemas(session):
+        if await server.stored_name(session, schema) not in await state.schemas(session):
             raise StateUnreadable(f"{_STATE_UNREADABLE}: {schema} has none; the first create_task creates it")
         return await state.newest(session, schema, limit)
 

@@ -23,6 +23,17 @@ async def read_version(session: Session) -> str:
     return str(row[0]) if row else ""
 
 
+async def read_variables(session: Session, *names: str) -> dict[str, str]:
+    """Return those of the variables that the server has, as this session sees them, such as ON or STATEMENT."""
+    return dict(await session.rows("SHOW SESSION VARIABLES WHERE variable_name IN %(names)s", {"names": names}))
+
+
+async def stored_name(session: Session, schema: str) -> str:
+    """Return the name under which the server stores a schema: in lower case, if it ignores the case of names."""
+    folds = await session.row("SELECT @@lower_case_table_names = 1")
+    return schema.lower() if folds == (1,) else schema
+
+
 async def read_tls_version(session: Session) -> str:
     """Return the TLS version of the connection, "" if it is not encrypted."""
     row = await session.row("SHOW SESSION STATUS LIKE 'Ssl_version'")

@@ -186,8 +186,12 @@ def test_check_reports_what_is_missing_and_what_to_do(ready: TestDeployment) -> 
     assert found["input"].startswith("ok") and found["redis"].startswith("ok")
     assert found["grants"].startswith("ok")
     assert found["workers"].startswith("warning") or found["workers"].startswith("ok")
-    assert ready.command("check").returncode == 1  # rule_model has no files here
-    assert found["rule_model"].startswith("error") and "PATTERNS_DIR" in found["rule_model"]
+    assert ready.command("check").returncode == 0  # although rule_model has no folder here
+    assert found["rule_model"].startswith("ok") and "not used" in found["rule_model"]
+    ready.settings.patterns_dir.rename(ready.folder / "elsewhere")
+    without = ready.command("check")
+    assert without.returncode == 1 and without.stdout.count("PATTERNS_DIR") == 2
+    (ready.folder / "elsewhere").rename(ready.settings.patterns_dir)
 
     document(ready, *CREATE)
     ready.write_anything("CREATE OR REPLACE USER poor@'127.0.0.1' IDENTIFIED BY 'x'")

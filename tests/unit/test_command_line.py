@@ -77,8 +77,19 @@ def test_patterns_exits_with_1_and_names_each_fault_with_its_line(folder: Path) 
     assert [fault["line"] for entry in document["content"] for fault in entry["faults"]] == [2, 3]
 
 
+def test_one_model_is_enough_and_without_any_each_is_named(folder: Path) -> None:
+    (folder / "rule_model").rename(folder / "gone")
+    assert run_patterns().exit_code == 0
+    (folder / "keyword_model").rename(folder / "gone, too")
+    done = run_patterns()
+    assert done.exit_code == 1
+    assert "keyword_model: cannot be read" in " ".join(done.stderr.split())
+    assert "rule_model: cannot be read" in " ".join(done.stderr.split())
+
+
 def test_patterns_names_a_model_that_cannot_be_read_and_hostile_lines_are_inert(folder: Path) -> None:
     (folder / "rule_model").rename(folder / "gone")
+    (folder / "rule_model").symlink_to(folder / "nowhere")
     write_pattern_file(folder, "x\t\x1b[2J\u202e\n")
     done = run_patterns()
     assert done.exit_code == 1
