@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import exit_with, print_error
+from console.cli.output import exit_with, is_utf8, print_error
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
@@ -32,6 +32,9 @@ def open_console(deployment: Deployment) -> None:
     """Run the console until the operator quits. Ends the process cleanly if its terminal goes away."""
     if not is_interactive():
         print_error("the console needs a terminal; the other commands do not: audience --help")
+        raise typer.Exit(2)
+    if not is_utf8(sys.stderr):
+        print_error(f"the console needs a terminal in UTF-8, not {sys.stderr.encoding}; set LC_ALL=C.UTF-8")
         raise typer.Exit(2)
     from console.ui.app import AudienceApp  # Textual takes a moment to import, and only this command needs it
 

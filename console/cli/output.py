@@ -1,9 +1,10 @@
 """What the commands print: a JSON envelope for programs, text and tables for people."""
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,9 +19,16 @@ Item = TypeVar("Item")
 
 def print_envelope(code: int, message: object, **more: object) -> None:
     """Print one JSON document {error_code, error_message, ...}."""
-    document = json.dumps({"error_code": code, "error_message": message, **more}, ensure_ascii=False, indent=2)
+    # In another encoding, what standard output writes in place of a character that it lacks is not JSON.
+    ascii_only = not is_utf8(sys.stdout)
+    document = json.dumps({"error_code": code, "error_message": message, **more}, ensure_ascii=ascii_only, indent=2)
     # JSON escapes control characters, but not the marks that reverse the direction of a line.
     print(sanitize_json(document))
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Return whether a stream can take every character."""
+    return codecs.lookup(stream.encoding).name == "utf-8"
 
 
 def exit_with(error: AudienceError, as_json: bool) -> NoReturn:

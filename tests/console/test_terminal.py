@@ -87,12 +87,14 @@ def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_comma
 
 
 @contextmanager
-def in_a_pty(deployment: TestDeployment, *arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+def in_a_pty(
+    deployment: TestDeployment, *arguments: str, **changes: str
+) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """Run the console in a pseudo-terminal; yield its process, and the other side of the terminal."""
     main, terminal = pty.openpty()
     process = subprocess.Popen(
         [AUDIENCE, *arguments],
-        env=deployment.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(deployment.folder)},
+        env=deployment.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(deployment.folder)} | changes,
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -124,6 +126,8 @@ def read_until(main: int, words: bytes, seconds: float = 15) -> bytes:
             seen += os.read(main, 65_536)
         except BlockingIOError:
             time.sleep(0.02)
+        except OSError:  # the process has closed the terminal
+            raise AssertionError(seen[-2_000:]) from None
     return seen
 
 
@@ -152,3 +156,9 @@ def test_without_a_terminal_the_console_explains_what_it_needs(ready: TestDeploy
     done = ready.command()
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_is_not_in_utf_8_is_refused(ready: TestDeployment) -> None:
+    with in_a_pty(ready, PYTHONIOENCODING="latin-1") as (process, main):
+        read_until(main, b"needs a terminal in UTF-8, not iso8859-1; set LC_ALL=C.UTF-8")
+        assert process.wait(5) == 2

@@ -230,12 +230,19 @@ def test_hostile_arguments_are_refused_with_inert_messages(
     assert not ready.output_exists()
 
 
-def test_output_that_the_encoding_lacks_is_escaped(ready: TestDeployment) -> None:
-    ready.write_posts([post(1, "林雅婷", "2020-06-01 00:00:00")])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_the_encoding_lacks_is_escaped_and_json_stays_json(ready: TestDeployment, encoding: str) -> None:
+    name = "林雅婷 é🐱"
+    ready.write_posts([post(1, name, "2020-06-01 00:00:00")])
     task_id = create_and_wait(ready)
-    for encoding in ("ascii", "latin-1"):
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         environment = ready.environment() | {"PYTHONIOENCODING": encoding}
-        command = [sys.executable, "-m", "console", "sample", task_id]
-        shown = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert shown.returncode == 0 and "Traceback" not in shown.stderr
-        assert "\\u96c5\\u5a77" in shown.stdout  # 雅婷
+        command = [sys.executable, "-m", "console", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, encoding=encoding)
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        return done
+
+    assert "\\u6797\\u96c5\\u5a77" in run("sample", task_id).stdout
+    (row,) = json.loads(run("sample", task_id, "--json").stdout)["error_message"]
+    assert row["match_content"] == name
