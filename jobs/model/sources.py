@@ -1,9 +1,11 @@
-"""The sources file: which result, and so which tables, the rows of a source go to."""
+"""The sources file: which results, and so which tables, the rows of a source go to."""
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,17 @@ class Sources:
     """The mapping in a sources file, frozen."""
 
     default: str
-    results: Mapping[str, str]
-    """Result name by source id."""
+    results: Mapping[str, tuple[str, ...]]
+    """Result names by source id."""
 
-    def result_of(self, source: str) -> str:
-        """Return the result of a source id: the default if the file does not name it."""
-        return self.results.get(source, self.default)
+    @property
+    def names(self) -> list[str]:
+        """Every result that rows may go to, sorted."""
+        return sorted({self.default, *chain.from_iterable(self.results.values())})
+
+    def results_of(self, source: str) -> tuple[str, ...]:
+        """Return the results of a source id: only the default if the file does not name it."""
+        return self.results.get(source, (self.default,))
 
     @property
     def names(self) -> list[str]:
@@ -41,7 +48,8 @@ class Sources:
     @classmethod
     def from_json(cls, data: bytes) -> "Sources":
         """Invert `to_json`."""
-        return cls(**json.loads(data))
+        content = json.loads(data)
+        return cls(content["default"], {source: tuple(names) for source, names in content["results"].items()})
 
 
 def production_table(result: str) -> str:
@@ -66,63 +74,52 @@ def read_sources(path: Path) -> Sources:
 
 
 class _Fault(Exception):
-    """A fault at the line of the entry `key`, or at the `nth` line that has the text `value`."""
+    """A fault at the line of the entry `key`."""
 
-    def __init__(self, message: str, *, key: str | None = None, value: str | None = None, nth: int = 1) -> None:
+    def __init__(self, message: str, key: str) -> None:
         super().__init__(message)
-        self.pattern = (
-            rf"^\s*\[?[\"']?{re.escape(key)}[\"']?\s*[=\]]" if key else rf"[\"']{re.escape(value or '')}[\"']"
-        )
-        self.nth = nth
+        self.pattern = rf"^\s*\[?[\"']?{re.escape(key)}[\"']?\s*[=\]]"
 
 
 def _sources(content: dict[str, Any]) -> Sources:
     default = content.pop("default", "other")
     tables = content.pop("results", {})
     for key in content:
-        raise _Fault(f"unknown entry {shortened(repr(key))}; expected default and [results]", key=key)
+        raise _Fault(f"unknown entry {shortened(repr(key))}; expected default and [results]", key)
     if not isinstance(default, str):
-        raise _Fault("default must be a name in quotes", key="default")
+        raise _Fault("default must be a name in quotes", "default")
     if not isinstance(tables, dict):
-        raise _Fault("results must be a table: [results]", key="results")
+        raise _Fault("results must be a table: [results]", "results")
     if len(tables) > MAX_RESULTS:
-        raise _Fault(f"{len(tables):,} results; the maximum is {MAX_RESULTS:,}", key="results")
+        raise _Fault(f"{len(tables):,} results; the maximum is {MAX_RESULTS:,}", "results")
     _check_name(default, "default")
-    results: dict[str, str] = {}
+    results: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
     names = {default.lower(): default}
     for name, sources in tables.items():
         _check_name(name, name)
         twin = names.setdefault(name.lower(), name)
         if twin != name:  # the same table on a server that folds the case of table names
-            raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", key=name)
+            raise _Fault(f"{name!r} differs from {twin!r} only by case; choose another name", name)
         if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-            raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', key=name)
-        for source in sources:
-            other = results.setdefault(source, name)
-            if other != name:
-                raise _Fault(
-                    f"source {shortened(repr(source))} is already in {other!r}; a source has one result",
-                    value=source,
-                    nth=2,
-                )
-    return Sources(default, results)
+            raise _Fault(f'{name} must be a list of source ids: {name} = ["WH_F0001"]', name)
+        for source in dict.fromkeys(sources):
+            results[source] += (name,)
+    return Sources(default, dict(results))
 
 
 def _check_name(name: str, key: str) -> None:
     if not _RESULT_NAME.fullmatch(name):
         raise _Fault(
             f"{shortened(repr(name))} is not an identifier: at most 47 letters, digits and _, no leading digit",
-            key=key,
+            key,
         )
     if _RESERVED.fullmatch(name):
-        raise _Fault(f"{name!r} is reserved for internal tables; choose another name", key=key)
+        raise _Fault(f"{name!r} is reserved for internal tables; choose another name", key)
 
 
 def _line_of(text: str, fault: _Fault) -> int | None:
     """Return the line of a fault, from 1. Comments do not count."""
-    seen = 0
     for number, line in enumerate(text.split("\n"), start=1):
-        seen += len(re.findall(fault.pattern, line.partition("#")[0]))
-        if seen >= fault.nth:
+        if re.search(fault.pattern, line.partition("#")[0]):
             return number
     return None

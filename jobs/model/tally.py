@@ -94,7 +94,7 @@ class WindowTally(ABC):
     def __init__(self, definition: Definition) -> None:
         self.received = 0
         """Rows read."""
-        self._result_of = definition.sources.result_of
+        self._results_of = definition.sources.results_of
         self._authors: Collection[bytes] = ()
         self._votes: list[Vote] = []
         self._characters = 0
@@ -113,11 +113,12 @@ class WindowTally(ABC):
         return {result: _label_rows(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
 
     def labelled(self) -> dict[str, int]:
-        """Return how many rows got a label, by result."""
-        return {
-            result: sum(vote.count for vote in votes)
-            for result, votes in self._by_result(self._votes, _source_of_vote).items()
-        }
+        """Return how many rows got a label, by result. A row counts for each result of its source."""
+        return {result: _count(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
+
+    def labelled_once(self) -> int:
+        """Return how many rows got a label, each counted once."""
+        return _count(self._votes)
 
     def labelled_once(self) -> int:
         """Return how many rows got a label."""
@@ -143,7 +144,8 @@ class WindowTally(ABC):
             by_source[source_of(item)].append(item)
         by_result: defaultdict[str, list[Item]] = defaultdict(list)
         for source, of_source in by_source.items():
-            by_result[self._result_of(source.decode())] += of_source
+            for result in self._results_of(source.decode()):
+                by_result[result] += of_source
         return by_result
 
 
@@ -228,6 +230,11 @@ def _source(who: bytes) -> bytes:
 
 def _source_of_vote(vote: Vote) -> bytes:
     return _source(vote.who)
+
+
+def _count(votes: list[Vote]) -> int:
+    """Return how many rows these votes stand for."""
+    return sum(vote.count for vote in votes)
 
 
 def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:

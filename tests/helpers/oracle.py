@@ -11,6 +11,9 @@ import re2
 Patterns = Mapping[str, Sequence[tuple[str, str]] | Sequence[str]]
 """The lines of each label: (keyword, match type) pairs for keyword_model, regular expressions for rule_model."""
 
+SourceMap = Mapping[str, str | tuple[str, ...]]
+"""The result of each source, or its results."""
+
 
 @dataclass(frozen=True)
 class Post:
@@ -55,6 +58,8 @@ class Outcome:
 
     received: int
     labelled: int
+    votes: dict[str, int]
+    """Labelled rows by result; a row counts for each result of its source."""
     result: str
     length_prod_table: str
     uniq_source_author: str
@@ -65,7 +70,7 @@ class Outcome:
 def outcome(
     posts: Iterable[Post],
     patterns: Patterns,
-    sources: Mapping[str, str],
+    sources: SourceMap,
     start: datetime,
     end: datetime,
     *,
@@ -90,8 +95,10 @@ def outcome(
 
     for post in received:
         assert post.s_id is not None and post.author is not None
-        result = sources.get(post.s_id, default)
-        authors[result].add((post.s_id, post.author))
+        named = sources.get(post.s_id, default)
+        results = (named,) if isinstance(named, str) else named
+        for result in results:
+            authors[result].add((post.s_id, post.author))
         text = getattr(post, column)
         if text not in known:
             known[text] = decide(text, patterns)
@@ -100,10 +107,11 @@ def outcome(
             continue
         labelled += 1
         source_author, panel = f"{post.s_id}_{post.author}", f"/{decided[0]}"
-        votes[result][source_author, panel] += 1
-        key = (result, source_author, panel)
-        if key not in latest or age(post) > age(latest[key]):
-            latest[key] = post
+        for result in results:
+            votes[result][source_author, panel] += 1
+            key = (result, source_author, panel)
+            if key not in latest or age(post) > age(latest[key]):
+                latest[key] = post
 
     production: dict[str, list[tuple[Any, ...]]] = {}
     for result in sorted(votes):
@@ -121,6 +129,7 @@ def outcome(
     return Outcome(
         received=len(received),
         labelled=labelled,
+        votes={result: counts.total() for result, counts in votes.items()},
         result=",".join(sorted(votes)),
         length_prod_table=",".join(map(str, lengths)),
         uniq_source_author=",".join(map(str, counts)),

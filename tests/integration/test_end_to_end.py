@@ -1,6 +1,11 @@
 """Whole tasks on real servers against the naive oracle."""
 
+import asyncio
+import json
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from jobs import services
 from tests.helpers.assertions import assert_outcome
@@ -37,6 +42,32 @@ async def test_both_models_work_on_all_four_predict_types(
     task = await run_in_process(deployment.with_settings(window_rows=400), asked)
     column = "author" if predict_type == "author_name" else predict_type
     assert_outcome(deployment, task, outcome(posts, patterns, SOURCES, START, END, column=column))
+
+
+result_names = st.lists(st.sampled_from(["fbfans", "forum", "Ptt", "other"]), min_size=1, max_size=3, unique=True)
+source_maps = st.dictionaries(
+    st.sampled_from(["WH_F0045", "WH_F0116", "WH_F9999", "wh_f0045", "O'Neil`s"]), result_names.map(tuple)
+)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(source_maps, st.sampled_from(["author_name", "content"]))
+def test_a_source_may_have_any_results(
+    deployment: TestDeployment, sources: dict[str, tuple[str, ...]], predict_type: str
+) -> None:
+    posts = odd_posts(600, seed=25)
+    deployment.write_anything("DROP DATABASE IF EXISTS {output}")
+    deployment.write_posts(posts)
+    named = {
+        name: [source for source in sources if name in sources[source]] for names in sources.values() for name in names
+    }
+    deployment.write_sources("[results]\n" + "".join(f"{name} = {json.dumps(ids)}\n" for name, ids in named.items()))
+    patterns, column = (PATTERNS, "author") if predict_type == "author_name" else (RULES, predict_type)
+    deployment.write_patterns(patterns, predict_type)
+    model_type = "keyword_model" if patterns is PATTERNS else "rule_model"
+    request = deployment.request(**RANGE, model_type=model_type, predict_type=predict_type)
+    task = asyncio.run(run_in_process(deployment.with_settings(window_rows=100), request))
+    assert_outcome(deployment, task, outcome(posts, patterns, sources, START, END, column=column))
 
 
 async def test_a_task_that_labels_nothing_succeeds_with_an_empty_result(deployment: TestDeployment) -> None:

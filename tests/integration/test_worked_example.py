@@ -20,6 +20,8 @@ POSTS = [
     post(7, None, "2020-01-03 00:00:01"),
 ]
 
+FBFANS, FORUM = "wh_panel_mapping_fbfans", "wh_panel_mapping_forum"
+
 
 async def test_the_worked_example_gives_exactly_the_documented_numbers(deployment: TestDeployment) -> None:
     deployment.write_patterns(PATTERNS)
@@ -63,3 +65,22 @@ async def test_the_worked_example_gives_exactly_the_documented_numbers(deploymen
     assert [name for (name,) in columns] == [
         *("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")
     ]
+
+
+async def test_a_source_of_two_results_goes_to_both_and_its_rows_count_once(deployment: TestDeployment) -> None:
+    deployment.write_sources('[results]\nfbfans = ["WH_F0045"]\nforum = ["WH_F0045", "WH_F0116"]\n')
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([*POSTS, post(8, "Annie", "2020-01-03 00:00:00", "WH_F0116")], id_type="INT")
+    request = deployment.request(start_time="2020-01-01 00:00:00", end_time="2020-01-03 00:00:00")
+    task_id = await services.create_task(deployment, request)
+    with deployment.workers():
+        task = await finished(deployment, task_id)
+
+    assert (task.stat, task.prod_stat, task.error) == ("SUCCESS", "finish", None)
+    assert (task.length_receive_table, task.length_output_table) == (7, 6)
+    assert task.result == "fbfans,forum"
+    assert (task.uniq_source_author, task.length_prod_table, task.rate_of_label) == ("5,6", "4,5", "80.00,83.33")
+    fbfans = {row.source_author for row in await services.sample_result(deployment, task_id, [FBFANS])}
+    assert fbfans == {"WH_F0045_林雅婷", "WH_F0045_Annie", "WH_F0045_Sun", "WH_F0045_Ann Tan"}
+    forum = {row.source_author for row in await services.sample_result(deployment, task_id, [FORUM])}
+    assert forum == {*fbfans, "WH_F0116_Annie"}

@@ -95,7 +95,8 @@ def test_a_sources_file_gives_a_mapping_or_error_501(folder: Path, content: byte
         assert error.code == 501
         return
     assert Sources.from_json(sources.to_json()) == sources
-    for name in {sources.default, *sources.results.values()}:
+    assert sources.default in sources.names
+    for name in sources.names:
         assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,46}", name)
 
 

@@ -19,9 +19,19 @@ def read(folder: Path, text: str) -> Sources:
 
 def test_an_unlisted_source_belongs_to_the_default_result(tmp_path: Path) -> None:
     sources = read(tmp_path, 'default = "rest"\n[results]\nfbfans = ["WH_F0045"]\n')
-    assert sources.result_of("WH_F0045") == "fbfans"
-    assert sources.result_of("wh_f0045") == "rest"
-    assert read(tmp_path, "").result_of("x") == "other"
+    assert sources.results_of("WH_F0045") == ("fbfans",)
+    assert sources.results_of("wh_f0045") == ("rest",)
+    assert sources.names == ["fbfans", "rest"]
+    assert read(tmp_path, "").results_of("x") == ("other",)
+
+
+def test_a_source_belongs_to_every_result_that_names_it_and_to_each_once(tmp_path: Path) -> None:
+    text = '[results]\nDcard = ["WH_F0116", "WH_F0116"]\nforum = ["WH_F0001", "WH_F0116"]\nother = ["WH_F0116"]\n'
+    sources = read(tmp_path, text)
+    assert sources.results_of("WH_F0116") == ("Dcard", "forum", "other")
+    assert sources.results_of("WH_F0001") == ("forum",)
+    assert sources.names == ["Dcard", "forum", "other"]
+    assert Sources.from_json(sources.to_json()) == sources
 
 
 def test_the_mapping_survives_its_json_form(tmp_path: Path) -> None:
@@ -32,7 +42,6 @@ def test_the_mapping_survives_its_json_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('[results]\na = ["X"]\nb = ["Y", "X"]\n', 3, "source 'X' is already in 'a'"),
         ('[results]\na = ["X"]\n"b c" = ["Y"]\n', 3, "'b c' is not an identifier"),
         ('[results]\n1st = ["Y"]\n', 2, "'1st' is not an identifier"),
         ("[results]\n" + "n" * 48 + ' = ["Y"]\n', 2, "is not an identifier"),
@@ -65,7 +74,7 @@ def test_a_missing_file_and_one_that_is_not_utf_8_are_reported(tmp_path: Path) -
 
 
 def test_the_sources_file_of_the_project_is_valid() -> None:
-    assert read_sources(Settings.model_fields["sources_file"].default).result_of("WH_F0116") == "Dcard"
+    assert read_sources(Settings.model_fields["sources_file"].default).results_of("WH_F0116") == ("Dcard",)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +87,6 @@ def test_the_sources_file_of_the_project_is_valid() -> None:
         ('[results]\n"a\\n\\u001b" = ["X"]', r"'a\n\x1b' is not an identifier"),
         ('[results]\n"' + "x" * 1_000_000 + '" = ["X"]', "is not an identifier"),
         ('"' + "x" * 1_000_000 + '" = 1', "unknown entry 'xxx"),
-        ('[results]\na = ["Y"]\nb = ["Y", "' + "x" * 1_000_000 + '"]\n', "line 3: source 'Y' is already in 'a'"),
         ("[results]\n" + "".join(f"r{number} = []\n" for number in range(MAX_RESULTS + 1)), "line 1: 1,001 results"),
         ("\0", "sources.toml"),
     ],

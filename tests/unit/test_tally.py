@@ -20,7 +20,7 @@ from tests.helpers.inputs import input_table
 from tests.helpers.oracle import decide
 
 PATTERNS = {"female": [("a", "partially")], "male": [("b", "partially"), ("c", "end")]}
-SOURCES = Sources("other", {"s": "one", "s_a": "one", "t": "two"})
+SOURCES = Sources("other", {"s": ("one",), "s_a": ("one", "two", "other"), "t": ("two",)})
 Post = tuple[int, str, str, str, str]
 """id, s_id, author, post_time, content"""
 posts = st.lists(
@@ -58,17 +58,19 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
     votes: Counter[tuple[str, str, str]] = Counter()
     latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     labelled: Counter[str] = Counter()
+    labelled_once = 0
     authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for post_id, s_id, author, time, content in window:
-        result = SOURCES.result_of(s_id)
-        authors[result].add((s_id, author))
         matched = author if text == "author" else content
         decided = decide(matched, PATTERNS)
-        if decided:
-            labelled[result] += 1
-            key = (result, f"{s_id}_{author}", f"/{decided[0]}")
-            votes[key] += 1
-            latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
+        labelled_once += decided is not None
+        for result in SOURCES.results_of(s_id):
+            authors[result].add((s_id, author))
+            if decided:
+                labelled[result] += 1
+                key = (result, f"{s_id}_{author}", f"/{decided[0]}")
+                votes[key] += 1
+                latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
 
     tally = tally_of(text, window, batch)
     rows = [(result, *row) for result, label_rows in tally.label_rows().items() for row in label_rows]
@@ -86,6 +88,7 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
     }
     assert tally.received == len(window)
     assert tally.labelled() == labelled
+    assert tally.labelled_once() == labelled_once
     assert hashes_by_result(tally).keys() == authors.keys()
     assert all(len(hashes_by_result(tally)[result]) == len(pairs) for result, pairs in authors.items())
 
@@ -108,7 +111,8 @@ def test_an_author_has_the_same_hash_in_every_window_and_shares_it_with_no_other
         for result, found in hashes_by_result(tally_of("author", window, 10)).items():
             hashes[result] |= found
         for _, s_id, author, _, _ in window:
-            authors[SOURCES.result_of(s_id)].add((s_id, author))
+            for result in SOURCES.results_of(s_id):
+                authors[result].add((s_id, author))
     assert {result: len(found) for result, found in hashes.items()} == {
         result: len(pairs) for result, pairs in authors.items()
     }
