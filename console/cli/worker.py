@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from console.cli.output import exit_with
-from console.sanitize import sanitize
+from console.cli.worker_log import configure_logging
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
@@ -43,22 +43,8 @@ def worker(
 
 def work(deployment: Deployment, burst: bool, verbose: bool) -> None:
     """Run one worker in this process."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_SanitizingFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-    logging.getLogger("arq").setLevel(logging.INFO if verbose else logging.WARNING)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    configure_logging(verbose)
     run_worker(deployment, burst=burst)
-
-
-class _SanitizingFormatter(logging.Formatter):
-    """Formats a record as one line, then its indented traceback: data in a message cannot forge a line."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return sanitize(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:
-        return "\n".join(f"  {sanitize(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def supervise(deployment: Deployment, processes: int, burst: bool, verbose: bool) -> None:
