@@ -6,7 +6,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from jobs.errors import ReadOnly
-from jobs.queue.jobs import Queue
+from jobs.model.queues import Queue
 from jobs.settings import Settings
 from jobs.storage.connection import Server, Session, connect
 from jobs.tls import Tls

@@ -18,6 +18,7 @@ def console(
     """Open the console: configure, launch, watch and sample tasks in the terminal."""
     try:
         deployment = services.load_deployment(read_only=read_only)
+        services.require_redis_url(deployment)
     except AudienceError as error:
         exit_with(error, as_json=False)
     open_console(deployment)

@@ -1,19 +1,87 @@
-"""The `audience` command. Neither this module nor what it imports at the start imports Textual."""
+"""The `audience` command. A command's module is imported when the command runs, so that each starts quickly."""
 
 import io
 import sys
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-from console.cli import tasks
-from console.cli.check import check
-from console.cli.console import console
-from console.cli.demo import demo
-from console.cli.patterns import patterns
-from console.cli.worker import worker
+
+class Command(NamedTuple):
+    """Where a command is, and what the list of commands says about it."""
+
+    module: str
+    function: str
+    summary: str
+    example: str
+
+
+COMMANDS = {
+    "create": Command(
+        "tasks",
+        "create",
+        "Create a task: label the posts of a range, then produce.",
+        '--start-time "2020-01-01 00:00:00" --end-time "2021-01-01 00:00:00" --wait',
+    ),
+    "list": Command("tasks", "list_tasks", "List the newest tasks and how they stand.", "--limit 5"),
+    "status": Command("tasks", "status", "Show how a task stands.", "8fec5762412c11ec836d04ea56825baa --watch"),
+    "sample": Command(
+        "tasks",
+        "sample",
+        "Show or save a random sample of a task's production rows.",
+        "8fec5762412c11ec836d04ea56825baa --table wh_panel_mapping_fbfans --limit 10",
+    ),
+    "abort": Command(
+        "tasks",
+        "abort",
+        "Stop a task. What it has done is kept, and it can be resumed.",
+        "8fec5762412c11ec836d04ea56825baa",
+    ),
+    "resume": Command(
+        "tasks",
+        "resume",
+        "Continue a failed or aborted task where it stopped.",
+        "8fec5762412c11ec836d04ea56825baa",
+    ),
+    "patterns": Command("patterns", "patterns", "List the pattern files, with their faults.", "--json"),
+    "check": Command(
+        "check", "check", "Check that everything a task needs is in place, and say what to do if it is not.", ""
+    ),
+    "console": Command(
+        "console",
+        "console",
+        "Open the console: configure, launch, watch and sample tasks in the terminal.",
+        "--read-only",
+    ),
+    "worker": Command(
+        "worker",
+        "worker",
+        "Run workers, until SIGTERM or Ctrl-C. Stopping them loses nothing.",
+        "--processes 2 --queue queue1",
+    ),
+    "demo": Command(
+        "demo",
+        "demo",
+        "Show how it works, on private servers with generated posts: in the console, or headless.",
+        "--rows 50000 --headless",
+    ),
+}
+
+
+class _Commands(TyperGroup):
+    """A group that holds each command's name and summary, and imports the one that is to run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        assert name is not None
+        return name, _import(name), rest
+
 
 app = typer.Typer(
     name="audience",
+    cls=_Commands,
     help="Label the authors of social-media posts. Without a command, open the console.",
     epilog="Start with: audience check. See how it works with: audience demo.",
     invoke_without_command=True,
@@ -22,34 +90,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_CREATE = 'Example: audience create --start-time "2020-01-01 00:00:00" --end-time "2021-01-01 00:00:00" --wait'
-_LIST = "Example: audience list --limit 5"
-_STATUS = "Example: audience status 8fec5762412c11ec836d04ea56825baa --watch"
-_SAMPLE = "Example: audience sample 8fec5762412c11ec836d04ea56825baa --table wh_panel_mapping_fbfans --limit 10"
-_ABORT = "Example: audience abort 8fec5762412c11ec836d04ea56825baa"
-_RESUME = "Example: audience resume 8fec5762412c11ec836d04ea56825baa"
-_WORKER = "Example: audience worker --processes 2 --queue queue1"
-_DEMO = "Example: audience demo --rows 50000 --headless"
-
-app.command(epilog=_CREATE)(tasks.create)
-app.command("list", epilog=_LIST)(tasks.list_tasks)
-app.command(epilog=_STATUS)(tasks.status)
-app.command(epilog=_SAMPLE)(tasks.sample)
-app.command(epilog=_ABORT)(tasks.abort)
-app.command(epilog=_RESUME)(tasks.resume)
-app.command(epilog="Example: audience patterns --json")(patterns)
-app.command(epilog="Example: audience check")(check)
-app.command(epilog="Example: audience console --read-only")(console)
-app.command(epilog=_WORKER)(worker)
-app.command(epilog=_DEMO)(demo)
+for name, command in COMMANDS.items():
+    app.command(name, help=command.summary)(lambda: None)
 
 
 @app.callback()
 def open_by_default(context: typer.Context) -> None:
     """Open the console if no command is given."""
     if context.invoked_subcommand is None:
+        from console.cli.console import console
+
         console()
+
+
+def _import(name: str) -> Any:
+    """Return a command, ready to run."""
+    command = COMMANDS[name]
+    function = getattr(import_module(f"console.cli.{command.module}"), command.function)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    example = f"Example: audience {name} {command.example}".rstrip()
+    alone.command(name, epilog=example)(function)
+    return typer.main.get_command(alone)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TextIO, TypeVar
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -37,7 +36,7 @@ def exit_with(error: AudienceError, as_json: bool) -> NoReturn:
         print_envelope(error.code, str(error))
     else:
         print_error(f"{error.code} {error}")
-    raise typer.Exit(1)
+    sys.exit(1)
 
 
 def print_error(message: str) -> None:

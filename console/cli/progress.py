@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from jobs.model.task import Task, TaskStatus
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _DESCRIPTIONS = {
     TaskStatus.PENDING: "waiting for a worker",
@@ -33,7 +34,10 @@ async def follow(updates: AsyncIterator[Task]) -> Task:
     return task
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,7 +48,7 @@ def _progress() -> Progress:
     )
 
 
-def _show(progress: Progress, bar: TaskID, task: Task, rate: float) -> None:
+def _show(progress: "Progress", bar: "TaskID", task: Task, rate: float) -> None:
     description = _DESCRIPTIONS.get(task.status, task.stat.lower()) if task.status else task.stat.lower()
     rows = f"{task.length_receive_table or 0:,} rows" + (f", {rate:,.0f}/s" if rate >= 1 else "")
     progress.update(bar, description=description, total=task.windows, completed=task.windows_done or 0, rows=rows)

@@ -1,12 +1,15 @@
 """How the commands print tasks and production rows."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
 from console.cli.output import print_envelope, print_fields
 from jobs.model.task import Task
-from jobs.services import SampleRow
+
+if TYPE_CHECKING:
+    from jobs.services import SampleRow
 
 LIST_COLUMNS: dict[str, Callable[[Task], object]] = {
     "task_id": lambda task: task.task_id,
@@ -20,7 +23,7 @@ LIST_COLUMNS: dict[str, Callable[[Task], object]] = {
     "rate %": lambda task: task.rate_of_label,
 }
 
-SAMPLE_COLUMNS: dict[str, Callable[[SampleRow], object]] = {
+SAMPLE_COLUMNS: dict[str, Callable[["SampleRow"], object]] = {
     "source_author": lambda row: row.source_author,
     "panel": lambda row: row.panel,
     "create_time": lambda row: row.create_time,

@@ -36,11 +36,6 @@ class Sources:
         """Return the results of a source id: only the default if the file does not name it."""
         return self.results.get(source, (self.default,))
 
-    @property
-    def names(self) -> list[str]:
-        """Every result that rows may go to, sorted by name."""
-        return sorted({*self.results.values(), self.default})
-
     def to_json(self) -> bytes:
         """Return the form stored with a task."""
         return json.dumps({"default": self.default, "results": dict(self.results)}, ensure_ascii=False).encode()

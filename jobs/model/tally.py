@@ -120,10 +120,6 @@ class WindowTally(ABC):
         """Return how many rows got a label, each counted once."""
         return _count(self._votes)
 
-    def labelled_once(self) -> int:
-        """Return how many rows got a label."""
-        return sum(vote.count for vote in self._votes)
-
     def author_hashes(self) -> dict[tuple[str, int], bytes]:
         """Return the distinct (s_id, author) pairs of the rows read, by result and slice: 64-bit hashes, packed.
 

@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskId
 from jobs.model.task_request import Identifier
 
-LABEL = "label"
-PRODUCE = "produce"
 REJECT = "reject"
 """The job that stands in for a rejected payload: it logs the reason."""
 

@@ -5,43 +5,21 @@ A job's id is made of its task, kind, generation and lane, so enqueueing it twic
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 
+from jobs.model.queues import LABEL, PRODUCE, Queue
 from jobs.model.task import TaskRef
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
-from jobs.queue.codec import LABEL, PRODUCE, is_job_id, job_id, task_id_of
+from jobs.queue.codec import is_job_id, job_id, task_id_of
 
 JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 """arq's keys beside a queue, each completed by a job id."""
 
 # arq by default drops a job that has waited for a day.
 _EXPIRY = timedelta(days=3650)
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """A queue of a deployment. It has a key for each kind of job, so that production never waits behind labelling."""
-
-    deployment: str
-    name: str
-
-    def key(self, kind: str) -> str:
-        """Return the Redis key of its jobs of a kind."""
-        return f"{queue_prefix(self.deployment)}{self.name}" + (f":{PRODUCE}" if kind == PRODUCE else "")
-
-
-def queue_prefix(deployment: str) -> str:
-    """Return what the keys of a deployment's queues begin with."""
-    return f"audience:{deployment}:queue:"
-
-
-def queue_name(deployment: str, key: str) -> str:
-    """Return the name of the queue that a key belongs to."""
-    return key.removeprefix(queue_prefix(deployment)).removesuffix(f":{PRODUCE}")
 
 
 async def enqueue_label(redis: RedisClient, queue: Queue, ref: TaskRef, generation: int, lane: int = 1) -> None:

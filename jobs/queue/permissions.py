@@ -9,8 +9,8 @@ from arq.constants import (
 )
 from redis.exceptions import NoPermissionError, ResponseError
 
+from jobs.model.queues import queue_prefix
 from jobs.queue.client import RedisClient
-from jobs.queue.jobs import queue_prefix
 from jobs.queue.presence import presence_prefix
 
 

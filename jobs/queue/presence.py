@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from jobs.model.queues import queue_name, queue_prefix
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, task_id_of
-from jobs.queue.jobs import queue_name, queue_prefix
 
 PUBLISH_SECONDS = 2.0
 _LIFE_SECONDS = 60

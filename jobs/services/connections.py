@@ -1,14 +1,12 @@
 """What the services share: connections whose failures have the service's code, and finding a task."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, CannotStart, DatabaseError, InvalidValue, UnknownTask
 from jobs.model.task import Task, TaskRef, check_task_id
-from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
-from jobs.queue.jobs import Queue, enqueue_label, enqueue_production
 from jobs.settings import read_settings
 from jobs.storage import server, state
 from jobs.storage.connection import Session, connect
@@ -19,9 +17,7 @@ MAX_ROWS = 100_000
 
 def load_deployment(*, read_only: bool = False, **overrides: Any) -> Deployment:
     """Return the deployment of the settings. Raises InvalidValue that names each malformed setting."""
-    deployment = Deployment(read_settings(**overrides), read_only=read_only)
-    redis_client(deployment.settings)  # raises for a malformed URL
-    return deployment
+    return Deployment(read_settings(**overrides), read_only=read_only)
 
 
 def check_limit(limit: int) -> None:
@@ -63,22 +59,3 @@ async def find_task(deployment: Deployment, session: Session, task_id: str) -> T
             if task is not None:
                 return task
     raise UnknownTask(f"unknown task id {task_id}; audience list shows the tasks that exist")
-
-
-async def call_redis(call: Awaitable[object]) -> None:
-    """Await a call to Redis. Its failure raises CannotStart."""
-    try:
-        await call
-    except REDIS_ERRORS as error:
-        raise CannotStart(f"failed to start a labelling task: Redis: {error}") from error
-
-
-async def enqueue_task(redis: RedisClient, session: Session, task: Task) -> None:
-    """Queue a task that awaits a job. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
-    assert task.queue is not None and task.generation is not None and task.deployment is not None
-    enqueue = enqueue_production if task.awaits_production else enqueue_label
-    try:
-        await call_redis(enqueue(redis, Queue(task.deployment, task.queue), task.ref, task.generation))
-    except CannotStart as error:
-        await state.fail(session, task.ref, str(error))
-        raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error

@@ -14,8 +14,9 @@ from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.model.windows import Window, key_windows, quantiles, time_windows, window_count
 from jobs.queue.client import open_redis
-from jobs.services.connections import call_redis, enqueue_task, input_session, output_session
+from jobs.services.connections import input_session, output_session
 from jobs.services.patterns import load_patterns
+from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import definitions, production, state, windows
 from jobs.storage.connection import Session
 from jobs.storage.cutting import cut_keys, estimate_range

@@ -8,8 +8,7 @@ from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
 from jobs.model.task import Task, TaskRef
 from jobs.model.units import whole
-from jobs.queue.client import open_redis
-from jobs.services.connections import call_redis, check_limit, enqueue_task, find_task, output_session
+from jobs.services.connections import check_limit, find_task, output_session
 from jobs.storage import claims, labels, production, server, state, units, windows
 from jobs.storage.connection import Session
 
@@ -79,6 +78,10 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
 
     Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
     """
+    # Redis takes a tenth of a second to import, and nothing else here uses it.
+    from jobs.queue.client import open_redis
+    from jobs.services.queueing import call_redis, enqueue_task
+
     deployment.require_writable()
     async with (
         open_redis(deployment.settings) as redis,

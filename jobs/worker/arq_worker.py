@@ -9,6 +9,7 @@ from arq.worker import Worker
 from redis.exceptions import ResponseError
 
 from jobs.errors import AudienceError, DatabaseError, describe_error
+from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskRef
 from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
@@ -38,8 +39,8 @@ Context = dict[str, Any]
 def create_arq_workers(context: WorkerContext, redis: RedisClient) -> list[Worker]:
     """Return the arq workers that serve a queue, one for each kind of job."""
     return [
-        _arq_worker(context, redis, codec.LABEL, _label, MAX_LABEL_LANES),
-        _arq_worker(context, redis, codec.PRODUCE, _produce, MAX_PRODUCTION_LANES),
+        _arq_worker(context, redis, LABEL, _label, MAX_LABEL_LANES),
+        _arq_worker(context, redis, PRODUCE, _produce, MAX_PRODUCTION_LANES),
     ]
 
 

@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 
 from jobs.deployment import Deployment
 from jobs.model.definition import Definition
+from jobs.model.queues import Queue
 from jobs.model.tally import Decide, Decisions
 from jobs.model.task import Task, TaskRef
-from jobs.queue.jobs import Queue
 from jobs.queue.presence import Worker
 from jobs.storage import state
 from jobs.storage.connection import connect

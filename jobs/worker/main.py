@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import multiprocessing
 import os
 import signal
 import threading
@@ -20,10 +19,10 @@ from arq.worker import Worker
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
+from jobs.model.queues import Queue
 from jobs.queue import jobs, presence
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
 from jobs.queue.clock import WorkerClock
-from jobs.queue.jobs import Queue
 from jobs.worker.arq_worker import create_arq_workers
 from jobs.worker.context import WorkerContext
 from jobs.worker.housekeeping import SWEEP_SECONDS, sweep
@@ -36,23 +35,25 @@ RECONCILE_SECONDS = 10.0
 _BURST_SECONDS = 0.2
 
 
-def run_worker(deployment: Deployment, *, burst: bool = False) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT; with `burst`, until its queue is empty."""
+def run_worker(deployment: Deployment, *, burst: bool = False, lifeline: int | None = None) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT; with `burst`, until its queue is empty.
+
+    It also ends when `lifeline`, a file descriptor, becomes readable: its supervisor has ended.
+    """
     # A batch of rows is thousands of tuples without cycles. Searching them for cycles as often as Python
     # does by default takes a quarter of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    asyncio.run(_work_until_stopped(deployment, burst))
+    asyncio.run(_work_until_stopped(deployment, burst, lifeline))
 
 
-async def _work_until_stopped(deployment: Deployment, burst: bool) -> None:
+async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int | None) -> None:
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_requested.set)
-    parent = multiprocessing.parent_process()
-    if parent is not None:  # a supervisor that is killed takes its workers with it
-        loop.add_reader(parent.sentinel, stop_requested.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, stop_requested.set)
     redis = redis_client(deployment.settings)
     context = WorkerContext(deployment)
     clock = WorkerClock()

@@ -9,10 +9,10 @@ from itertools import chain
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
+from jobs.model.queues import Queue
 from jobs.model.task import TaskStatus, is_task_id
 from jobs.queue import jobs
 from jobs.queue.client import RedisClient
-from jobs.queue.jobs import Queue
 from jobs.storage import state
 from jobs.storage.connection import Session
 

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from console.cli.main import main
@@ -103,5 +104,7 @@ def _serve(path: str) -> None:
 
 
 if __name__ == "__main__":
+    for module in ("console.cli.check", "console.cli.tasks", "jobs.services.create", "jobs.services.samples"):
+        import_module(module)  # by the commands otherwise
     _serve(sys.argv[1])
     main()

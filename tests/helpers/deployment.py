@@ -145,9 +145,19 @@ class TestDeployment(Deployment):
         return Deployment(self.settings.model_copy(update=changes))
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as the environment of a separate process."""
+        """Return the environment of a separate process, with the settings."""
+        return os.environ | self._variables()
+
+    def write_env_file(self) -> Path:
+        """Write the settings to .env in the folder, for a process that does not have them in its environment."""
+        path = self.folder / ".env"
+        quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in self._variables().items()}
+        path.write_text("".join(f"{name}='{value}'\n" for name, value in quoted.items()), encoding="utf-8")
+        return path
+
+    def _variables(self) -> dict[str, str]:
         values = {name.upper(): getattr(self.settings, name) for name in Settings.model_fields}
-        return os.environ | {
+        return {
             name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name, value in values.items()
             if value is not None

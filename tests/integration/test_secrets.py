@@ -194,8 +194,7 @@ async def test_a_verbose_worker_logs_no_password(few_posts: TestDeployment) -> N
 
 
 def test_check_warns_of_an_env_file_that_others_can_read(deployment: TestDeployment) -> None:
-    path = deployment.folder / ".env"
-    path.write_text(f"INPUT_PASSWORD='{PASSWORD}'\n")
+    path = deployment.write_env_file()
     for mode, warned in ((0o640, True), (0o604, True), (0o600, False), (0o400, False)):
         path.chmod(mode)
         output = deployment.command("check").stdout

@@ -2,8 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from jobs import services
@@ -40,30 +46,101 @@ async def test_sigterm_ends_a_worker_within_five_seconds_and_the_next_one_contin
     assert_outcome(deployment, task, expected)
 
 
+def children(pid: int) -> list[int]:
+    """Return the ids of a process's children."""
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def memory(pid: int) -> float:
+    """Return the memory of a process, in MB."""
+    return psutil.Process(pid).memory_info().rss / 2**20
+
+
 async def test_a_supervisor_restarts_a_worker_that_died_and_stops_all_on_sigterm(
     many_posts: TestDeployment, expected: Outcome
 ) -> None:
     deployment = many_posts
     task_id = await services.create_task(deployment.with_settings(window_rows=100), deployment.request(**RANGE))
-
-    def children(pid: int) -> list[int]:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            pids = map(int, file.read().split())
-        return [pid for pid in pids if b"spawn_main" in open(f"/proc/{pid}/cmdline", "rb").read()]
-
     with deployment.workers(1, "--processes", "2") as (supervisor,):
         await until(lambda: deployment.windows_done() > 5)
-        before = children(supervisor.pid)
-        assert len(before) == 2
+        before = await until(lambda: len(pids := children(supervisor.pid)) == 2 and pids)
+        assert before
         os.kill(before[0], signal.SIGKILL)
         await until(lambda: len(children(supervisor.pid)) == 2 and children(supervisor.pid) != before)
         task = await finished(deployment, task_id)
         after = children(supervisor.pid)
+        assert memory(supervisor.pid) < 25 < memory(after[0])
         supervisor.terminate()
         assert supervisor.wait(6) == 0
-        with pytest.raises(ProcessLookupError):
-            os.kill(after[0], 0)
+        for pid in after:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+    assert f"worker {before[0]} exited with -9; starting another" in deployment.log()
     assert_outcome(deployment, task, expected)
+
+
+@contextmanager
+def supervisor_with_env_file(deployment: TestDeployment) -> Iterator["subprocess.Popen[str]"]:
+    """Run a supervisor of two workers that reads its settings from the .env file in its folder."""
+    deployment.write_env_file()
+    with subprocess.Popen(
+        [sys.executable, "-m", "console", "worker", "--processes", "2"],
+        cwd=deployment.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as supervisor:
+        try:
+            yield supervisor
+        finally:
+            supervisor.terminate()
+
+
+def await_ready(supervisor: "subprocess.Popen[str]", count: int) -> None:
+    """Read the log until this many workers are ready."""
+    assert supervisor.stderr is not None
+    while count:
+        line = supervisor.stderr.readline()
+        assert line, "the supervisor has ended"
+        count -= line.rstrip().endswith(": ready")
+
+
+async def test_a_restarted_worker_has_the_settings_of_the_start(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    with supervisor_with_env_file(deployment) as supervisor:
+        await_ready(supervisor, 2)
+        (deployment.folder / ".env").write_text("OUTPUT_PORT='1\n")
+        for pid in children(supervisor.pid):
+            os.kill(pid, signal.SIGKILL)
+        await_ready(supervisor, 2)
+        task_id = await services.create_task(deployment, deployment.request(**RANGE))
+        assert (await finished(deployment, task_id)).prod_stat == "finish"
+
+
+async def test_ctrl_c_ends_a_supervisor_and_its_workers(few_posts: TestDeployment) -> None:
+    with supervisor_with_env_file(few_posts) as supervisor:
+        await_ready(supervisor, 2)
+        os.killpg(supervisor.pid, signal.SIGINT)
+        assert supervisor.wait(6) == 0
+        assert supervisor.stderr is not None and "Traceback" not in supervisor.stderr.read()
+
+
+async def test_the_workers_of_a_supervisor_that_is_killed_end(few_posts: TestDeployment) -> None:
+    with supervisor_with_env_file(few_posts) as supervisor:
+        await_ready(supervisor, 2)
+        workers = [psutil.Process(pid) for pid in children(supervisor.pid)]
+        supervisor.kill()
+        await until(
+            lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers), seconds=6
+        )
+
+
+async def test_a_supervisor_ends_when_the_queue_of_its_burst_is_empty(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    task_id = await services.create_task(deployment, deployment.request(**RANGE))
+    with deployment.workers(1, "--processes", "2", "--burst") as (supervisor,):
+        assert supervisor.wait(40) == 0
+    assert (await services.check_status(deployment, task_id)).prod_stat == "finish"
 
 
 async def test_burst_ends_when_the_queue_is_empty(many_posts: TestDeployment, expected: Outcome) -> None:

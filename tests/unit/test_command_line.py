@@ -1,25 +1,43 @@
 """The command line without servers: imports, help, pattern files."""
 
+import inspect
 import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from console.cli.main import app
+from console.cli.main import COMMANDS, app
 from jobs.model.task_request import TaskRequest
 from tests.helpers.assertions import assert_inert
 from tests.helpers.pattern_files import write_pattern_file
 
-COMMANDS = ("create", "list", "status", "sample", "abort", "resume", "patterns", "check", "worker", "demo")
+
+def imported(*modules: str) -> set[str]:
+    """Return the packages that a new process imports with these modules."""
+    code = f"import sys, {', '.join(modules)}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
 
 
-def test_headless_commands_do_not_import_textual() -> None:
-    code = "import console.cli.main, sys; print([m for m in sys.modules if m.split('.')[0] == 'textual'])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+def test_a_command_imports_only_what_it_needs() -> None:
+    headless = [f"console.cli.{command.module}" for name, command in COMMANDS.items() if name != "console"]
+    assert "textual" not in imported("console.cli.main", "console.cli.console", *headless)
+    heavy = {"pydantic", "aiomysql", "asyncmy", "redis", "arq", "re2", "rich", "asyncio"}
+    assert not heavy & imported("console.cli.main")
+    assert not (heavy | {"typer"}) & imported("console.cli.supervisor")
+    assert not {"redis", "arq", "asyncmy"} & imported("console.cli.tasks", "jobs.services.tasks")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_the_help_of_each_begins_with(name: str) -> None:
+    command = COMMANDS[name]
+    function = getattr(import_module(f"console.cli.{command.module}"), command.function)
+    assert inspect.getdoc(function).partition("\n\n")[0] == command.summary  # type: ignore[union-attr]
+    assert f"  {name}  " in CliRunner().invoke(app, ["--help"]).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

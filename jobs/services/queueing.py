@@ -1,0 +1,36 @@
+"""What the services that queue tasks share: calls to Redis whose failures have the service's code."""
+
+from collections.abc import Awaitable
+
+from jobs.deployment import Deployment
+from jobs.errors import CannotStart
+from jobs.model.queues import Queue
+from jobs.model.task import Task
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
+from jobs.queue.jobs import enqueue_label, enqueue_production
+from jobs.storage import state
+from jobs.storage.connection import Session
+
+
+def require_redis_url(deployment: Deployment) -> None:
+    """Raise InvalidValue if REDIS_URL is malformed. Opens no connection."""
+    redis_client(deployment.settings)
+
+
+async def call_redis(call: Awaitable[object]) -> None:
+    """Await a call to Redis. Its failure raises CannotStart."""
+    try:
+        await call
+    except REDIS_ERRORS as error:
+        raise CannotStart(f"failed to start a labelling task: Redis: {error}") from error
+
+
+async def enqueue_task(redis: RedisClient, session: Session, task: Task) -> None:
+    """Queue a task that awaits a job. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
+    assert task.queue is not None and task.generation is not None and task.deployment is not None
+    enqueue = enqueue_production if task.awaits_production else enqueue_label
+    try:
+        await call_redis(enqueue(redis, Queue(task.deployment, task.queue), task.ref, task.generation))
+    except CannotStart as error:
+        await state.fail(session, task.ref, str(error))
+        raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error
