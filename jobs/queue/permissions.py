@@ -1,4 +1,8 @@
-"""The permissions that an account needs in Redis, and which of them it lacks."""
+"""The permissions that an account needs in Redis, and which of them it lacks.
+
+Not by ACL DRYRUN: that is an administrator's command, which would tell this account the rights of every
+other, and Redis 6 lacks it.
+"""
 
 from arq.constants import (
     abort_jobs_ss,
