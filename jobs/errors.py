@@ -94,6 +94,10 @@ class ReadOnly(AudienceError):
     code = 403
 
 
+NO_SUCH_TABLE = 1146
+LOCK_WAIT_TIMEOUT = 1205
+
+
 class DatabaseError(Exception):
     """An error that a database server returned, or the failure to reach it. One type for both drivers.
 

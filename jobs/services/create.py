@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid1
 
 from jobs.deployment import Deployment
-from jobs.errors import DatabaseError, OutputUnreachable
+from jobs.errors import LOCK_WAIT_TIMEOUT, DatabaseError, OutputUnreachable
 from jobs.model.definition import Definition
 from jobs.model.input_table import RangeEstimate
 from jobs.model.sources import production_table, read_sources
@@ -22,7 +22,7 @@ from jobs.storage.connection import Session
 from jobs.storage.cutting import cut_keys, estimate_range
 from jobs.storage.input_table import describe_input
 from jobs.storage.labels import label_tables, production_tables
-from jobs.storage.schema import LOCK_WAIT_TIMEOUT, columns_of, ensure_tables
+from jobs.storage.schema import columns_of, ensure_tables
 from jobs.storage.server import read_identity
 from jobs.storage.task_tables import ensure_task_tables
 

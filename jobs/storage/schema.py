@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from jobs.errors import DatabaseError, LockTaken
+from jobs.errors import LOCK_WAIT_TIMEOUT, DatabaseError, LockTaken
 from jobs.storage.connection import Session, quote
 from jobs.storage.locks import named_lock
 
@@ -212,9 +212,6 @@ async def ensure_tables(session: Session, schema: str, tables: Sequence[Table]) 
                     " end that transaction"
                 )
                 raise DatabaseError("output server", LOCK_WAIT_TIMEOUT, message) from error
-
-
-LOCK_WAIT_TIMEOUT = 1205
 
 
 @asynccontextmanager

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from jobs.errors import AudienceError, DatabaseError, describe_error
+from jobs.errors import LOCK_WAIT_TIMEOUT, AudienceError, DatabaseError, describe_error
 from jobs.model.task import TaskRef, TaskStatus
 from jobs.storage import claims, state
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session
-from jobs.storage.schema import LOCK_WAIT_TIMEOUT, Table, ensure_tables
+from jobs.storage.schema import Table, ensure_tables
 from jobs.worker.context import WorkerContext
 from jobs.worker.heartbeat import TaskHeartbeat, TaskStopped
 
@@ -36,6 +36,7 @@ _KEEPALIVE_SECONDS = 10.0
 # How long a lane goes on with small parts before it lets a lane of another task have its turn.
 _TURN_SECONDS = 1.0
 _WAIT_SECONDS = 0.25
+_MOST_WAIT_SECONDS = 5.0
 _TABLE_WAIT_SECONDS = 2.0
 
 
@@ -44,6 +45,7 @@ class Step(Enum):
 
     DONE = "parts were done"
     WAIT = "every open part is claimed, or waits for a retry"
+    FAILED = "a part failed, or the output server is unreachable"
     COMPLETED = "this lane completed the job"
     ENDED = "another lane completed it"
 
@@ -75,9 +77,11 @@ class Lane(ABC):
         async with self.context.heartbeats.recording(self.ref, self.status) as heartbeat:
             try:
                 await heartbeat.run(self._prepare(tables))
-                while (step := await self._turn(heartbeat)) in (Step.DONE, Step.WAIT):
-                    if step is Step.WAIT:
-                        await asyncio.sleep(_WAIT_SECONDS)
+                wait = _WAIT_SECONDS
+                while (step := await self._turn(heartbeat)) in (Step.DONE, Step.WAIT, Step.FAILED):
+                    wait = min(2 * wait, _MOST_WAIT_SECONDS) if step is Step.FAILED else _WAIT_SECONDS
+                    if step is not Step.DONE:
+                        await asyncio.sleep(wait)
             except TaskStopped:
                 _logger.info("task %s: stopped", self.ref.task_id)
                 return False
@@ -113,7 +117,7 @@ class Lane(ABC):
                 raise
             except Exception as error:
                 await self._handle(error)
-                return Step.WAIT
+                return Step.FAILED
 
     async def _work(self) -> Step:
         """Claim and do parts until the turn is over or no part is open; then complete the job."""

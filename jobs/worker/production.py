@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.errors import LabelRowsMissing
+from jobs.errors import NO_SUCH_TABLE, DatabaseError, LabelRowsMissing
 from jobs.model.input_table import InputTable
 from jobs.model.task import Task, TaskStatus, join_figures
 from jobs.model.units import Unit
@@ -52,7 +52,13 @@ class ProductionLane(Lane):
 
     async def work(self, session: Session) -> None:
         """Produce the unit. The votes are counted afterwards, so that none of them can go missing unnoticed."""
-        rows = await production.insert(session, self.ref, self.unit, self.input)
+        try:
+            rows = await production.insert(session, self.ref, self.unit, self.input)
+        except DatabaseError as error:
+            if error.code != NO_SUCH_TABLE:
+                raise
+            message = f"label rows of {self.ref.schema}.{self.unit.result} are missing: the table is gone"
+            raise LabelRowsMissing(f"{message}; resuming labels the whole range again") from error
         votes = await labels.count_votes(session, self.ref, self.unit)
         await units.finish(session, self.ref, self.unit, Produced(votes, rows))
 
