@@ -4,7 +4,8 @@ Both models number their patterns in deciding order: by label, then by line. The
 number decides: the first label in the set's order, by its first pattern that matches.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -13,10 +14,24 @@ import re2
 
 from patterns.pattern_set import MatchType, PatternSet
 
-# The most memory that RE2 may use for the automata of a set. Beyond it, a set is searched one regex at a time.
+# A repetition of more than three characters that may be anything. Where it is found in error, as in `\.*`, the
+# rule is searched more slowly, with the same result.
+_GAP = re.compile(r"(?:[.\])}]|\\[CDSW]|\\[pP]\w)(?:[*+]|\{\d+,\}|\{(?:\d+,)?(?:\d\d+|[4-9])\})")
+# With this many, a set takes at worst 0.3 us a character. Where few are half-matched, it is faster than a filter.
+_MAX_GAPS_IN_SET = 50
+
+# The memory for the automata of a set, and of all blocks. They grow as texts are searched.
 _RE2_BYTES = 256 * 2**20
-# With more rules than this, that takes tens of milliseconds a text, and gigabytes of automata.
-_MAX_SEARCHED_EACH = 1_000
+# A rule's share of it, at least and at most. With less, its search is several times slower; 8 MB is RE2's default.
+_MIN_RULE_BYTES = 2**15
+_MAX_RULE_BYTES = 8 * 2**20
+# A rule whose program does not fit into its share gets more, up to this for all rules together.
+_MAX_RE2_BYTES = 2**30
+# The automaton of a filter has 8 MB. The literals of 10,000 bytes of rules fit; those of 16,000 do not, and a
+# text then takes 50 ms. A longer rule is no better behind a filter of its own than in the set.
+_BLOCK_BYTES = 4_000
+# A rule in a block takes 6 to 10 kB. More rules than this are in one set, where a rule takes a fifth of that.
+_MAX_IN_BLOCKS = 16_000
 
 
 class PatternsTooLarge(Exception):
@@ -80,48 +95,161 @@ class KeywordMatcher:
 
 
 class RuleMatcher:
-    """All regular expressions in one RE2 set: one pass over a text, linear in its length."""
+    """All regular expressions, searched in time linear in a text's length.
+
+    Most rules are in one RE2 set, whose automaton has a state for each combination of half-matched rules. Many
+    rules with gaps, such as `a.{0,20}b`, have so many combinations that nearly every character leads to a
+    new state. So these are in blocks behind a filter: one pass finds the literals that a match must contain, and
+    only rules whose literals are all there are searched, each by an automaton of its own.
+    """
 
     def __init__(self, pattern_set: PatternSet) -> None:
-        self._matches = _matches(pattern_set)
-        self._rules = [pattern.text for _, pattern in pattern_set]
-        self._options = re2.Options()
-        self._options.case_sensitive = False  # the text is in lower case, so a rule's capitals would never match
-        self._options.log_errors = False
-        self._options.max_mem = _RE2_BYTES
-        # If a set exceeds its memory while matching, RE2 reports that nothing matches. The empty regex matches
-        # every text, so its number is missing only then.
-        self._witness = len(self._rules)
-        self._set = re2.Set.SearchSet(self._options)
-        for rule in [*self._rules, ""]:
-            self._set.Add(rule)
+        self._matches: list[Match | None] = [*_matches(pattern_set), None]
+        rules = list(enumerate(pattern.text for _, pattern in pattern_set))
         try:
-            self._set.Compile()
-        except re2.error as error:  # the set as a whole is too large
-            if len(self._rules) > _MAX_SEARCHED_EACH:
-                raise PatternsTooLarge(
-                    f"the {len(self._rules):,} rules together are too large; write fewer, or simpler ones"
-                ) from error
-            self._set = None
+            self._set, self._blocks = _arrange(rules)
+        except re2.error as error:
+            raise PatternsTooLarge(
+                f"the {len(rules):,} rules together are too large; write fewer, or simpler ones"
+            ) from error
 
     def match(self, text: str) -> Match | None:
         """See Matcher. The text is searched in lower case, the rules without regard to case."""
         folded = _fold(text)
-        numbers = self._set.Match(folded) if self._set else ()
-        number = min(numbers) if self._witness in numbers else next(self._search_each(folded), self._witness)
-        return None if number == self._witness else self._matches[number]
+        first = self._set.first(folded)
+        for block in self._blocks:
+            if first < block.numbers[0]:
+                break
+            if hits := block.hits(folded):
+                first = min(first, hits[0])
+        return self._matches[first]
 
     def hits(self, text: str) -> list[Match]:
         """See Matcher."""
-        return [self._matches[number] for number in self._search_each(_fold(text))]
+        folded = _fold(text)
+        numbers = self._set.hits(folded)
+        for block in self._blocks:
+            numbers += block.hits(folded)
+        return [match for number in sorted(numbers) if (match := self._matches[number])]
 
-    def _search_each(self, folded: bytes) -> Iterator[int]:
-        """Yield the numbers of the rules that match, in order, without the set."""
-        return (number for number, rule in enumerate(self._compiled_rules) if rule.search(folded))
+
+_Rules = Sequence[tuple[int, str]]
+"""Rules, each after its number in deciding order."""
+
+
+def _arrange(rules: _Rules) -> "tuple[_RuleSet, list[_RuleBlock]]":
+    """Return the set and the blocks that hold the rules. Raises re2.error if they are too large."""
+    none = len(rules)
+    if len(rules) > _MAX_IN_BLOCKS:
+        return _RuleSet(rules, none), []
+    gaps = [(number, rule) for number, rule in rules if len(rule.encode()) <= _BLOCK_BYTES and _GAP.search(rule)]
+    blocks = _blocks(gaps)
+    # Rules that require no literal are the worst in a set, because any text half-matches them.
+    unfiltered = {number for block in blocks for number in block.unfiltered()}
+    if len(gaps) - len(unfiltered) <= _MAX_GAPS_IN_SET:
+        blocks = _blocks([(number, rule) for number, rule in gaps if number in unfiltered])
+    in_blocks = {number for block in blocks for number in block.numbers}
+    try:
+        return _RuleSet([(number, rule) for number, rule in rules if number not in in_blocks], none), blocks
+    except re2.error:  # too large for a set
+        return _RuleSet([], none), _blocks(rules)
+
+
+class _RuleSet:
+    """Rules in one automaton. Raises re2.error if it is too large."""
+
+    def __init__(self, rules: _Rules, none: int) -> None:
+        self._rules = rules
+        self._numbers = [*(number for number, _ in rules), none]
+        # If a set exceeds its memory while matching, RE2 reports that nothing matches. The empty regex matches
+        # every text, so its index is missing only then.
+        self._witness = len(rules)
+        self._set = re2.Set.SearchSet(_options(_RE2_BYTES))
+        for rule in [*(rule for _, rule in rules), ""]:
+            self._set.Add(rule)
+        self._set.Compile()
+
+    def first(self, folded: bytes) -> int:
+        """Return the lowest number of a rule that matches, or `none`."""
+        indexes = self._set.Match(folded) or ()
+        return self._numbers[min(indexes)] if self._witness in indexes else min(self.hits(folded))
+
+    def hits(self, folded: bytes) -> list[int]:
+        """Return the numbers of the rules that match, in any order, and `none`."""
+        indexes = self._set.Match(folded) or ()
+        if self._witness in indexes:
+            return [self._numbers[index] for index in indexes]
+        return [*(number for block in self._blocks for number in block.hits(folded)), self._numbers[-1]]
 
     @cached_property
-    def _compiled_rules(self) -> list[Any]:
-        return [re2.compile(rule, self._options) for rule in self._rules]
+    def _blocks(self) -> "list[_RuleBlock]":
+        return _blocks(self._rules)
+
+
+class _RuleBlock:
+    """Rules behind a filter on the literals that they require. Raises re2.error if a rule is too large."""
+
+    def __init__(self, rules: _Rules, rule_bytes: int) -> None:
+        self.numbers = [number for number, _ in rules]
+        self.bytes = 0
+        """The memory that the automata of its rules may take."""
+        self._filter = re2.Filter()
+        for _, rule in rules:
+            self.bytes += self._add(rule, rule_bytes)
+        self._filter.Compile()
+
+    def _add(self, rule: str, rule_bytes: int) -> int:
+        """Add a rule, and return the memory that it may take."""
+        while True:
+            try:
+                self._filter.Add(rule, _options(rule_bytes))
+                return rule_bytes
+            except re2.error:
+                if rule_bytes >= _MAX_RULE_BYTES:
+                    raise
+                rule_bytes = min(4 * rule_bytes, _MAX_RULE_BYTES)
+
+    def hits(self, folded: bytes) -> list[int]:
+        """Return the numbers of the rules that match, in order."""
+        return [self.numbers[index] for index in self._filter.Match(folded) or ()]
+
+    def unfiltered(self) -> set[int]:
+        """Return the numbers of the rules that require no literal."""
+        return {self.numbers[index] for index in self._filter.Match(b"", potential=True) or ()}
+
+
+def _blocks(rules: _Rules) -> list[_RuleBlock]:
+    """Return the rules in blocks, in order. Raises re2.error if they are too large."""
+    rule_bytes = min(max(_RE2_BYTES // max(len(rules), 1), _MIN_RULE_BYTES), _MAX_RULE_BYTES)
+    blocks: list[_RuleBlock] = []
+    for part in _parts(rules):
+        blocks.append(_RuleBlock(part, rule_bytes))
+        if sum(block.bytes for block in blocks) > _MAX_RE2_BYTES:
+            raise re2.error("the automata are too large")
+    return blocks
+
+
+def _parts(rules: _Rules) -> Iterator[_Rules]:
+    """Cut the rules into parts of _BLOCK_BYTES, except for the last rule of a part."""
+    part: list[tuple[int, str]] = []
+    size = 0
+    for numbered in rules:
+        part.append(numbered)
+        size += len(numbered[1].encode())
+        if size > _BLOCK_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _options(max_bytes: int) -> Any:
+    options = re2.Options()
+    options.case_sensitive = False  # the text is in lower case, so a rule's capitals would never match
+    options.never_capture = True
+    options.log_errors = False
+    options.max_mem = max_bytes
+    return options
 
 
 def _matches(pattern_set: PatternSet) -> list[Match]:
