@@ -200,9 +200,9 @@ class TextTally(WindowTally):
             if vote is None:
                 vote = self._by_author_and_label[key] = Vote(row[0], match)
                 self._votes.append(vote)
-                self._characters += len(row[3])
             vote.count += 1
             if row[1:] > vote.latest:
+                self._characters += len(row[3]) - (len(vote.latest[2]) if vote.latest else 0)
                 vote.latest = row[1:]
                 vote.match = match  # the latest row names the pattern that decided about it
 

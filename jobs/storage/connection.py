@@ -17,7 +17,7 @@ from typing import Any
 import aiomysql
 import pymysql
 from pydantic import SecretStr
-from pymysql.constants import CLIENT, CR
+from pymysql.constants import CLIENT, CR, ER
 
 from jobs.errors import DatabaseError
 from jobs.tls import Tls, tls_failure
@@ -28,9 +28,10 @@ CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
 _CLOSE_SECONDS = 1.0
 
-# A statement must fit the server's max_allowed_packet, 16 MB by default, even if each of its
-# characters takes four bytes. Larger statements are no faster.
+# Larger statements are no faster.
 STATEMENT_CHARACTERS = 200_000
+# What a statement has beside the values of its rows: a command, and names of at most 64 characters.
+_STATEMENT_BYTES = 2_000
 
 Row = tuple[Any, ...]
 Arguments = Mapping[str, object]
@@ -153,6 +154,10 @@ class _DictCursor(_Quiet, aiomysql.DictCursor):  # type: ignore[misc]
     """Rows as dictionaries."""
 
 
+def _a_row(_: Row) -> str:
+    return "a row"
+
+
 class Session:
     """An open connection that runs one statement at a time, in autocommit mode except inside `transaction`.
 
@@ -163,6 +168,7 @@ class Session:
         self._server = server
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._packet_bytes: int | None = None
 
     async def rows(
         self, sql: str, arguments: Arguments = _NO_ARGUMENTS, *, seconds: float | None = CALL_SECONDS
@@ -190,12 +196,27 @@ class Session:
         async with self._cursor(seconds, _TupleCursor) as cursor:
             return int(await cursor.execute(sql, dict(arguments)))
 
-    async def insert_many(self, insert: str, rows: Iterable[Row]) -> int:
-        """Insert rows with few large statements, and return their number. `insert` is the statement up to VALUES."""
+    async def insert_many(self, insert: str, rows: Iterable[Row], name: Callable[[Row], str] = _a_row) -> int:
+        """Insert rows with few large statements, and return their number. `insert` is the statement up to VALUES.
+
+        Raises DatabaseError for a row that no statement can hold; `name` is its name in the message.
+        """
+        if self._packet_bytes is None:
+            packet = await self.row("SELECT @@max_allowed_packet")
+            assert packet is not None
+            self._packet_bytes = int(packet[0])
         count = 0
-        for values in _values_lists(rows):
-            async with self._cursor(CALL_SECONDS, _TupleCursor) as cursor:
-                count += int(await cursor.execute(f"{insert % ()} VALUES {values}"))
+        try:
+            for values in _values_lists(rows, self._packet_bytes - _STATEMENT_BYTES):
+                async with self._cursor(CALL_SECONDS, _TupleCursor) as cursor:
+                    count += int(await cursor.execute(f"{insert % ()} VALUES {values}"))
+        except _RowTooLarge as error:
+            raise DatabaseError(
+                str(self._server),
+                ER.NET_PACKET_TOO_LARGE,
+                f"{name(error.row)} takes {error.size:,} bytes in a statement, but the server's max_allowed_packet"
+                f" is {self._packet_bytes:,}; raise it, or shorten the text",
+            ) from None
         return count
 
     @asynccontextmanager
@@ -291,17 +312,29 @@ def _keep_alive(connection: aiomysql.Connection) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def _values_lists(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield the rows as SQL, as many as fit into a statement at a time."""
+class _RowTooLarge(Exception):
+    """A row that no statement can hold, and its size in bytes."""
+
+    def __init__(self, row: Row, size: int) -> None:
+        self.row = row
+        self.size = size
+
+
+def _values_lists(rows: Iterable[Row], max_bytes: int) -> Iterator[str]:
+    """Yield the rows as SQL, as many as fit into a statement at a time. Raises _RowTooLarge."""
+    most = min(STATEMENT_CHARACTERS, max_bytes // 4)  # a character takes four bytes at most
     texts: list[str] = []
     characters = 0
     for row in rows:
         text = f"({','.join([_LITERALS[type(value)](value) for value in row])})"
+        if characters + len(text) > most:
+            if texts:
+                yield ",".join(texts)
+                texts, characters = [], 0
+            if len(text) > most and (size := len(text.encode(errors="replace"))) > max_bytes:
+                raise _RowTooLarge(row, size)
         texts.append(text)
         characters += len(text)
-        if characters > STATEMENT_CHARACTERS:
-            yield ",".join(texts)
-            texts, characters = [], 0
     if texts:
         yield ",".join(texts)
 

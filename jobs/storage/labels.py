@@ -83,9 +83,13 @@ async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: 
 
 
 async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> int:
-    """Insert label rows of a task, and return their number."""
+    """Insert label rows of a task, and return their number.
+
+    Raises DatabaseError, which names a row that is too large for the server.
+    """
     return await session.insert_many(
         f"INSERT INTO {quote(ref.schema, result)} (task_id, id, source_author, panel, create_time,"
         " field_content, match_content, votes, rule, slice)",
         ((ref.task_id, *row) for row in rows),
+        name=lambda row: f"the post with id {row[1]}",
     )

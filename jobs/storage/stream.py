@@ -5,13 +5,14 @@ own, which is never used for a second query (the first would end early, without 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from operator import itemgetter
 from typing import Any
 
 import asyncmy
 import asyncmy.errors
-from asyncmy.constants import FIELD_TYPE
+from asyncmy.constants import ER, FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
@@ -27,7 +28,12 @@ from jobs.storage.connection import (
     database_error,
 )
 
+# A batch has this many rows, or fewer if they are wide: after this many characters, it ends with the rows that
+# the driver has received.
 BATCH_ROWS = 2_000
+BATCH_CHARACTERS = 500_000
+# The characters of wider columns are counted. 2,000 rows of narrower ones are a few megabytes at most.
+_WIDE_BYTES = 4_000
 # The longest wait for a batch. The first row of a range without an index may take a scan of the table.
 READ_SECONDS = 600.0
 
@@ -73,15 +79,48 @@ async def _batches(server: Server, connection: Any, sql: str, arguments: Argumen
         with _as_database_error(server):
             async with asyncio.timeout(READ_SECONDS):
                 transport.resume_reading()
-                rows: list[Row] = await cursor.fetchmany(BATCH_ROWS)
+                rows = await _fetch_batch(server, cursor, wide)
                 transport.pause_reading()
                 return rows
 
     with _as_database_error(server):
         async with asyncio.timeout(READ_SECONDS):
             await cursor.execute(sql, dict(arguments))
+    wide = [column for column, (_, _, _, length, *_) in enumerate(cursor.description) if length > _WIDE_BYTES]
     while rows := await next_batch():
         yield rows
+
+
+async def _fetch_batch(server: Server, cursor: Any, wide: Sequence[int]) -> list[Row]:
+    """Fetch the next rows, an empty list at the end. `wide` are the columns whose characters count."""
+    rows: list[Row] = []
+    characters = 0
+    while len(rows) < BATCH_ROWS and characters < BATCH_CHARACTERS:
+        row = await cursor.fetchone()
+        if row is None:
+            break
+        # Not fetchmany, which awaits its number of rows, whatever their size. These are complete in the driver's
+        # buffer, which has 256 kB, or the size of a wider row.
+        received = [row, *cursor._result._take_pending_rows(BATCH_ROWS - len(rows) - 1)]
+        for column in wide:
+            try:
+                characters += sum(map(len, map(itemgetter(column), received)))
+            except TypeError:  # NULL, although the query asks for none
+                raise _overflow(server, received, column) from None
+        rows += received
+    return rows
+
+
+def _overflow(server: Server, rows: Sequence[Row], column: int) -> DatabaseError:
+    """Return the error for a row whose value is so large that the server returns NULL for it."""
+    row = next(row for row in rows if row[column] is None)
+    known = ", ".join(str(value) for value in row if isinstance(value, int | str) and len(str(value)) < 100)
+    return DatabaseError(
+        str(server),
+        ER.WARN_ALLOWED_PACKET_OVERFLOWED,
+        f"a value of the row ({known}) is larger than the server's max_allowed_packet, so it returns NULL instead;"
+        " raise max_allowed_packet, or shorten the value",
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from jobs.storage.windows import ResultRows
 from jobs.worker.context import decide_function
 from jobs.worker.lane import Lane
 from jobs.worker.memory import peak_memory
+from jobs.worker.pace import Pace
 
 _logger = logging.getLogger(__name__)
 
@@ -108,10 +109,10 @@ class LabelLane(Lane):
         """Tally the window's rows: in one part, or in several if a tally fills up."""
         context, table = self.context, self.definition.input
         server = replace(context.deployment.input, time_zone=table.time_zone)
-        part, tally = 0, new_tally(self.definition, self.decide)
+        part, tally, pace = 0, new_tally(self.definition, self.decide), Pace()
         async with stream(server, *window_query(table, window)) as batches:
             async for rows in batches:
-                tally.add(rows)
+                await pace.add(tally, rows)
                 context.rows += len(rows)
                 if tally.full:
                     yield part, tally

@@ -1,8 +1,11 @@
 """The keyword matcher against the naive oracle, and the identity of pattern sets."""
 
+from unittest.mock import patch
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from patterns import matcher as matcher_module
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, MatchType, Pattern, PatternSet
 from tests.helpers.oracle import decide
@@ -34,6 +37,21 @@ def test_keyword_matcher_equals_the_naive_oracle(
     matcher = build_matcher(keyword_set(patterns))
     for text in candidates:
         assert matcher.match(text) == decide(text, patterns)
+
+
+@settings(max_examples=500)
+@given(keyword_patterns, st.lists(texts, max_size=4), st.integers(1, 5))
+@example({"a": [("ας", "end"), ("Σ", "start"), ("雅婷", "partially")]}, ["ΑΣ", "ΣΑ", "xx雅婷"], 1)
+def test_a_long_text_that_is_looked_up_in_pieces_has_the_same_hits(
+    patterns: dict[str, list[tuple[str, MatchType]]], candidates: list[str], size: int
+) -> None:
+    matcher = build_matcher(keyword_set(patterns))
+    for text in candidates:
+        with patch.object(matcher_module, "_PIECE_CHARACTERS", 100):
+            expected = matcher.hits(text)
+        with patch.object(matcher_module, "_PIECE_CHARACTERS", size):
+            assert matcher.match(text) == decide(text, patterns)
+            assert matcher.hits(text) == expected
 
 
 @settings(max_examples=500)

@@ -87,6 +87,17 @@ def test_a_rule_matcher_equals_the_naive_oracle_however_its_rules_are_arranged(
         assert_equals_the_oracle(matcher, patterns, text)
 
 
+@given(patterns_, st.lists(texts, max_size=6), st.integers(1, 5))
+@example({"a": ["ας$", "^σ"]}, ["ΑΣ", "ΣΑ", "ΑΣ "], 1)
+def test_a_long_text_that_is_lowered_in_pieces_is_decided_the_same(
+    patterns: dict[str, list[str]], candidates: list[str], size: int
+) -> None:
+    matcher = build_matcher(rule_set(patterns))
+    with patch.object(matcher_module, "_PIECE_CHARACTERS", size):
+        for text in candidates:
+            assert_equals_the_oracle(matcher, patterns, text)
+
+
 def test_many_rules_with_gaps_decide_as_the_naive_oracle_does() -> None:
     rng = random.Random(1)
     letters = "的我你他好美食店家人說覺得abcdefgh"
