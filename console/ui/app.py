@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker
@@ -65,7 +65,8 @@ class AudienceApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    snapshot: reactive[Snapshot] = reactive(Snapshot(), init=False)
+    # Not a `reactive`, which would repaint the whole screen each time a server answers.
+    snapshot: var[Snapshot] = var(Snapshot(), init=False)
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__()

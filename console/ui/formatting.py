@@ -56,8 +56,9 @@ def duration(seconds: float | None) -> str:
 
 
 def age(now: datetime, then: datetime) -> str:
-    """Return how long ago a time was, in at most four characters."""
-    return duration((now - then) / timedelta(seconds=1))
+    """Return how long ago a time was, in at most four characters: now, 5m, 3h, 12d."""
+    seconds = (now - then) / timedelta(seconds=1)
+    return "now" if seconds < 60 else duration(seconds)
 
 
 def progress(task: Task) -> str:

@@ -26,7 +26,7 @@ async def test_servers_that_go_away_are_marked_and_recover_by_themselves(tmp_pat
 
             def says(words: str) -> bool:
                 # The address is between the name of a server and its state.
-                return re.search(words.replace(" ", " .*?", 1), str(header.render())) is not None
+                return re.search(words.replace(" ", " .*?", 1), header.text) is not None
 
             await wait_until(pilot, lambda: says("redis ok") and table(pilot).row_count == 1)
             await asyncio.to_thread(servers.stop_redis)

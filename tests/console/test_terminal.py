@@ -2,22 +2,18 @@
 
 import asyncio
 import os
-import pty
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from jobs import services
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import PATTERNS, post
-
-AUDIENCE = os.path.join(os.path.dirname(sys.executable), "audience")
+from tests.helpers.terminal import AUDIENCE, in_a_pty, read_until
 
 
 @pytest.fixture
@@ -84,51 +80,6 @@ def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_comma
         assert len(list(ready.folder.glob("sample-*.csv"))) == 1
     finally:
         tmux.close()
-
-
-@contextmanager
-def in_a_pty(
-    deployment: TestDeployment, *arguments: str, **changes: str
-) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """Run the console in a pseudo-terminal; yield its process, and the other side of the terminal."""
-    main, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [AUDIENCE, *arguments],
-        env=deployment.environment() | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(deployment.folder)} | changes,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        preexec_fn=_take_terminal,
-    )
-    os.close(terminal)
-    try:
-        yield process, main
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _take_terminal() -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def read_until(main: int, words: bytes, seconds: float = 15) -> bytes:
-    os.set_blocking(main, False)
-    seen = b""
-    deadline = time.monotonic() + seconds
-    while words not in seen:
-        assert time.monotonic() < deadline, seen[-2_000:]
-        try:
-            seen += os.read(main, 65_536)
-        except BlockingIOError:
-            time.sleep(0.02)
-        except OSError:  # the process has closed the terminal
-            raise AssertionError(seen[-2_000:]) from None
-    return seen
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -15,6 +15,7 @@ from console.ui.formatting import cell, duration, number, short_number
 from console.ui.screens.base import BaseScreen
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_text import LiveText
 from jobs.services.overview import QueueDepth, Worker
 
 
@@ -26,7 +27,7 @@ class WorkersScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Static("", id="note", markup=False)
+            yield LiveText(id="note")
             yield LiveTable(id="workers")
             yield Static("Queues", id="queues-title")
             yield LiveTable(id="queues")
@@ -42,20 +43,20 @@ class WorkersScreen(BaseScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the workers and queues of the snapshot."""
-        note, fleet = self.query_one("#note", Static), snapshot.fleet
+        note, fleet = self.query_one("#note", LiveText), snapshot.fleet
         if fleet is None:
-            note.update(Text(sanitize(snapshot.redis.error or "asking Redis ..."), "yellow"))
+            note.set_text(Text(sanitize(snapshot.redis.error or "asking Redis ..."), "yellow"))
             return
         since = snapshot.redis.age(time.monotonic()) if not snapshot.redis.ok else 0.0
         if not snapshot.redis.ok:
-            note.update(Text(f"Redis is away; this is {duration(since)} old", "bold white on red"))
+            note.set_text(Text(f"Redis is away; this is {duration(since)} old", "bold white on red"))
         elif fleet.workers:
             total = sum(worker.rows_a_second for worker in fleet.workers if not worker.stale)
-            note.update(
+            note.set_text(
                 f"{len(fleet.workers)} worker{'s' if len(fleet.workers) > 1 else ''}, {number(total)} rows/s together"
             )
         else:
-            note.update(Text("No worker is running: tasks wait. Start one with: audience worker", "yellow"))
+            note.set_text(Text("No worker is running: tasks wait. Start one with: audience worker", "yellow"))
         # While Redis is away, its last answer grows older.
         older = [replace(worker, age=worker.age + since) for worker in fleet.workers]
         workers = {f"{worker.host}:{worker.pid}": worker for worker in older}

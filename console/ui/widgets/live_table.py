@@ -13,15 +13,17 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from console.ui.widgets.live_lines import LiveLines
+
 Cells = tuple[Text, ...]
 
 
-class LiveTable(ScrollView, can_focus=True):
+class LiveTable(LiveLines, ScrollView, can_focus=True):
     """Rows by key. The cursor stays on its key while rows come, go and move."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"live-table--header", "live-table--cursor"}
@@ -132,8 +134,8 @@ class LiveTable(ScrollView, can_focus=True):
                 self.post_message(self.HeaderSelected(self, label))
                 return
 
-    def render_line(self, y: int) -> Strip:
-        """Render a line of the widget: the header, then the visible rows."""
+    def draw_line(self, y: int) -> Strip:
+        """Draw a line of the widget: the header, then the visible rows."""
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("live-table--header")
@@ -172,7 +174,7 @@ class LiveTable(ScrollView, can_focus=True):
         row = max(0, min(row, len(self._keys) - 1))
         if row != self._cursor and self._keys:
             self._cursor = row
-            self.refresh()
+            self.repaint_changes()
             self.post_message(self.RowHighlighted(self, self.cursor_key))
         self._reveal()
 
@@ -190,4 +192,4 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _measure(self) -> None:
         self.virtual_size = Size(sum(self._columns.values()) + 2 * len(self._columns), len(self._keys) + 1)
-        self.refresh(Region(0, 0, *self.size))
+        self.repaint_changes()

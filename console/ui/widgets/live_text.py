@@ -1,30 +1,59 @@
 """A text that is refreshed every second, and rarely changes."""
 
-from rich.cells import cell_len
 from rich.text import Text
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.strip import Strip
+
+from console.ui.widgets.live_lines import LiveLines
 
 
-class LiveText(Static):
-    """A text that is redrawn only when it changes, and laid out again only when its height changes."""
+class LiveText(LiveLines):
+    """A text that repaints only what changed, and is laid out again only when its height changes."""
+
+    DEFAULT_CSS = "LiveText { height: auto; }"
 
     def __init__(self, *, id: str) -> None:
-        super().__init__("", id=id, markup=False)
-        self._shown: Text | None = None
+        super().__init__(id=id)
+        self._text = Text()
+        self._wrapped: tuple[int, list[Text]] = (-1, [])
+        """The lines, and the width that they were wrapped to."""
+
+    @property
+    def text(self) -> str:
+        """What it shows, unwrapped."""
+        return self._text.plain
 
     def set_text(self, text: Text | str) -> None:
         """Show this text. It is never parsed as markup."""
-        text = Text(text) if isinstance(text, str) else text
-        before = self._shown
-        if before is not None and before == text and before.style == text.style:
+        width = self.size.width
+        height = len(self._lines(width))
+        self._text = Text(text) if isinstance(text, str) else text
+        self._wrapped = (-1, [])
+        if len(self._lines(width)) == height:
+            self.repaint_changes()
             return
-        self._shown = text
-        layout = before is None or self._height_of(before) != self._height_of(text)
-        if layout:
+        if self._layout_required:
             # If a layout is pending already, Textual 8.2 does not count this one, and reuses the old height.
             self._layout_updates += 1
-        self.update(text, layout=layout)
+        self.refresh(layout=True)
 
-    def _height_of(self, text: Text) -> int:
-        width = max(self.size.width, 1)
-        return sum(max(-(-cell_len(line) // width), 1) for line in text.plain.split("\n")) if text.plain else 0
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines."""
+        return len(self._lines(width))
+
+    def draw_line(self, y: int) -> Strip:
+        """Return a line of the wrapped text."""
+        width, style = self.size.width, self.rich_style
+        lines = self._lines(width)
+        if y >= len(lines):
+            return Strip.blank(width, style)
+        strip = Strip(lines[y].render(self.app.console)).apply_style(style)
+        return strip.adjust_cell_length(width, style)
+
+    def _lines(self, width: int) -> list[Text]:
+        if self._wrapped[0] != width:
+            lines = list(self._text.wrap(self.app.console, max(width, 1))) if self._text.plain else []
+            for line in lines:
+                line.end = ""
+            self._wrapped = (width, lines)
+        return self._wrapped[1]

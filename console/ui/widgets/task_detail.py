@@ -4,7 +4,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.reactive import reactive
-from textual.widgets import Sparkline
 
 from console.sanitize import sanitize
 from console.ui.formatting import STATUS_STYLES, bar, duration, label_rate, number, short_number
@@ -14,6 +13,7 @@ from jobs.model.task import Task, TaskStatus
 from jobs.services.overview import Fleet
 
 _STRIP_ROWS = 4
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 class TaskDetail(VerticalScroll):
@@ -27,7 +27,7 @@ class TaskDetail(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield LiveText(id="facts")
-        yield Sparkline([], id="pace")
+        yield LiveText(id="pace")
         yield LiveText(id="strip")
         yield LiveText(id="columns")
 
@@ -36,11 +36,11 @@ class TaskDetail(VerticalScroll):
         self._shown = task
         self.query_one("#facts", LiveText).set_text(_facts(task, rates, fleet) if task else Text("no task", "dim"))
         self.query_one("#columns", LiveText).set_text(_columns(task) if task else "")
-        pace = self.query_one("#pace", Sparkline)
-        history = rates.history(task) if task else []
-        pace.display = len(history) > 1 and bool(task and task.status is TaskStatus.STARTED)
-        if list(pace.data or []) != history:
-            pace.data = history
+        pace = self.query_one("#pace", LiveText)
+        history = rates.history(task) if task and task.status is TaskStatus.STARTED else []
+        pace.display = len(history) > 1
+        if pace.display:
+            pace.set_text(_pace(history, max(self.scrollable_content_region.width, 10)))
         self._show_strip()
 
     def watch_windows(self) -> None:
@@ -122,6 +122,14 @@ def _columns(task: Task) -> Text:
         if value is not None:
             text.append(f"{name:14}", "dim").append(f"{sanitize(value)}\n")
     return text
+
+
+def _pace(history: list[float], width: int) -> Text:
+    """Return the latest rates as a line of blocks, and the greatest of them in words."""
+    shown = history[-width:]
+    greatest = max(shown) or 1.0
+    blocks = "".join(_BLOCKS[min(int(rate / greatest * len(_BLOCKS)), len(_BLOCKS) - 1)] for rate in shown)
+    return Text.assemble((blocks, "cyan"), (f"\nmax {short_number(max(shown))} rows/s", "dim"))
 
 
 def _strip(windows: tuple[bool, ...], width: int) -> Text:

@@ -1,0 +1,34 @@
+"""The base of widgets that are refreshed every second: they repaint only the lines that changed.
+
+Textual repaints a whole widget when one of its values changes. Over SSH that is what an operator feels.
+"""
+
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class LiveLines(Widget):
+    """A widget that draws itself line by line. Call `repaint_changes` after its data have changed."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._painted: dict[int, Strip] = {}
+        """What each line showed when it was last painted."""
+
+    def draw_line(self, y: int) -> Strip:
+        """Return a line of the content, from 0."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line, and remember it."""
+        strip = self._painted[y] = self.draw_line(y)
+        return strip
+
+    def repaint_changes(self) -> None:
+        """Repaint the lines that no longer show what was painted."""
+        width, height = self.size
+        changed = [y for y, before in self._painted.items() if y < height and before != self.draw_line(y)]
+        if changed:
+            # Whole lines: Textual 8.2 paints each from the left edge of its widget anyway.
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
