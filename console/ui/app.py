@@ -20,6 +20,7 @@ from textual.theme import Theme
 from textual.worker import Worker
 
 from console.sanitize import sanitize
+from console.ui import palette
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.rates import Rates
 from console.ui.screens.base import BaseScreen, ScreenContext, notify_failure
@@ -45,7 +46,7 @@ _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
     "patterns": PatternsScreen,
     "help": HelpScreen,
 }
-_GLOBAL_COMMANDS = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "F1"))
+_GLOBAL_COMMANDS = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "?"))
 
 
 class AudienceApp(App[None]):
@@ -59,9 +60,9 @@ class AudienceApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "open('workers')", "Workers"),
         Binding("p", "open('patterns')", "Patterns"),
-        Binding("f1,question_mark", "open('help')", "Help", key_display="F1"),
-        Binding("ctrl+p", "command_palette", "Palette", show=False),
         Binding("q", "quit_console", "Quit"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False),
+        Binding("question_mark,f1", "open('help')", "All keys", key_display="?"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -76,6 +77,8 @@ class AudienceApp(App[None]):
 
     def on_mount(self) -> None:
         """Open the task table and start polling. A lost terminal or a SIGTERM ends the app as q does."""
+        self.register_theme(palette.DARK)
+        self.register_theme(palette.LIGHT)
         theme = read_preferences().theme
         if theme in self.available_themes:
             self.theme = theme

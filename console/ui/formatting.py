@@ -9,11 +9,11 @@ from console.sanitize import sanitize
 from jobs.model.task import Task, TaskStatus
 
 STATUS_STYLES: dict[str, str] = {
-    TaskStatus.PENDING: "yellow",
-    TaskStatus.STARTED: "cyan",
-    TaskStatus.SUCCESS: "green",
-    TaskStatus.FAILURE: "bold red",
-    TaskStatus.ABORTED: "magenta",
+    TaskStatus.PENDING: "waiting",
+    TaskStatus.STARTED: "running",
+    TaskStatus.SUCCESS: "done",
+    TaskStatus.FAILURE: "bold failed",
+    TaskStatus.ABORTED: "aborted",
 }
 
 
@@ -81,6 +81,7 @@ def production(task: Task) -> str:
 
 
 def bar(share: float, width: int, style: str) -> Text:
-    """Return a bar of a share of 1, drawn with coloured blanks, whose width is the same in every terminal."""
-    filled = max(0, min(round(share * width), width))
-    return Text.assemble((" " * filled, f"on {style}"), (" " * (width - filled), "on grey23"), end="")
+    """Return a bar of a share of 1, drawn in half cells."""
+    halves = max(0, min(round(share * width * 2), width * 2))
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    return Text.assemble((filled, style), ("━" * (width - len(filled)), "faint"), end="")

@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 class Preferences:
     """The content of the file."""
 
-    theme: str = "textual-dark"
+    theme: str = "audience-dark"
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
     """The values of a new task's form, by the name of the preset."""
 

@@ -2,11 +2,12 @@
 
 import shutil
 
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Input, Select
 
 from console.ui.app import AudienceApp
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.tasks import TasksScreen
+from console.ui.widgets.live_text import LiveText
 from jobs import services
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.running import run_in_process
@@ -21,8 +22,8 @@ async def test_a_fault_is_shown_at_its_field_while_typing(ready: TestDeployment)
         await wait_until(pilot, lambda: form.query_one("#start_time", Input).value)
 
         def fault(name: str) -> str:
-            found = form.query_one(f"#fault-{name}", Static)
-            return str(found.render()) if found.display else ""
+            found = form.query_one(f"#fault-{name}", LiveText)
+            return found.text if found.display else ""
 
         form.query_one("#start_time", Input).value = "yesterday"
         await wait_until(pilot, lambda: "expected a time such as" in fault("start_time"))

@@ -6,13 +6,13 @@ from typing import ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
 from console.sanitize import sanitize
 from console.ui.rates import Rates
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.header import Header
+from console.ui.widgets.key_bar import KeyBar
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 
@@ -41,7 +41,7 @@ class BaseScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Header(self.TITLE or "", self.deployment)
         yield from self.compose_body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
         """Yield the widgets between header and footer."""

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Static
 
 from console.ui.screens.base import BaseScreen, ScreenContext
+from console.ui.widgets.live_text import LiveText
 
 _INTRODUCTION = """
 A task reads a range of posts, gives each author a label by the pattern files, and writes which panel \
@@ -29,7 +29,7 @@ class HelpScreen(BaseScreen):
         self._about = about
 
     def compose_body(self) -> ComposeResult:
-        yield VerticalScroll(Static(self._text(), markup=False), id="help")
+        yield VerticalScroll(LiveText(self._text()), id="help")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -41,15 +41,15 @@ class HelpScreen(BaseScreen):
         self._append(text, [*type(self._about).BINDINGS, *BaseScreen.BINDINGS], global_=False)
         text.append("\nEverywhere\n", "bold")
         self._append(text, list(type(self.app).BINDINGS), global_=True)
-        text.append(f"{'j k, g G':18}", "cyan").append("In tables: down, up; first row, last row\n")
-        text.append(f"{'tab, shift+tab':18}", "cyan").append("Next field, previous field\n")
-        text.append(f"{'ctrl+p':18}", "cyan").append("Command palette: every action, and the themes\n")
+        text.append(f"{'j k, g G':18}", "accent").append("In tables: down, up; first row, last row\n")
+        text.append(f"{'tab, shift+tab':18}", "accent").append("Next field, previous field\n")
+        text.append(f"{'ctrl+p':18}", "accent").append("Command palette: every action, and the themes\n")
         return text
 
     def _append(self, text: Text, bindings: Iterable[BindingType], *, global_: bool) -> None:
         for binding in Binding.make_bindings(bindings):
             writes = not global_ and binding.action in ("new", "abort", "resume", "rerun")
             refused = writes and self.deployment.read_only
-            if binding.description and not refused and binding.key not in ("ctrl+q", "question_mark"):
+            if binding.description and not refused and binding.key not in ("ctrl+q", "f1"):
                 key = binding.key_display or binding.key
-                text.append(f"{key:18}", "cyan").append(f"{binding.description}\n")
+                text.append(f"{key:18}", "accent").append(f"{binding.description}\n")

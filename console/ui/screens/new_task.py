@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.css.query import NoMatches
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, Select
 
 from console.sanitize import sanitize
 from console.ui.formatting import plain
@@ -19,6 +19,7 @@ from console.ui.preferences import read_preferences, write_preferences
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose, Confirm
 from console.ui.snapshot import Snapshot
+from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.text_input import TextInput
 from jobs import services
 from jobs.errors import AudienceError, InvalidRange, InvalidValue
@@ -70,9 +71,9 @@ class NewTaskScreen(BaseScreen):
                     with Horizontal(classes="field"):
                         yield Label(label, classes="label")
                         yield self._field(name, values[name])
-                    yield Static("", id=f"fault-{name}", classes="fault", markup=False)
+                    yield LiveText(id=f"fault-{name}", classes="fault")
                 yield Button(_LAUNCH, id="launch", variant="primary", compact=True)
-            yield VerticalScroll(Static("", id="plan", markup=False), id="plan-box")
+            yield VerticalScroll(LiveText(id="plan"), id="plan-box")
 
     def _field(self, name: str, value: str) -> Input | Select[str]:
         if name not in _SELECTS:
@@ -195,26 +196,26 @@ class NewTaskScreen(BaseScreen):
         self._faults = faults
         for name in _LABELS:
             try:
-                fault = self.query_one(f"#fault-{name}", Static)
+                fault = self.query_one(f"#fault-{name}", LiveText)
             except NoMatches:
                 return
-            fault.update(sanitize(faults.get(name, "")))
+            fault.set_text(sanitize(faults.get(name, "")))
             fault.display = name in faults
 
     @work(group="plan", exclusive=True, exit_on_error=False)
     async def _plan(self) -> None:
-        box = self.query_one("#plan", Static)
+        box = self.query_one("#plan", LiveText)
         request = self._check()
         if request is None:
-            box.update(Text("The plan shows here when the form is complete.", "dim"))
+            box.set_text(Text("The plan shows here when the form is complete.", "muted"))
             return
-        box.update(Text("planning ...", "dim"))
+        box.set_text(Text("planning ...", "muted"))
         try:
             plan = await services.plan_task(self.deployment, request)
         except AudienceError as error:
-            box.update(Text(f"{error.code} {sanitize(error)}", "red"))
+            box.set_text(Text(f"{error.code} {sanitize(error)}", "failed"))
             return
-        box.update(_plan_text(plan, request))
+        box.set_text(_plan_text(plan, request))
 
     def action_launch(self) -> None:
         """Create the task, or move to the first field with a fault."""
@@ -280,14 +281,14 @@ def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
     text = Text().append("Plan\n", "bold")
 
     def line(name: str, value: str, style: str = "") -> None:
-        text.append(f"{name:12}", "dim").append(sanitize(value) + "\n", style)
+        text.append(f"{name:12}", "muted").append(sanitize(value) + "\n", style)
 
     line("rows", f"about {estimate.rows:,}")
     line("windows", f"{plan.windows:,}")
     if definition.input.time_index:
         line("post_time", "indexed")
     else:
-        line("post_time", "not indexed: the whole table is read", "yellow")
+        line("post_time", "not indexed: the whole table is read", "waiting")
     if estimate.first and estimate.last:
         line("rows from", f"{estimate.first} to {estimate.last}")
     for label in definition.patterns.labels:

@@ -9,12 +9,13 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from console.sanitize import sanitize
 from console.ui.formatting import cell, number
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.text_input import TextInput
 from jobs.errors import UnreadablePatterns
 from jobs.services.patterns import PatternFile, load_matcher, read_pattern_files
@@ -45,12 +46,12 @@ class PatternsScreen(BaseScreen):
         with Horizontal(id="body"):
             yield LiveTable(id="files")
             with Vertical(id="content"):
-                yield Static("", id="about", markup=False)
+                yield LiveText(id="about")
                 yield LiveTable(id="patterns")
         yield TextInput(
             placeholder="try a text against the model and predict type of the chosen file", id="try", compact=True
         )
-        yield Static("", id="hits", markup=False)
+        yield LiveText(id="hits")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -59,7 +60,7 @@ class PatternsScreen(BaseScreen):
         )
         self._set_columns()
         self.query_one("#files").focus()
-        self.query_one("#about", Static).update("reading ...")
+        self.query_one("#about", LiveText).set_text("reading ...")
         self.action_read()
 
     def on_resize(self) -> None:
@@ -90,14 +91,14 @@ class PatternsScreen(BaseScreen):
 
     def _show_file(self) -> None:
         file = self._file
-        about = Text().append("".join(f"{sanitize(problem)}\n" for problem in self._problems), "red")
+        about = Text().append("".join(f"{sanitize(problem)}\n" for problem in self._problems), "failed")
         rows: list[tuple[str, tuple[Text, ...]]] = []
         if file is None:
-            about.append(sanitize(f"pattern files are read from {self.deployment.settings.patterns_dir}"), "dim")
+            about.append(sanitize(f"pattern files are read from {self.deployment.settings.patterns_dir}"), "muted")
         elif file.faults:
-            about.append(_faults(file), "bold red")
+            about.append(_faults(file), "bold failed")
             rows = [
-                (str(index), (cell(fault.line or "", right=True), cell(fault.message, "red"), cell("")))
+                (str(index), (cell(fault.line or "", right=True), cell(fault.message, "failed"), cell("")))
                 for index, fault in enumerate(file.faults[:_MAX_SHOWN])
             ]
         else:
@@ -108,7 +109,7 @@ class PatternsScreen(BaseScreen):
                 (str(line), (cell(line, right=True), cell(_visible(pattern.text)), cell(pattern.match_type)))
                 for line, pattern in enumerate(file.patterns[:_MAX_SHOWN], start=1)
             ]
-        self.query_one("#about", Static).update(about)
+        self.query_one("#about", LiveText).set_text(about)
         cells = dict(rows)
         self.query_one("#patterns", LiveTable).show(list(cells), cells.__getitem__)
 
@@ -117,8 +118,8 @@ class PatternsScreen(BaseScreen):
         """Show the fault under the cursor in full."""
         file, key = self._file, self.query_one("#patterns", LiveTable).cursor_key
         if file is not None and file.faults and key is not None:
-            about = Text().append(_faults(file), "bold red").append(f"\n{sanitize(file.faults[int(key)])}", "red")
-            self.query_one("#about", Static).update(about)
+            about = Text().append(_faults(file), "bold failed").append(f"\n{sanitize(file.faults[int(key)])}", "failed")
+            self.query_one("#about", LiveText).set_text(about)
 
     def action_try(self) -> None:
         """Move to the box."""
@@ -137,15 +138,15 @@ class PatternsScreen(BaseScreen):
 
     @work(group="try", exclusive=True, exit_on_error=False)
     async def _try(self, text: str) -> None:
-        file, hits = self._file, self.query_one("#hits", Static)
+        file, hits = self._file, self.query_one("#hits", LiveText)
         if file is None or not text:
-            hits.update("")
+            hits.set_text("")
             return
         key = (file.model_type, file.predict_type)
         if key not in self._matchers:
             self._matchers[key] = await asyncio.to_thread(_matcher, self.deployment.settings.patterns_dir, *key)
         matcher = self._matchers[key]
-        hits.update(Text(sanitize(matcher), "red") if isinstance(matcher, str) else _verdict(matcher.hits(text)))
+        hits.set_text(Text(sanitize(matcher), "failed") if isinstance(matcher, str) else _verdict(matcher.hits(text)))
 
 
 def _faults(file: PatternFile) -> str:
@@ -158,7 +159,7 @@ def _file_cells(file: PatternFile) -> tuple[Text, ...]:
         cell(f"/{file.label}"),
         cell(file.predict_type),
         cell(number(len(file.patterns)), right=True),
-        cell(len(file.faults) or "", "bold red", right=True),
+        cell(len(file.faults) or "", "bold failed", right=True),
     )
 
 
@@ -172,16 +173,16 @@ def _matcher(directory: Path, model_type: ModelType, predict_type: PredictType) 
 
 def _verdict(hits: list[Match]) -> Text:
     if not hits:
-        return Text("no pattern matches: the text gets no label", "yellow")
+        return Text("no pattern matches: the text gets no label", "waiting")
     labels = list(dict.fromkeys(hit.label for hit in hits))
-    text = Text.assemble((f"/{sanitize(labels[0])}", "bold green"), f" by {sanitize(_visible(hits[0].rule))}")
+    text = Text.assemble((f"/{sanitize(labels[0])}", "bold done"), f" by {sanitize(_visible(hits[0].rule))}")
     if len(labels) > 1:
         others = ", ".join(f"/{sanitize(label)}" for label in labels[1:])
-        text.append(f"; {others} match too, but come later in the order of labels", "yellow")
+        text.append(f"; {others} match too, but come later in the order of labels", "waiting")
     for hit in hits[1:_MAX_HITS]:
-        text.append(f"\n  also /{sanitize(hit.label)} {sanitize(_visible(hit.rule))}", "dim")
+        text.append(f"\n  also /{sanitize(hit.label)} {sanitize(_visible(hit.rule))}", "muted")
     if len(hits) > _MAX_HITS:
-        text.append(f"\n  and {len(hits) - _MAX_HITS} more", "dim")
+        text.append(f"\n  and {len(hits) - _MAX_HITS} more", "muted")
     return text
 
 

@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Select, SelectionList, Static
+from textual.widgets import Select, SelectionList
 from textual.widgets.selection_list import Selection
 
 from console.sanitize import sanitize
@@ -18,6 +18,7 @@ from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_text import LiveText
 from jobs import services
 from jobs.errors import InvalidValue
 from jobs.model.sources import production_table
@@ -65,10 +66,10 @@ class SamplesScreen(BaseScreen):
         with Horizontal(id="body"):
             with Vertical(id="aside"):
                 yield SelectionList[str](id="tables", compact=True)
-                yield Static("", id="shares", markup=False)
+                yield LiveText(id="shares")
             yield LiveTable(id="rows")
-        yield Static("", id="row", markup=False)
-        yield Static("", id="count", markup=False)
+        yield LiveText(id="row")
+        yield LiveText(id="count")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -130,15 +131,15 @@ class SamplesScreen(BaseScreen):
 
     @work(group="sample", exclusive=True, exit_on_error=False)
     async def _sample(self) -> None:
-        count = self.query_one("#count", Static)
+        count = self.query_one("#count", LiveText)
         chosen = self.query_one("#tables", SelectionList).selected
         size = self.query_one("#size", Select).value
         if not chosen:
             self._rows = []
             self._show_rows()
-            count.update(Text("no table chosen: choose one with space", "yellow"))
+            count.set_text(Text("no table chosen: choose one with space", "waiting"))
             return
-        count.update(Text("sampling ...", "dim"))
+        count.set_text(Text("sampling ...", "muted"))
         try:
             tables = [production_table(name) for name in chosen]
             self._rows = await services.sample_result(self.deployment, self._task_id, tables, int(str(size)))
@@ -178,28 +179,29 @@ class SamplesScreen(BaseScreen):
         row = self._rows_shown[int(key)] if key is not None else None
         text = Text()
         if row is not None:
-            text.append(f"{sanitize(row.create_time)} {sanitize(row.panel)} ", "dim").append(
+            text.append(f"{sanitize(row.create_time)} {sanitize(row.panel)} ", "muted").append(
                 sanitize(row.match_content)
             )
-            text.append(f"  {sanitize(row.source_author)}, id {sanitize(row.id)}", "dim")
-        self.query_one("#row", Static).update(text)
+            text.append(f"  {sanitize(row.source_author)}, id {sanitize(row.id)}", "muted")
+        self.query_one("#row", LiveText).set_text(text)
 
     def _show_shares(self, shown: int) -> None:
         counts = Counter(row.panel for row in self._rows)
         text = Text("panels of the sample\n", "bold")
         for panel, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             share = number / len(self._rows)
-            text.append(f"{sanitize(panel)[:14]:14} {100 * share:5.1f}%\n").append_text(bar(share, 21, "cyan")).append(
-                "\n"
-            )
-        self.query_one("#shares", Static).update(text if counts else "")
+            text.append(f"{sanitize(panel)[:14]:14} {100 * share:5.1f}%\n")
+            text.append_text(bar(share, 21, "running")).append("\n")
+        self.query_one("#shares", LiveText).set_text(text if counts else "")
         task = self._sampled
         chosen = self.query_one("#tables", SelectionList).selected
         produced = sum(
             figures.produced or 0 for figures in (task.result_figures if task else []) if figures.result in chosen
         )
         of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
-        self.query_one("#count", Static).update(f"{of_panel}{len(self._rows):,} sampled of {produced:,} rows produced")
+        self.query_one("#count", LiveText).set_text(
+            f"{of_panel}{len(self._rows):,} sampled of {produced:,} rows produced"
+        )
 
     def action_panel(self) -> None:
         """Show only the next panel; after the last one, all."""

@@ -179,7 +179,7 @@ class TasksScreen(BaseScreen):
         text = Text()
         words = self._filter.value.strip()
         if self._board is None:
-            text.append(sanitize(self.snapshot.output.error or "asking the output server ..."), "yellow")
+            text.append(sanitize(self.snapshot.output.error or "asking the output server ..."), "waiting")
         elif not self._board.tasks:
             text.append("No tasks yet. Press n to create one.")
         elif words:
@@ -187,9 +187,9 @@ class TasksScreen(BaseScreen):
         elif len(self._board.tasks) == overview.MOST_TASKS:
             text.append(f"the newest {overview.MOST_TASKS:,} tasks")
         for error in self.snapshot.errors if self._board is not None else []:
-            text.append(("\n" if text else "") + sanitize(error), "yellow")
+            text.append(("\n" if text else "") + sanitize(error), "waiting")
         if self._paused:
-            text.append("  paused: press space to go on", "black on yellow")
+            text.append("  paused: press space to go on", "reverse waiting")
         note = self.query_one("#note", LiveText)
         note.set_text(text)
         note.display = bool(text)

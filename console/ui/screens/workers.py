@@ -8,7 +8,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from console.sanitize import sanitize
 from console.ui.formatting import cell, duration, number, short_number
@@ -29,7 +28,7 @@ class WorkersScreen(BaseScreen):
         with Vertical(id="body"):
             yield LiveText(id="note")
             yield LiveTable(id="workers")
-            yield Static("Queues", id="queues-title")
+            yield LiveText("Queues", id="queues-title")
             yield LiveTable(id="queues")
 
     def on_mount(self) -> None:
@@ -45,18 +44,18 @@ class WorkersScreen(BaseScreen):
         """Show the workers and queues of the snapshot."""
         note, fleet = self.query_one("#note", LiveText), snapshot.fleet
         if fleet is None:
-            note.set_text(Text(sanitize(snapshot.redis.error or "asking Redis ..."), "yellow"))
+            note.set_text(Text(sanitize(snapshot.redis.error or "asking Redis ..."), "waiting"))
             return
         since = snapshot.redis.age(time.monotonic()) if not snapshot.redis.ok else 0.0
         if not snapshot.redis.ok:
-            note.set_text(Text(f"Redis is away; this is {duration(since)} old", "bold white on red"))
+            note.set_text(Text(f"Redis is away; this is {duration(since)} old", "bold reverse failed"))
         elif fleet.workers:
             total = sum(worker.rows_a_second for worker in fleet.workers if not worker.stale)
             note.set_text(
                 f"{len(fleet.workers)} worker{'s' if len(fleet.workers) > 1 else ''}, {number(total)} rows/s together"
             )
         else:
-            note.set_text(Text("No worker is running: tasks wait. Start one with: audience worker", "yellow"))
+            note.set_text(Text("No worker is running: tasks wait. Start one with: audience worker", "waiting"))
         # While Redis is away, its last answer grows older.
         older = [replace(worker, age=worker.age + since) for worker in fleet.workers]
         workers = {f"{worker.host}:{worker.pid}": worker for worker in older}
@@ -66,7 +65,7 @@ class WorkersScreen(BaseScreen):
 
 
 def _worker_cells(worker: Worker) -> tuple[Text, ...]:
-    style = "dim" if worker.stale else ""
+    style = "muted" if worker.stale else ""
     return (
         cell(worker.host, style),
         cell(worker.pid, style, right=True),
@@ -74,8 +73,8 @@ def _worker_cells(worker: Worker) -> tuple[Text, ...]:
         cell(len(worker.tasks), style, right=True),
         cell(short_number(worker.rows_a_second), style, right=True),
         cell(f"{worker.peak_memory:.0f} MB", style, right=True),
-        cell(duration(worker.age), "bold red" if worker.stale else "", right=True),
-        cell("stale", "bold red") if worker.stale else cell("working" if worker.tasks else "idle"),
+        cell(duration(worker.age), "bold failed" if worker.stale else "", right=True),
+        cell("stale", "bold failed") if worker.stale else cell("working" if worker.tasks else "idle"),
     )
 
 

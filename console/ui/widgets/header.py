@@ -34,23 +34,23 @@ class Header(LiveText):
         now = time.monotonic()
         line = Text.assemble((" Audience ", "bold reverse"), " ", (self._title, "bold"), "  ", no_wrap=True)
         if self._deployment.read_only:
-            line.append("read-only", "bold black on yellow").append("  ")
+            line.append("read-only", "bold reverse waiting").append("  ")
         for name, status in (("input", snapshot.input), ("output", snapshot.output), ("redis", snapshot.redis)):
             address = f" {sanitize(self._addresses[name])}" if self.size.width >= WIDE else ""
             line.append_text(_mark(name + address, status, now)).append("  ")
         if snapshot.fleet is not None:
             alive = sum(not worker.stale for worker in snapshot.fleet.workers)
-            style = "dim" if not snapshot.redis.ok else "" if alive else "bold yellow"
+            style = "muted" if not snapshot.redis.ok else "" if alive else "bold waiting"
             line.append(f"{alive} worker{'' if alive == 1 else 's'}" if alive else "no worker", style)
         self.set_text(line)
 
 
 def _mark(name: str, status: ServerStatus, now: float) -> Text:
     if status.ok and status.age(now) > _OLD_SECONDS:
-        return Text.assemble(f"{name} ", (f"{duration(status.age(now))} old", "bold yellow"))
+        return Text.assemble(f"{name} ", (f"{duration(status.age(now))} old", "bold waiting"))
     if status.ok:
-        return Text.assemble(f"{name} ", ("ok", "green"))
+        return Text.assemble(f"{name} ", ("ok", "done"))
     if status.error is None:
-        return Text.assemble(f"{name} ", ("...", "dim"))
+        return Text.assemble(f"{name} ", ("...", "muted"))
     heard = f" {duration(now - status.at)} old" if status.at is not None else ""
-    return Text.assemble((f"{name} AWAY{heard}", "bold white on red"))
+    return Text.assemble((f"{name} AWAY{heard}", "bold reverse failed"))

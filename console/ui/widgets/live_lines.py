@@ -3,16 +3,21 @@
 Textual repaints a whole widget when one of its values changes. Over SSH that is what an operator feels.
 """
 
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Span, Text
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+from console.ui.palette import Palette
 
 
 class LiveLines(Widget):
     """A widget that draws itself line by line. Call `repaint_changes` after its data have changed."""
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._painted: dict[int, Strip] = {}
         """What each line showed when it was last painted."""
 
@@ -32,3 +37,13 @@ class LiveLines(Widget):
         if changed:
             # Whole lines: Textual 8.2 paints each from the left edge of its widget anyway.
             self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def paint(self, text: Text, base: Style) -> list[Segment]:
+        """Return a line of text, styled by tones, as it looks on the base's background."""
+        palette = Palette.of(self.app)
+        style = palette.paint(text.style, base)
+        if not text.spans:
+            return [Segment(text.plain, style)]
+        painted = Text(text.plain, style, end="")
+        painted.spans = [Span(span.start, span.end, palette.paint(span.style, style)) for span in text.spans]
+        return list(painted.render(self.app.console))

@@ -82,9 +82,11 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         return self._keys[self._cursor] if self._keys else None
 
     def set_columns(self, columns: Mapping[str, int]) -> None:
-        """Set the columns: labels, with widths in cells."""
-        self._columns = dict(columns)
-        self._measure()
+        """Set the columns: labels, with widths in cells. If they changed, `show` must follow."""
+        if list(columns.items()) != list(self._columns.items()):
+            self._columns = dict(columns)
+            self._painted.clear()
+            self.refresh()
 
     def show(self, keys: Sequence[str], cells: Callable[[str], Cells]) -> None:
         """Show these rows in this order. `cells` returns the cells of a row in the order of the columns."""
@@ -163,11 +165,10 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
             blank = " " * (column - cell.cell_len)
             cell.pad_left(1 + len(blank) * (cell.justify == "right"))
             cell.pad_right(1 + len(blank) * (cell.justify != "right"))
-            # One segment for each cell, so that an exported SVG places each correctly.
-            segments.append(Segment(cell.plain, self.app.console.get_style(cell.style)))
+            # Segments of their own for each cell, so that an exported SVG places each correctly.
+            segments += self.paint(cell, style)
         left = self.scroll_offset.x
-        strip = Strip(segments).apply_style(style) if style else Strip(segments)
-        return strip.extend_cell_length(left + width, style).crop(left, left + width)
+        return Strip(segments).extend_cell_length(left + width, style).crop(left, left + width)
 
     def _move_to(self, row: int) -> None:
         self._to_select = None

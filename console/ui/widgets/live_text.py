@@ -12,9 +12,9 @@ class LiveText(LiveLines):
 
     DEFAULT_CSS = "LiveText { height: auto; }"
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._text = Text()
+    def __init__(self, text: Text | str = "", *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._text = Text(text) if isinstance(text, str) else text
         self._wrapped: tuple[int, list[Text]] = (-1, [])
         """The lines, and the width that they were wrapped to."""
 
@@ -47,13 +47,10 @@ class LiveText(LiveLines):
         lines = self._lines(width)
         if y >= len(lines):
             return Strip.blank(width, style)
-        strip = Strip(lines[y].render(self.app.console)).apply_style(style)
-        return strip.adjust_cell_length(width, style)
+        return Strip(self.paint(lines[y], style)).adjust_cell_length(width, style)
 
     def _lines(self, width: int) -> list[Text]:
         if self._wrapped[0] != width:
             lines = list(self._text.wrap(self.app.console, max(width, 1))) if self._text.plain else []
-            for line in lines:
-                line.end = ""
             self._wrapped = (width, lines)
         return self._wrapped[1]

@@ -34,7 +34,7 @@ class TaskDetail(VerticalScroll):
     def show(self, task: Task | None, rates: Rates, fleet: Fleet | None) -> None:
         """Show how the task stands."""
         self._shown = task
-        self.query_one("#facts", LiveText).set_text(_facts(task, rates, fleet) if task else Text("no task", "dim"))
+        self.query_one("#facts", LiveText).set_text(_facts(task, rates, fleet) if task else Text("no task", "muted"))
         self.query_one("#columns", LiveText).set_text(_columns(task) if task else "")
         pace = self.query_one("#pace", LiveText)
         history = rates.history(task) if task and task.status is TaskStatus.STARTED else []
@@ -71,21 +71,21 @@ def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
         and not fleet.serves(task.queue)
     ):
         queue = sanitize(task.queue)
-        text.append(f"\nno worker serves queue {queue}; start one: audience worker --queue {queue}", "yellow")
+        text.append(f"\nno worker serves queue {queue}; start one: audience worker --queue {queue}", "waiting")
     rate, left = rates.rows_a_second(task), rates.seconds_left(task)
     if rate is not None:
         text.append(f"  {short_number(rate)} rows/s")
     if left is not None:
         text.append(f"  about {duration(left)} left")
     if task.error:
-        text.append("\n" + sanitize(task.error), "red")
+        text.append("\n" + sanitize(task.error), "failed")
     if task.waiting_for:
-        text.append("\nwaits: " + sanitize(task.waiting_for), "yellow")
+        text.append("\nwaits: " + sanitize(task.waiting_for), "waiting")
     if task.check_point:
-        text.append(f"\ncheck point {task.check_point}; everything before it is done", "yellow")
+        text.append(f"\ncheck point {task.check_point}; everything before it is done", "waiting")
     for figures in task.result_figures:
         text.append(f"\n{sanitize(figures.result)[:14]:14} ", "bold")
-        text.append_text(bar((figures.rate or 0.0) / 100, 10, "green"))
+        text.append_text(bar((figures.rate or 0.0) / 100, 10, "done"))
         share = "-" if figures.rate is None else f"{figures.rate:.2f}"
         text.append(f" {share:>6}%  {number(figures.produced) or '-'} of {number(figures.authors) or '-'}")
     return text
@@ -120,7 +120,7 @@ def _columns(task: Task) -> Text:
     text = Text()
     for name, value in rows:
         if value is not None:
-            text.append(f"{name:14}", "dim").append(f"{sanitize(value)}\n")
+            text.append(f"{name:14}", "muted").append(f"{sanitize(value)}\n")
     return text
 
 
@@ -129,7 +129,7 @@ def _pace(history: list[float], width: int) -> Text:
     shown = history[-width:]
     greatest = max(shown) or 1.0
     blocks = "".join(_BLOCKS[min(int(rate / greatest * len(_BLOCKS)), len(_BLOCKS) - 1)] for rate in shown)
-    return Text.assemble((blocks, "cyan"), (f"\nmax {short_number(max(shown))} rows/s", "dim"))
+    return Text.assemble((blocks, "running"), (f"\nmax {short_number(max(shown))} rows/s", "muted"))
 
 
 def _strip(windows: tuple[bool, ...], width: int) -> Text:
@@ -138,8 +138,8 @@ def _strip(windows: tuple[bool, ...], width: int) -> Text:
     text = Text()
     for index in range(cells):
         part = windows[index * len(windows) // cells : (index + 1) * len(windows) // cells]
-        style = "on green" if all(part) else "on dark_olive_green3" if any(part) else "on grey30"
-        text.append(" ", style)
+        style = "done" if all(part) else "running" if any(part) else "faint"
+        text.append("■", style)
         if (index + 1) % width == 0:
             text.append("\n")
     return text

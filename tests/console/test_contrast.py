@@ -1,0 +1,75 @@
+"""Every text that shows a state can be read, in every theme, under the cursor or not."""
+
+import pytest
+from rich.color import Color
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.theme import BUILTIN_THEMES
+
+from console.ui import palette
+from console.ui.screens.tasks import TasksScreen
+from tests.helpers.fixed_app import TASKS, FixedApp
+from tests.helpers.screens import opened, table
+
+_LINES = "━╸─│╭╮╰╯■▁▂▃▄▅▆▇█░▓▊▎ "
+_THEMES = [palette.DARK, palette.LIGHT, *BUILTIN_THEMES.values()]
+_COLOURED = [theme.name for theme in _THEMES if not theme.ansi]
+
+
+def luminance(colour: Color) -> float:
+    """WCAG 2's relative luminance, written out naively."""
+    assert colour.triplet is not None
+    parts = [part / 255 for part in colour.triplet]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(text: Color, background: Color) -> float:
+    one, other = luminance(text), luminance(background)
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def faint_texts(strip: Strip) -> list[tuple[str, float]]:
+    """Return the texts of a line, without lines and bars, whose contrast is below 4.5."""
+    found = []
+    for segment in strip:
+        text = segment.text.strip(_LINES)
+        if text:
+            style = segment.style
+            assert style is not None and style.color is not None and style.bgcolor is not None
+            ratio = contrast(style.color, style.bgcolor)
+            if ratio < 4.5:
+                found.append((text, round(ratio, 2)))
+    return found
+
+
+def unreadable(pilot: Pilot[None]) -> list[tuple[str, float]]:
+    """Return the texts of the screen that are hard to read."""
+    return [text for strip in pilot.app.screen._compositor.render_strips() for text in faint_texts(strip)]
+
+
+@pytest.mark.parametrize("theme", _COLOURED)
+async def test_every_state_is_readable_with_and_without_the_cursor(theme: str) -> None:
+    await _read_every_row(theme)
+
+
+@pytest.mark.parametrize("theme", [palette.DARK.name, palette.LIGHT.name])
+async def test_every_state_is_readable_without_colours(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    await _read_every_row(theme)
+
+
+async def _read_every_row(theme: str) -> None:
+    async with FixedApp().run_test(size=(200, 50)) as pilot:
+        await opened(pilot, TasksScreen)
+        pilot.app.theme = theme
+        await pilot.pause()
+        for row in range(len(TASKS)):
+            assert table(pilot).cursor_row == row
+            assert not unreadable(pilot)
+            pilot.app.screen.set_focus(None)  # the cursor of a table without focus has another background
+            await pilot.pause()
+            assert not unreadable(pilot)
+            table(pilot).focus()
+            await pilot.press("down")
+            await pilot.pause()
