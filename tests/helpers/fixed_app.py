@@ -65,10 +65,19 @@ FLEET = Fleet(
 class FixedApp(AudienceApp):
     """The app over one snapshot that never changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: tuple[Task, ...] = TASKS, turns: int = 0) -> None:
+        """Publish the snapshot after this many turns of the event loop, as a server answers sooner or later."""
         super().__init__(Deployment(Settings(input_schema="wh_fb_ex")))
+        self._tasks = tasks
+        self._turns = turns
 
     def _poll(self, server: PolledServer) -> None:  # type: ignore[override]
+        self._publish(self._turns)
+
+    def _publish(self, turns: int) -> None:
+        if turns:
+            self.call_next(self._publish, turns - 1)
+            return
         self.snapshot = Snapshot(
-            board=TaskBoard(NOW, TASKS), fleet=FLEET, input=ANSWERED, output=ANSWERED, redis=ANSWERED
+            board=TaskBoard(NOW, self._tasks), fleet=FLEET, input=ANSWERED, output=ANSWERED, redis=ANSWERED
         )

@@ -29,7 +29,7 @@ class LiveText(LiveLines):
         height = len(self._lines(width))
         self._text = Text(text) if isinstance(text, str) else text
         self._wrapped = (-1, [])
-        if len(self._lines(width)) == height:
+        if width and len(self._lines(width)) == height:
             self.repaint_changes()
             return
         if self._layout_required:
