@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,13 +28,17 @@ from console.ui.screens.help import HelpScreen
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.patterns import PatternsScreen
 from console.ui.screens.samples import SamplesScreen
+from console.ui.screens.task_actions import TaskActions
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workers import WorkersScreen
 from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
 from jobs import services
 from jobs.deployment import Deployment
+from jobs.errors import AudienceError
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
+
+TaskService = Callable[[Deployment, str], Awaitable[Task]]
 
 POLL_SECONDS = 1.0
 EXIT_SECONDS = 3.0
@@ -73,6 +77,7 @@ class AudienceApp(App[None]):
         super().__init__()
         self.context = ScreenContext(deployment, Rates())
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
+        self._requests: set[tuple[str, str, int | None]] = set()
         self._last_resort: threading.Timer | None = None
 
     def on_mount(self) -> None:
@@ -147,12 +152,12 @@ class AudienceApp(App[None]):
         else:
             self.push_screen(kind(self.context))
 
-    @on(TasksScreen.FormRequested)
-    def _open_form(self, message: TasksScreen.FormRequested) -> None:
+    @on(TaskActions.FormRequested)
+    def _open_form(self, message: TaskActions.FormRequested) -> None:
         self.push_screen(NewTaskScreen(self.context, message.template))
 
-    @on(TasksScreen.SamplesRequested)
-    def _open_samples(self, message: TasksScreen.SamplesRequested) -> None:
+    @on(TaskActions.SamplesRequested)
+    def _open_samples(self, message: TaskActions.SamplesRequested) -> None:
         self.push_screen(SamplesScreen(self.context, message.task.task_id))
 
     @on(NewTaskScreen.LaunchRequested)
@@ -173,25 +178,33 @@ class AudienceApp(App[None]):
             self.screen.select_task(task_id)
         self._poll_now()
 
-    @on(TasksScreen.AbortRequested)
-    def _abort_requested(self, message: TasksScreen.AbortRequested) -> None:
-        self._abort(message.task)
+    @on(TaskActions.AbortRequested)
+    def _abort(self, message: TaskActions.AbortRequested) -> None:
+        self._change(message.tasks, services.abort_task, "aborted")
+
+    @on(TaskActions.ResumeRequested)
+    def _resume(self, message: TaskActions.ResumeRequested) -> None:
+        self._change(message.tasks, services.resume_task, "resumed")
 
     @work(group="change", exit_on_error=False)
-    async def _abort(self, task: Task) -> None:
-        await services.abort_task(self.context.deployment, task.task_id)
-        self.notify(f"task {task.task_id[:8]} aborted; r resumes it", markup=False)
-        self._poll_now()
-
-    @on(TasksScreen.ResumeRequested)
-    def _resume_requested(self, message: TasksScreen.ResumeRequested) -> None:
-        self._resume(message.task)
-
-    @work(group="change", exit_on_error=False)
-    async def _resume(self, task: Task) -> None:
-        await services.resume_task(self.context.deployment, task.task_id)
-        self.notify(f"task {task.task_id[:8]} resumed", markup=False)
-        self._poll_now()
+    async def _change(self, tasks: Sequence[Task], service: TaskService, done: str) -> None:
+        """Call a service for each task, and say what came of it."""
+        changed = []
+        for task in tasks:
+            # A key may be pressed twice before a snapshot shows what the first press did.
+            request = (done, task.task_id, task.generation)
+            if request in self._requests:
+                continue
+            self._requests.add(request)
+            try:
+                changed.append(await service(self.context.deployment, task.task_id))
+            except AudienceError as error:
+                self._requests.discard(request)
+                self.notify(sanitize(f"{error.code} {error}"), severity="error", markup=False)
+        if changed:
+            what = f"task {changed[0].task_id[:8]}" if len(changed) == 1 else f"{len(changed)} tasks"
+            self.notify(f"{what} {done}", markup=False)
+            self._poll_now()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show why a worker of the app failed."""

@@ -2,11 +2,17 @@
 
 import pytest
 from textual.command import CommandPalette
+from textual.pilot import Pilot
 
+from console.ui.screens.dialogs import Ask, Choose
+from console.ui.screens.new_task import NewTaskScreen
+from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workers import WorkersScreen
+from jobs import services
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.running import run_in_process
 from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
 
 
@@ -16,7 +22,7 @@ async def test_help_lists_the_bindings_and_the_palette_every_action(deployment: 
         assert {"New", "Filter", "Workers", "Patterns", "Theme"} <= commands
         assert not {"Up", "Down", "Page up", "Page down"} & commands
         await pilot.press("question_mark")
-        await wait_until(pilot, lambda: "On the page Tasks" in shown(pilot))
+        await wait_until(pilot, lambda: "On the screen Tasks" in shown(pilot))
         for words in ("New", "Abort", "Resume", "Filter", "Copy the id"):
             assert words in shown(pilot)
 
@@ -59,3 +65,65 @@ async def test_a_theme_that_cannot_be_saved_is_used_all_the_same(
         notifications = pilot.app._notifications  # the screen of the test harness shows none
         await wait_until(pilot, lambda: any("theme not saved" in note.message for note in notifications))
         assert pilot.app.theme == "textual-light"
+
+
+def messages(pilot: Pilot[None]) -> list[str]:
+    """Return the messages that are shown."""
+    return [note.message for note in pilot.app._notifications]
+
+
+async def test_a_key_pressed_twice_opens_one_dialog_of_the_form(ready: TestDeployment) -> None:
+    async with console(ready, (120, 40)) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await pilot.press("ctrl+s", "ctrl+s")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press(*"mine", "enter")
+        await wait_until(pilot, lambda: pilot.app.screen is form)
+        await pilot.press("ctrl+o", "ctrl+o")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Choose))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: pilot.app.screen is form)
+
+
+async def test_a_key_pressed_twice_opens_one_dialog_of_the_samples(ready: TestDeployment) -> None:
+    await run_in_process(ready, ready.request())
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("s")
+        await opened(pilot, SamplesScreen)
+        samples = pilot.app.screen
+        await wait_until(pilot, lambda: table(pilot, "rows").row_count == 2)
+        await pilot.press("ctrl+s", "ctrl+s")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: pilot.app.screen is samples)
+        assert not messages(pilot)
+
+
+async def test_a_task_that_is_resumed_twice_shows_no_error_and_can_be_resumed_after_another_abort(
+    ready: TestDeployment,
+) -> None:
+    (task_id,) = await create_tasks(ready, 1)
+    async with console(ready) as pilot:
+        for times in (1, 2):
+            await services.abort_task(ready, task_id)
+            await wait_until(pilot, lambda: pilot.app.screen.check_action("resume", ()))
+            await pilot.press("r", "r", "r")
+            await wait_until(pilot, lambda: pilot.app.screen.check_action("abort", ()))
+            await pilot.pause()
+            assert messages(pilot) == [f"task {task_id[:8]} resumed"] * times
+
+
+async def test_a_resume_that_failed_can_be_tried_again(ready: TestDeployment) -> None:
+    (task_id,) = await create_tasks(ready, 1)
+    await services.abort_task(ready, task_id)
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: pilot.app.screen.check_action("resume", ()))
+        ready.write_anything("RENAME TABLE {output}.task_window TO {output}.hidden")
+        await pilot.press("r")
+        await wait_until(pilot, lambda: messages(pilot))
+        ready.write_anything("RENAME TABLE {output}.hidden TO {output}.task_window")
+        await pilot.press("r")
+        await wait_until(pilot, lambda: messages(pilot)[-1] == f"task {task_id[:8]} resumed")

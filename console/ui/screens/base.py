@@ -1,11 +1,11 @@
 """What all screens share: the header, the footer, the newest snapshot, and how failures are shown."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from console.sanitize import sanitize
@@ -15,6 +15,8 @@ from console.ui.widgets.header import Header
 from console.ui.widgets.key_bar import KeyBar
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class BaseScreen(Screen[None]):
         self.context = context
         self.snapshot = Snapshot()
         """The newest snapshot."""
+        self._possible: list[bool | None] = []
 
     def compose(self) -> ComposeResult:
         yield Header(self.TITLE or "", self.deployment)
@@ -63,6 +66,14 @@ class BaseScreen(Screen[None]):
         if self.is_current and self.is_mounted:
             self.query_one(Header).show(snapshot)
             self.show(snapshot)
+            self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Update the key bar if other actions have become possible."""
+        possible = [self.check_action(binding.action, ()) for _, binding in self._bindings]
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def show(self, snapshot: Snapshot) -> None:
         """Show this screen's part of the snapshot."""
@@ -71,6 +82,13 @@ class BaseScreen(Screen[None]):
         """Return to the screen below."""
         if len(self.app.screen_stack) > 2:
             self.app.pop_screen()
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        """Open a dialog and return its answer. None, without a dialog, if the key that opens it was pressed twice."""
+        if self.app.screen is not self:
+            return None
+        answer: Answer = await self.app.push_screen_wait(dialog)
+        return answer
 
     def show_message(self, message: str, *, error: bool = False) -> None:
         """Show a message for some seconds."""

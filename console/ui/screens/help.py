@@ -1,15 +1,16 @@
 """The help screen, made from the bindings of the screen that it was opened on."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingsMap
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 
 from console.ui.screens.base import BaseScreen, ScreenContext
+from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 
 _INTRODUCTION = """
@@ -17,6 +18,10 @@ A task reads a range of posts, gives each author a label by the pattern files, a
 (/female, /male, ...) an author belongs to. First the label job runs, window by window; a countdown later \
 the production job writes the wh_panel_mapping_ tables. Leaving the console stops neither workers nor tasks.
 """
+
+_WRITING = ("new", "abort", "resume", "rerun", "launch")
+# Textual's own, which an operator of a terminal knows or has no use for.
+_NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process")
 
 
 class HelpScreen(BaseScreen):
@@ -36,20 +41,23 @@ class HelpScreen(BaseScreen):
         self.query_one("#help").focus()
 
     def _text(self) -> Text:
-        text = Text(_INTRODUCTION.strip() + "\n\n")
-        text.append(f"On the page {self._about.title or self._about.TITLE or ''}\n", "bold")
-        self._append(text, [*type(self._about).BINDINGS, *BaseScreen.BINDINGS], global_=False)
-        text.append("\nEverywhere\n", "bold")
-        self._append(text, list(type(self.app).BINDINGS), global_=True)
-        text.append(f"{'j k, g G':18}", "accent").append("In tables: down, up; first row, last row\n")
-        text.append(f"{'tab, shift+tab':18}", "accent").append("Next field, previous field\n")
-        text.append(f"{'ctrl+p':18}", "accent").append("Command palette: every action, and the themes\n")
+        text = Text(_INTRODUCTION.strip() + "\n")
+        self._append(text, f"On the screen {self._about.title or self._about.TITLE or ''}", self._about._bindings)
+        self._append(text, "In tables", BindingsMap(LiveTable.BINDINGS))
+        self._append(text, "Everywhere", self.app._bindings)
         return text
 
-    def _append(self, text: Text, bindings: Iterable[BindingType], *, global_: bool) -> None:
-        for binding in Binding.make_bindings(bindings):
-            writes = not global_ and binding.action in ("new", "abort", "resume", "rerun")
-            refused = writes and self.deployment.read_only
-            if binding.description and not refused and binding.key not in ("ctrl+q", "f1"):
-                key = binding.key_display or binding.key
-                text.append(f"{key:18}", "accent").append(f"{binding.description}\n")
+    def _append(self, text: Text, title: str, bindings: BindingsMap) -> None:
+        """Append each action once, with all its keys."""
+        keys: dict[str, list[str]] = {}
+        descriptions = {}
+        for _, binding in bindings:
+            if binding.description and binding.action not in _NOT_LISTED and not self._is_refused(binding.action):
+                keys.setdefault(binding.action, []).append(self.app.get_key_display(replace(binding, key_display=None)))
+                descriptions[binding.action] = binding.description
+        text.append(f"\n{title}\n", "bold")
+        for action, description in descriptions.items():
+            text.append(f"{' '.join(keys[action]):16}", "accent").append(f"{description}\n")
+
+    def _is_refused(self, action: str) -> bool:
+        return self.deployment.read_only and action in _WRITING

@@ -244,18 +244,18 @@ class NewTaskScreen(BaseScreen):
         """Go back. Ask first if something was filled in."""
         if self._values() == self._initial:
             self.app.pop_screen()
-        elif self.app.screen is self:
+        else:
             self._ask_and_leave()
 
     @work(group="dialog", exit_on_error=False)
     async def _ask_and_leave(self) -> None:
-        if await self.app.push_screen_wait(Confirm("Leave this form? Its values will be lost.", "Leave")):
+        if await self.ask(Confirm("Leave this form? Its values will be lost.", "Leave")):
             self.app.pop_screen()
 
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
         """Save the form's values as a preset."""
-        name = await self.app.push_screen_wait(Ask("Save these values as"))
+        name = await self.ask(Ask("Save these values as"))
         if name:
             try:
                 write_preferences(presets=read_preferences().presets | {name: self._values()})
@@ -271,7 +271,7 @@ class NewTaskScreen(BaseScreen):
         if not presets:
             self.show_message("no presets yet; ctrl+s saves one")
             return
-        name = await self.app.push_screen_wait(Choose("Load", sorted(presets)))
+        name = await self.ask(Choose("Load", sorted(presets)))
         if name:
             self._set_values(presets[name])
 

@@ -214,11 +214,11 @@ class SamplesScreen(BaseScreen):
     async def action_save(self) -> None:
         """Ask for a file name and save the rows shown."""
         rows = self._rows_shown
-        if not rows or self.app.screen is not self:
+        if not rows:
             self.show_message("nothing to save", error=True)
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
-        name = await self.app.push_screen_wait(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
+        name = await self.ask(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
         if not name:
             return
         self._save(Path(name), rows)

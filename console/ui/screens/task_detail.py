@@ -3,14 +3,15 @@
 from textual import work
 from textual.app import ComposeResult
 
-from console.ui.screens.base import BaseScreen, ScreenContext
+from console.ui.screens.base import ScreenContext
+from console.ui.screens.task_actions import TaskActions
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.task_detail import TaskDetail
 from jobs.model.task import Task
 from jobs.services import overview
 
 
-class TaskDetailScreen(BaseScreen):
+class TaskDetailScreen(TaskActions):
     """The screen of one task."""
 
     TITLE = "Task"
@@ -23,10 +24,15 @@ class TaskDetailScreen(BaseScreen):
     def compose_body(self) -> ComposeResult:
         yield TaskDetail(id="view")
 
+    @property
+    def selected(self) -> Task | None:
+        """The task that is shown."""
+        tasks = self.snapshot.board.tasks if self.snapshot.board else ()
+        return next((task for task in tasks if task.task_id == self._task_id), None)
+
     def show(self, snapshot: Snapshot) -> None:
         """Show how the task stands."""
-        tasks = snapshot.board.tasks if snapshot.board else ()
-        task = next((task for task in tasks if task.task_id == self._task_id), None)
+        task = self.selected
         self.query_one(TaskDetail).show(task, self.context.rates, snapshot.fleet)
         if task and task.windows_done != self._windows_done:
             self._windows_done = task.windows_done

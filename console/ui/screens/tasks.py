@@ -1,6 +1,5 @@
 """The home screen: the live task table, and the task under the cursor in full."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -8,13 +7,12 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.widgets import Input
 
 from console.sanitize import sanitize
-from console.ui.formatting import progress
-from console.ui.screens.base import BaseScreen, ScreenContext
-from console.ui.screens.dialogs import Choose, Confirm
+from console.ui.screens.base import ScreenContext
+from console.ui.screens.dialogs import Choose
+from console.ui.screens.task_actions import TaskActions
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Column, columns_for
@@ -28,52 +26,21 @@ from jobs.services import overview
 from jobs.services.overview import TaskBoard
 
 WIDE = 110
-# Actions that depend on the task under the cursor.
-_CONDITIONAL = ("new", "rerun", "sample", "abort", "resume", "detail")
 
 
-class TasksScreen(BaseScreen):
+class TasksScreen(TaskActions):
     """The task table."""
 
     TITLE = "Tasks"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
-        Binding("s", "sample", "Sample"),
-        Binding("a", "abort", "Abort"),
-        Binding("r", "resume", "Resume"),
-        Binding("e", "rerun", "Rerun"),
         Binding("enter", "detail", "Detail", priority=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("o", "sort", "Sort", show=False),
         Binding("i", "reverse", "Reverse order", show=False),
-        Binding("y", "copy", "Copy the id", show=False),
         Binding("space", "pause", "Pause, or go on", show=False),
     ]
-
-    @dataclass
-    class FormRequested(Message):
-        """The operator wants to create a task, perhaps like an earlier one."""
-
-        template: Task | None
-
-    @dataclass
-    class SamplesRequested(Message):
-        """The operator wants to see samples of a task."""
-
-        task: Task
-
-    @dataclass
-    class AbortRequested(Message):
-        """The operator has confirmed the abort of a task."""
-
-        task: Task
-
-    @dataclass
-    class ResumeRequested(Message):
-        """The operator wants to resume a task."""
-
-        task: Task
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
@@ -82,7 +49,6 @@ class TasksScreen(BaseScreen):
         self._board: TaskBoard | None = None
         self._paused = False
         self._windows_of: tuple[str, int | None] | None = None
-        self._possible: tuple[bool | None, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -152,7 +118,7 @@ class TasksScreen(BaseScreen):
             self._table.show(list(by_key), cells)
         self._show_note()
         self._show_detail()
-        self._refresh_footer()
+        self.refresh_keys()
 
     def _label(self, column: Column) -> str:
         """Return a column's label: in capitals if the table is sorted by it, with ^ if ascending."""
@@ -167,13 +133,6 @@ class TasksScreen(BaseScreen):
         return sorted(
             matching, key=lambda task: (self._sort.order(task, rates), task.task_id), reverse=self._descending
         )
-
-    def _refresh_footer(self) -> None:
-        """Update the footer if other actions have become possible."""
-        possible = tuple(self.check_action(name, ()) for name in _CONDITIONAL)
-        if possible != self._possible:
-            self._possible = possible
-            self.refresh_bindings()
 
     def _show_note(self) -> None:
         text = Text()
@@ -220,43 +179,23 @@ class TasksScreen(BaseScreen):
     @on(LiveTable.RowHighlighted)
     def _cursor_moved(self) -> None:
         self._show_detail()
-        self._refresh_footer()
+        self.refresh_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
-        task = self.selected if self.is_mounted and self._board else None
-        writable = not self.deployment.read_only
         match action:
             case "new":
-                return writable
-            case "rerun":
-                return writable and task is not None and task.can_rerun
-            case "sample":
-                return task is not None and task.can_sample
-            case "abort":
-                return writable and task is not None and task.can_abort
-            case "resume":
-                return writable and task is not None and task.can_resume
-            case "detail" | "copy":
-                return task is not None
+                return not self.deployment.read_only
+            case "detail":
+                return self.is_mounted and self.selected is not None
             case "back":
-                return bool(self._filter.value) if self.is_mounted else False
+                return self.is_mounted and bool(self._filter.value)
             case _:
-                return True
+                return super().check_action(action, parameters)
 
     def action_new(self) -> None:
         """Open the form of a new task."""
         self.post_message(self.FormRequested(None))
-
-    def action_rerun(self) -> None:
-        """Open the form, filled in like this task."""
-        if self.selected:
-            self.post_message(self.FormRequested(self.selected))
-
-    def action_sample(self) -> None:
-        """Open the samples of this task."""
-        if self.selected:
-            self.post_message(self.SamplesRequested(self.selected))
 
     @on(LiveTable.RowSelected)
     def action_detail(self) -> None:
@@ -300,10 +239,8 @@ class TasksScreen(BaseScreen):
     @work(group="dialog", exit_on_error=False)
     async def action_sort(self) -> None:
         """Ask which column to sort by. The current one again reverses the order."""
-        if self.app.screen is not self:
-            return
         labels = [column.label for column in COLUMNS]
-        label = await self.app.push_screen_wait(Choose("Sort by", labels))
+        label = await self.ask(Choose("Sort by", labels))
         column = next((column for column in COLUMNS if column.label == label), None)
         if column is not None:
             self.sort_by(column)
@@ -322,35 +259,11 @@ class TasksScreen(BaseScreen):
         """Reverse the order."""
         self.sort_by(self._sort)
 
-    def action_copy(self) -> None:
-        """Send the task's id to the terminal's clipboard."""
-        if self.selected:
-            self.app.copy_to_clipboard(self.selected.task_id)
-            self.show_message(f"sent to the terminal's clipboard: {self.selected.task_id}")
-
     def action_pause(self) -> None:
         """Pause the table. The header stays live."""
         self._paused = not self._paused
         self._board = self.snapshot.board
         self._refresh_table()
-
-    def action_abort(self) -> None:
-        """Ask, then abort the task that was under the cursor when the key was pressed."""
-        if self.selected:
-            self._confirm_abort(self.selected)
-
-    @work(group="dialog", exit_on_error=False)
-    async def _confirm_abort(self, task: Task) -> None:
-        if self.app.screen is not self:  # the key was pressed twice
-            return
-        question = f"Abort task {task.task_id[:8]} ({task.predict_type}, {progress(task) or 'no'} windows done)?"
-        if await self.app.push_screen_wait(Confirm(question, "Abort")):
-            self.post_message(self.AbortRequested(task))
-
-    def action_resume(self) -> None:
-        """Resume the task that was under the cursor when the key was pressed."""
-        if self.selected:
-            self.post_message(self.ResumeRequested(self.selected))
 
 
 def _searchable_text(task: Task) -> str:
