@@ -47,7 +47,7 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def read_until(main: int, words: bytes, seconds: float = 15) -> bytes:
+def read_until(main: int, words: bytes, seconds: float = 30) -> bytes:
     """Read what the command writes until these words are in it; return all that was read."""
     os.set_blocking(main, False)
     seen = b""
