@@ -1,7 +1,8 @@
 """Streams a query's rows from the input server, in batches, with a fast driver.
 
 asyncmy reads rows six times as fast as aiomysql, but it is young. Each stream has a connection of its
-own, which is never used for a second query (the first would end early, without an error) and is closed hard.
+own, which is closed hard. It is used for a second query, how many rows the server has sent, only after all have
+arrived: the first would end early, without an error.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 
 import asyncmy
 import asyncmy.errors
-from asyncmy.constants import ER, FIELD_TYPE
+from asyncmy.constants import CR, ER, FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
@@ -87,8 +88,24 @@ async def _batches(server: Server, connection: Any, sql: str, arguments: Argumen
         async with asyncio.timeout(READ_SECONDS):
             await cursor.execute(sql, dict(arguments))
     wide = [column for column, (_, _, _, length, *_) in enumerate(cursor.description) if length > _WIDE_BYTES]
+    received = 0
     while rows := await next_batch():
+        received += len(rows)
         yield rows
+    transport.resume_reading()
+    await _check_received(server, connection, cursor, received)
+
+
+async def _check_received(server: Server, connection: Any, cursor: Any, received: int) -> None:
+    """Raise DatabaseError unless all rows that the server has sent were received."""
+    with _as_database_error(server):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await cursor.close()
+            async with connection.cursor() as counting:
+                await counting.execute("SELECT FOUND_ROWS()")
+                (sent,) = await counting.fetchone()
+    if received != sent:
+        raise DatabaseError(str(server), CR.CR_SERVER_LOST, f"only {received:,} of {sent:,} rows arrived")
 
 
 async def _fetch_batch(server: Server, cursor: Any, wide: Sequence[int]) -> list[Row]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from jobs import services
 from jobs.errors import DatabaseError
+from jobs.storage import stream as stream_module
 from jobs.storage.connection import Server
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
@@ -69,3 +71,20 @@ def test_a_session_whose_settings_had_no_effect_is_refused(deployment: TestDeplo
         with pytest.raises(DatabaseError, match=f"is {value}, not") as caught:
             server.require_variables((*good[:place], value, *good[place + 1 :]))
         assert not caught.value.transient
+
+
+async def test_rows_that_do_not_arrive_are_noticed(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(1_000, seed=25))
+    fetch = stream_module._fetch_batch
+
+    async def drop_one(*arguments: Any) -> list[Any]:
+        return (await fetch(*arguments))[1:]
+
+    monkeypatch.setattr(stream_module, "_fetch_batch", drop_one)
+    sql = "SELECT id FROM {input}.{table}"
+    with pytest.raises(DatabaseError, match="only 999 of 1,000 rows arrived") as caught:
+        async with stream_module.stream(deployment.input, deployment.named(sql), {}) as batches:
+            async for _ in batches:
+                pass
+    assert caught.value.transient
