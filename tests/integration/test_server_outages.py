@@ -10,6 +10,8 @@ from jobs.errors import CannotStart, DatabaseError
 from jobs.storage import state
 from jobs.storage.stream import stream
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.posts import RANGE
+from tests.helpers.running import until
 
 
 async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(one_post: TestDeployment) -> None:
@@ -53,3 +55,15 @@ async def test_sessions_leave_no_aborted_connections_behind(deployment: TestDepl
         async with deployment.output_session() as session:
             await state.schemas(session)
     assert aborted() == before
+
+
+async def test_tasks_finish_although_the_account_may_open_only_a_few_connections(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    user = deployment.settings.output_user
+    task_ids = [await services.create_task(deployment, deployment.request(**RANGE)) for _ in range(4)]
+    deployment.servers.execute(f"ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS 3")
+    with deployment.workers(3):
+        # This process has the limit too.
+        await until(lambda: deployment.count("prod_stat = 'finish'") == len(task_ids), 90)
+    deployment.servers.execute(f"ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS 0")
+    assert deployment.count("error IS NULL AND stat = 'SUCCESS'") == len(task_ids)
