@@ -59,7 +59,7 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
     faults: list[Fault] = []
     labels: list[Label] = []
     for name in label_names(directory, model_type):
-        path = directory / model_type / name / f"{predict_type}.txt"
+        path = pattern_path(directory, model_type, name, predict_type)
         if file_exists(path):
             patterns, found = read_pattern_file(path, model_type)
             labels.append(Label(name, tuple(patterns)))
@@ -75,6 +75,11 @@ def read_pattern_set(directory: Path, model_type: ModelType, predict_type: Predi
             )
         )
     return PatternSet(model_type, predict_type, tuple(labels))
+
+
+def pattern_path(directory: Path, model_type: ModelType, label: str, predict_type: PredictType) -> Path:
+    """Return the path of a label's pattern file."""
+    return directory / model_type / label / f"{predict_type}.txt"
 
 
 def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern], list[Fault]]:

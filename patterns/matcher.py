@@ -55,8 +55,8 @@ class Matcher(Protocol):
     def match(self, text: str) -> Match | None:
         """Return the label of the text and the deciding pattern, or None if no pattern matches."""
 
-    def hits(self, text: str) -> list[Match]:
-        """Return every pattern that matches, the deciding one first."""
+    def hits(self, text: str) -> list[int]:
+        """Return the number of every pattern that matches, in deciding order."""
 
 
 def build_matcher(pattern_set: PatternSet) -> Matcher:
@@ -75,11 +75,15 @@ class KeywordMatcher:
 
     def __init__(self, pattern_set: PatternSet) -> None:
         self._matches = _matches(pattern_set)
+        self._repeats: dict[int, list[int]] = {}
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         for number, (_, pattern) in enumerate(pattern_set):
-            needle = _needle(pattern.text, pattern.match_type)
-            if needle not in automaton:  # an earlier line with the same needle decides
+            needle = needle_of(pattern.text, pattern.match_type)
+            first = automaton.get(needle, None)
+            if first is None:
                 automaton.add_word(needle, number)
+            else:  # an earlier line with the same needle decides
+                self._repeats.setdefault(first, []).append(number)
         automaton.add_word("\xff\xfe", -1)  # in no haystack; there is no automaton of nothing
         automaton.make_automaton()
         self._hits_in: Callable[[str], Any] = automaton.iter
@@ -95,9 +99,10 @@ class KeywordMatcher:
                 first = number
         return None if first is None else self._matches[first]
 
-    def hits(self, text: str) -> list[Match]:
-        """See Matcher. Of lines with the same needle, only the first is a hit."""
-        return [self._matches[number] for number in sorted({number for _, number in self._hits_in_pieces(text)})]
+    def hits(self, text: str) -> list[int]:
+        """See Matcher."""
+        found = {number for _, number in self._hits_in_pieces(text)}
+        return sorted(found.union(*(self._repeats[number] for number in found if number in self._repeats)))
 
     def _hits_in_pieces(self, text: str) -> Iterator[tuple[int, int]]:
         hits = self._hits_in("")
@@ -127,7 +132,7 @@ class RuleMatcher:
 
     def match(self, text: str) -> Match | None:
         """See Matcher. The text is searched in lower case, the rules without regard to case."""
-        folded = _fold(text)
+        folded = fold(text)
         first = self._set.first(folded)
         for block in self._blocks:
             if first < block.numbers[0]:
@@ -136,13 +141,13 @@ class RuleMatcher:
                 first = min(first, hits[0])
         return self._matches[first]
 
-    def hits(self, text: str) -> list[Match]:
+    def hits(self, text: str) -> list[int]:
         """See Matcher."""
-        folded = _fold(text)
+        folded = fold(text)
         numbers = self._set.hits(folded)
         for block in self._blocks:
             numbers += block.hits(folded)
-        return [match for number in sorted(numbers) if (match := self._matches[number])]
+        return sorted(number for number in numbers if self._matches[number] is not None)
 
 
 _Rules = Sequence[tuple[int, str]]
@@ -256,10 +261,8 @@ def _parts(rules: _Rules) -> Iterator[_Rules]:
 
 
 def _options(max_bytes: int) -> Any:
-    options = re2.Options()
-    options.case_sensitive = False  # the text is in lower case, so a rule's capitals would never match
+    options = rule_options()
     options.never_capture = True
-    options.log_errors = False
     options.max_mem = max_bytes
     return options
 
@@ -268,7 +271,8 @@ def _matches(pattern_set: PatternSet) -> list[Match]:
     return [Match(label.name, str(pattern)) for label, pattern in pattern_set]
 
 
-def _fold(text: str) -> bytes:
+def fold(text: str) -> bytes:
+    """Return a text as it is compared: in lower case, as UTF-8."""
     if len(text) <= _PIECE_CHARACTERS:
         return text.lower().encode("utf-8", "surrogatepass")
     return b"".join(piece.encode("utf-8", "surrogatepass") for piece in _pieces(text))
@@ -282,6 +286,14 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start : start + _PIECE_CHARACTERS].lower()
 
 
+def rule_options() -> Any:
+    """Return the RE2 options that a rule is compiled with."""
+    options = re2.Options()
+    options.case_sensitive = False  # the text is in lower case, so a rule's capitals would never match
+    options.log_errors = False
+    return options
+
+
 def _haystack(text: str) -> str:
     """Return the UTF-8 bytes of a text in lower case, one character a byte, between the marks.
 
@@ -293,7 +305,7 @@ def _haystack(text: str) -> str:
     return f"\xfe{text.encode('utf-8', 'surrogatepass').decode('latin-1')}\xff"
 
 
-def _needle(keyword: str, match_type: MatchType) -> str:
+def needle_of(keyword: str, match_type: MatchType) -> str:
     """Return a keyword as it stands in a haystack, with the marks that its match type requires."""
     needle = _haystack(keyword)
     start = 0 if match_type in ("start", "exactly") else 1

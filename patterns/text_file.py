@@ -3,8 +3,10 @@
 import os
 import stat
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # 64 MB hold about three million keywords. A larger file is there by mistake.
 MAX_FILE_BYTES = 64 * 2**20
@@ -51,13 +53,20 @@ def shortened(text: str) -> str:
 _MAX_QUOTED = 200
 
 
-def _read_bytes(path: Path) -> bytes:
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file. Raises TextFileError for anything else of this name, and what `open` raises."""
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if stat.S_ISDIR(os.fstat(file.fileno()).st_mode):
             raise TextFileError("is a directory")
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise TextFileError("is not a regular file, but a pipe, a device or a socket")
+        yield file
+
+
+def _read_bytes(path: Path) -> bytes:
+    with open_regular(path) as file:
         data = file.read(MAX_FILE_BYTES + 1)  # its reported size may be wrong
     if len(data) > MAX_FILE_BYTES:
         raise TextFileError(f"larger than {MAX_FILE_BYTES:,} bytes, the maximum")

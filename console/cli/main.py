@@ -46,6 +46,30 @@ COMMANDS = {
         "8fec5762412c11ec836d04ea56825baa",
     ),
     "patterns": Command("patterns", "patterns", "List the pattern files, with their faults.", "--json"),
+    "explain": Command(
+        "explain",
+        "explain",
+        "Show which label a text gets: every pattern that matches it, and why the others do not decide.",
+        "林雅婷",
+    ),
+    "lint": Command(
+        "lint",
+        "lint",
+        "Check the pattern files: faults, and lines that probably do not do what they seem to.",
+        "--predict-type author_name --strict",
+    ),
+    "evaluate": Command(
+        "evaluate",
+        "evaluate",
+        "Judge the pattern files by texts whose right label is known. An empty label: none is right.",
+        "gold.csv --errors wrong.csv",
+    ),
+    "suggest": Command(
+        "suggest",
+        "suggest",
+        "Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.",
+        "gold.csv --label female --precision 0.95",
+    ),
     "check": Command(
         "check", "check", "Check that everything a task needs is in place, and say what to do if it is not.", ""
     ),

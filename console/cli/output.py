@@ -3,10 +3,11 @@
 import codecs
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NoReturn, TextIO, TypeVar
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -52,20 +53,54 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
             console.print(Text.assemble((f"{name:18}", "dim"), sanitize(value)))
 
 
-def print_table(columns: dict[str, Callable[[Item], object]], items: Sequence[Item]) -> None:
-    """Print items as a table; into a pipe, as lines of tab-separated values that no width truncates."""
+def print_table(
+    columns: Mapping[str, Callable[[Item], object]], items: Iterable[Item], *, header: bool = True, indent: int = 0
+) -> None:
+    """Print items as a table; into a pipe, as lines of tab-separated values that no width truncates.
+
+    On a terminal, numbers are aligned at the right, and a Text, sanitised by its maker, keeps its styles. A
+    pipe always gets the header, and each line as soon as `items` yields it.
+    """
     if not sys.stdout.isatty():
         print("\t".join(columns))
         for item in items:
-            print("\t".join(sanitize(_text(read(item))) for read in columns.values()))
+            print("\t".join(_plain(read(item)) for read in columns.values()))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, show_header=header, header_style="bold", pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for item in items:
-        table.add_row(*(Text(sanitize(_text(read(item)))) for read in columns.values()))
-    Console().print(table)
+        table.add_row(*(_cell(read(item)) for read in columns.values()))
+    Console().print(Padding(table, (0, 0, 0, indent)) if indent else table)
 
 
-def _text(value: object) -> object:
-    return "" if value is None else value
+def print_lines(*lines: Text | str) -> None:
+    """Print lines, wrapped by the terminal only. A Text keeps its styles on a terminal."""
+    console = Console(soft_wrap=True)
+    for line in lines:
+        console.print(_cell(line))
+
+
+def print_content(items: Iterable[object], **more: object) -> None:
+    """Print an envelope with code 200 whose `content` is written item by item, for any number of items."""
+    head = json.dumps({"error_code": 200, "error_message": "OK", **more}, ensure_ascii=False)
+    print(sanitize_json(head[:-1]), end=', "content": [')
+    separator = "\n"
+    for item in items:
+        print(separator, sanitize_json(json.dumps(item, ensure_ascii=False)), sep="", end="")
+        separator = ",\n"
+    print("\n]}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Text):
+        return value.plain
+    return "" if value is None else sanitize(value)
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, int | float):
+        return Text(f"{value:,}", justify="right")
+    return Text(_plain(value))

@@ -24,7 +24,7 @@ def patterns(as_json: AsJson = False) -> None:
     except AudienceError as error:
         exit_with(error, as_json)
     files, model_faults = read_pattern_files(deployment.settings.patterns_dir)
-    faults = [*model_faults, *(str(fault) for file in files for fault in file.faults)]
+    faults = [str(fault) for fault in (*model_faults, *(fault for file in files for fault in file.faults))]
     if as_json:
         message = f"{len(faults)} faults; see content and faults" if faults else "OK"
         content = [_to_json(file) for file in files]

@@ -10,23 +10,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobs.services.connections import MAX_ROWS, load_deployment
     from jobs.services.create import Plan, create_task, plan_task
+    from jobs.services.evaluate import GoldEvaluation, evaluate_gold
+    from jobs.services.explain import load_explainer, load_task_explainer
+    from jobs.services.lint import LintFinding, lint_patterns
+    from jobs.services.patterns import check_types
     from jobs.services.queueing import require_redis_url
     from jobs.services.samples import SampleRow, sample_result, save_sample
+    from jobs.services.suggest import GoldSuggestions, suggest_from_gold
     from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
 
 __all__ = [
     "MAX_ROWS",
+    "GoldEvaluation",
+    "GoldSuggestions",
+    "LintFinding",
     "Plan",
     "SampleRow",
     "abort_task",
     "check_status",
+    "check_types",
     "create_task",
+    "evaluate_gold",
+    "lint_patterns",
     "load_deployment",
+    "load_explainer",
+    "load_task_explainer",
     "plan_task",
     "require_redis_url",
     "resume_task",
     "sample_result",
     "save_sample",
+    "suggest_from_gold",
     "task_list",
     "watch_status",
 ]
@@ -34,8 +48,13 @@ __all__ = [
 _MODULES = {
     "connections": {"MAX_ROWS", "load_deployment"},
     "create": {"Plan", "create_task", "plan_task"},
+    "evaluate": {"GoldEvaluation", "evaluate_gold"},
+    "explain": {"load_explainer", "load_task_explainer"},
+    "lint": {"LintFinding", "lint_patterns"},
+    "patterns": {"check_types"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
+    "suggest": {"GoldSuggestions", "suggest_from_gold"},
     "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},
 }
 

@@ -1,20 +1,24 @@
 """The pattern files: all of them with their faults, and the set that a task uses."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from jobs.errors import UnreadablePatterns
+from jobs.errors import InvalidValue, UnreadablePatterns
 from patterns.files import (
     Fault,
     PatternFileError,
     file_exists,
     label_names,
+    pattern_path,
     present_models,
     read_pattern_file,
     read_pattern_set,
 )
-from patterns.matcher import Matcher, PatternsTooLarge, build_matcher
-from patterns.pattern_set import PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
+from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,25 @@ class PatternFile:
         return f"{self.model_type}/{self.label}/{self.predict_type}"
 
 
-def read_pattern_files(directory: Path) -> tuple[list[PatternFile], list[str]]:
-    """Read all pattern files, and return them with the faults of models that cannot be read at all."""
-    files, faults = [], []
+def read_pattern_files(
+    directory: Path,
+    model_types: Sequence[ModelType] = MODEL_TYPES,
+    predict_types: Sequence[PredictType] = PREDICT_TYPES,
+) -> tuple[list[PatternFile], list[Fault]]:
+    """Read all pattern files, or some, and return them with the faults of models that cannot be read at all."""
+    files: list[PatternFile] = []
+    faults: list[Fault] = []
     for model_type in present_models(directory):
+        if model_type not in model_types:
+            continue
         try:
             labels = label_names(directory, model_type)
         except PatternFileError as error:
-            faults.append(str(error))
+            faults += error.faults
             continue
         for label in labels:
-            for predict_type in PREDICT_TYPES:
-                path = directory / model_type / label / f"{predict_type}.txt"
+            for predict_type in predict_types:
+                path = pattern_path(directory, model_type, label, predict_type)
                 if file_exists(path):
                     patterns, found = read_pattern_file(path, model_type)
                     files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(found)))
@@ -53,18 +64,37 @@ def read_pattern_files(directory: Path) -> tuple[list[PatternFile], list[str]]:
 
 def load_patterns(directory: Path, model_type: ModelType, predict_type: PredictType) -> PatternSet:
     """Return the pattern set of a model for a predict type. Raises UnreadablePatterns."""
-    return _load(directory, model_type, predict_type)[0]
-
-
-def load_matcher(directory: Path, model_type: ModelType, predict_type: PredictType) -> Matcher:
-    """Return the matcher of a model for a predict type. Raises UnreadablePatterns."""
-    return _load(directory, model_type, predict_type)[1]
-
-
-def _load(directory: Path, model_type: ModelType, predict_type: PredictType) -> tuple[PatternSet, Matcher]:
-    try:
+    with patterns_readable():
         pattern_set = read_pattern_set(directory, model_type, predict_type)
-        # A worker must be able to build the matcher.
-        return pattern_set, build_matcher(pattern_set)
+        build_matcher(pattern_set)  # a worker must be able to
+    return pattern_set
+
+
+@contextmanager
+def patterns_readable() -> Iterator[None]:
+    """Raise UnreadablePatterns if pattern files that the block reads cannot be used."""
+    try:
+        yield
     except (PatternFileError, PatternsTooLarge) as error:
         raise UnreadablePatterns(f"cannot read pattern file: {error}") from error
+
+
+def check_types(model_type: str, predict_type: str) -> tuple[ModelType, PredictType]:
+    """Return a model type and a predict type. Raises InvalidValue for any other text."""
+    return check_model_type(model_type), check_predict_type(predict_type)
+
+
+def check_model_type(value: str) -> ModelType:
+    """Return a model type. Raises InvalidValue for any other text."""
+    return cast(ModelType, _one_of("model_type", value, MODEL_TYPES))
+
+
+def check_predict_type(value: str) -> PredictType:
+    """Return a predict type. Raises InvalidValue for any other text."""
+    return cast(PredictType, _one_of("predict_type", value, PREDICT_TYPES))
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise InvalidValue(f"{name}: expected {', '.join(known)}, not {value[:40]!r}")
+    return value

@@ -65,8 +65,9 @@ def test_a_rule_file_gives_faults_or_rules_that_a_worker_can_build(folder: Path,
     except PatternFileError:
         return
     matcher = build_matcher(found)
-    hits = matcher.hits(text)
-    assert matcher.match(text) == (hits[0] if hits else None)
+    hits = [(label.name, str(pattern)) for label, pattern in found]
+    numbers = matcher.hits(text)
+    assert matcher.match(text) == (hits[numbers[0]] if numbers else None)
 
 
 toml_values = st.recursive(

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from console.highlight import highlight, visible
 from console.sanitize import sanitize
 from console.ui.formatting import cell, number
 from console.ui.screens.base import BaseScreen, ScreenContext
@@ -18,8 +19,10 @@ from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.text_input import TextInput
 from jobs.errors import UnreadablePatterns
-from jobs.services.patterns import PatternFile, load_matcher, read_pattern_files
-from patterns.matcher import Match, Matcher
+from jobs.services import load_explainer
+from jobs.services.patterns import PatternFile, read_pattern_files
+from patterns.explain import Explainer, Explanation
+from patterns.files import Fault
 from patterns.pattern_set import ModelType, PredictType
 
 _MAX_SHOWN = 1_000
@@ -39,8 +42,8 @@ class PatternsScreen(BaseScreen):
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
         self._files: dict[str, PatternFile] = {}
-        self._problems: list[str] = []
-        self._matchers: dict[tuple[ModelType, PredictType], Matcher | str] = {}
+        self._problems: list[Fault] = []
+        self._explainers: dict[tuple[ModelType, PredictType], Explainer | str] = {}
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -75,7 +78,7 @@ class PatternsScreen(BaseScreen):
     async def action_read(self) -> None:
         """Read all pattern files again."""
         files, problems = await asyncio.to_thread(read_pattern_files, self.deployment.settings.patterns_dir)
-        self._files, self._problems, self._matchers = {file.key: file for file in files}, problems, {}
+        self._files, self._problems, self._explainers = {file.key: file for file in files}, problems, {}
         self.query_one("#files", LiveTable).show(list(self._files), lambda key: _file_cells(self._files[key]))
         self._show_file()
         self._try(self.query_one("#try", Input).value)
@@ -106,7 +109,7 @@ class PatternsScreen(BaseScreen):
             more = f", the first {shown:,} shown" if shown < len(file.patterns) else ""
             about.append(f"/{sanitize(file.label)}: {len(file.patterns):,} patterns{more}")
             rows = [
-                (str(line), (cell(line, right=True), cell(_visible(pattern.text)), cell(pattern.match_type)))
+                (str(line), (cell(line, right=True), cell(visible(pattern.text)), cell(pattern.match_type)))
                 for line, pattern in enumerate(file.patterns[:_MAX_SHOWN], start=1)
             ]
         self.query_one("#about", LiveText).set_text(about)
@@ -143,10 +146,13 @@ class PatternsScreen(BaseScreen):
             hits.set_text("")
             return
         key = (file.model_type, file.predict_type)
-        if key not in self._matchers:
-            self._matchers[key] = await asyncio.to_thread(_matcher, self.deployment.settings.patterns_dir, *key)
-        matcher = self._matchers[key]
-        hits.set_text(Text(sanitize(matcher), "failed") if isinstance(matcher, str) else _verdict(matcher.hits(text)))
+        if key not in self._explainers:
+            self._explainers[key] = await asyncio.to_thread(_explainer, self.deployment.settings.patterns_dir, *key)
+        explainer = self._explainers[key]
+        if isinstance(explainer, str):
+            hits.set_text(Text(sanitize(explainer), "failed"))
+        else:
+            hits.set_text(_verdict(explainer.explain(text)))
 
 
 def _faults(file: PatternFile) -> str:
@@ -163,29 +169,26 @@ def _file_cells(file: PatternFile) -> tuple[Text, ...]:
     )
 
 
-def _matcher(directory: Path, model_type: ModelType, predict_type: PredictType) -> Matcher | str:
-    """Return the matcher, or why it cannot be built."""
+def _explainer(directory: Path, model_type: ModelType, predict_type: PredictType) -> Explainer | str:
+    """Return the explainer, or why it cannot be built."""
     try:
-        return load_matcher(directory, model_type, predict_type)
+        return load_explainer(directory, model_type, predict_type)
     except UnreadablePatterns as error:
         return str(error)
 
 
-def _verdict(hits: list[Match]) -> Text:
-    if not hits:
+def _verdict(explanation: Explanation) -> Text:
+    decision, text = explanation.decision, explanation.text
+    if decision is None:
         return Text("no pattern matches: the text gets no label", "waiting")
-    labels = list(dict.fromkeys(hit.label for hit in hits))
-    text = Text.assemble((f"/{sanitize(labels[0])}", "bold done"), f" by {sanitize(_visible(hits[0].rule))}")
-    if len(labels) > 1:
-        others = ", ".join(f"/{sanitize(label)}" for label in labels[1:])
-        text.append(f"; {others} match too, but come later in the order of labels", "waiting")
-    for hit in hits[1:_MAX_HITS]:
-        text.append(f"\n  also /{sanitize(hit.label)} {sanitize(_visible(hit.rule))}", "muted")
-    if len(hits) > _MAX_HITS:
-        text.append(f"\n  and {len(hits) - _MAX_HITS} more", "muted")
-    return text
-
-
-def _visible(pattern: str) -> str:
-    """Return a pattern, quoted if blanks at either end would be invisible."""
-    return f"'{pattern}'" if pattern != pattern.strip() else pattern
+    shown = Text.assemble(
+        (f"/{sanitize(decision.label)}", "bold done"),
+        f" by {sanitize(visible(decision.pattern.text))} {decision.pattern.match_type}, line {decision.line}:  ",
+        highlight(text, decision.spans),
+    )
+    for hit in explanation.hits[1:_MAX_HITS]:
+        pattern = f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}, line {hit.line}"
+        shown.append(f"\n  also /{sanitize(hit.label)} by {pattern}: {sanitize(explanation.reason(hit))}", "muted")
+    if len(explanation.hits) > _MAX_HITS:
+        shown.append(f"\n  and {len(explanation.hits) - _MAX_HITS} more", "muted")
+    return shown

@@ -1,0 +1,20 @@
+"""How the commands show shares: in per cent, with their 95 % interval."""
+
+from patterns.intervals import Share
+
+
+def percent(share: Share) -> str:
+    """Return a share with its interval: 97.8 (97.5-98.1). A dash for the share of nothing."""
+    if share.value is None:
+        return "-"
+    decimals = 1 if share.high - share.low > 0.001 else 2
+    return f"{_number(share.value, decimals)} ({_number(share.low, decimals)}-{_number(share.high, decimals)})"
+
+
+def share_json(share: Share) -> dict[str, float | None]:
+    """Return a share as JSON: its value, and the ends of its 95 % interval."""
+    return {"share": share.value, "low": share.low, "high": share.high}
+
+
+def _number(value: float, decimals: int) -> str:
+    return f"{100 * value:.{decimals}f}"

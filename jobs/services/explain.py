@@ -1,0 +1,39 @@
+"""Explaining which label texts get, by the pattern files as they are or by the patterns that a task froze."""
+
+import asyncio
+from pathlib import Path
+
+from jobs.deployment import Deployment
+from jobs.errors import Conflict, StateUnreadable
+from jobs.services.connections import find_task, output_session
+from jobs.services.patterns import patterns_readable
+from jobs.storage import definitions
+from patterns.explain import Explainer
+from patterns.files import read_pattern_set
+from patterns.pattern_set import ModelType, PatternSet, PredictType
+
+
+def load_explainer(directory: Path, model_type: ModelType, predict_type: PredictType) -> Explainer:
+    """Return the explainer for the pattern files of a model and a predict type. Raises UnreadablePatterns."""
+    with patterns_readable():
+        return Explainer(read_pattern_set(directory, model_type, predict_type), directory)
+
+
+async def load_task_explainer(deployment: Deployment, task_id: str) -> Explainer:
+    """Return the explainer for the patterns that a task froze.
+
+    Raises InvalidTaskId, UnknownTask, StateUnreadable, and Conflict if the task's patterns are not kept.
+    """
+    return await asyncio.to_thread(Explainer, await frozen_patterns(deployment, task_id))
+
+
+async def frozen_patterns(deployment: Deployment, task_id: str) -> PatternSet:
+    """Return the patterns that a task froze. Raises what `load_task_explainer` raises."""
+    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
+        task = await find_task(deployment, session, task_id)
+        try:
+            if not task.legacy:
+                return (await definitions.find(session, task.ref)).patterns
+        except LookupError:
+            pass
+    raise Conflict(f"the patterns of task {task_id} are not kept; tasks of v2.1 have none")

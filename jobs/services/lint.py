@@ -1,0 +1,74 @@
+"""Checking the pattern files: faults, with which no task can be created, and warnings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from jobs.services.patterns import PatternFile, check_model_type, check_predict_type, read_pattern_files
+from patterns.files import Fault, pattern_path
+from patterns.lint import Kind, lint
+from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, Label, Pattern, PatternSet
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """A fault or a warning. What it is not about is None."""
+
+    kind: Kind | Literal["fault"]
+    file: Path
+    line: int | None
+    pattern: Pattern | None
+    message: str
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it keeps tasks from being created."""
+        return self.kind == "fault"
+
+
+def lint_patterns(directory: Path, model_type: str | None = None, predict_type: str | None = None) -> list[LintFinding]:
+    """Return the faults and warnings of all pattern files, or of those of a model type or a predict type.
+
+    Lines are compared across the labels of a model and a predict type. If one of these files has faults,
+    there are no warnings about any of them. Raises InvalidValue.
+    """
+    models = MODEL_TYPES if model_type is None else (check_model_type(model_type),)
+    predicts = PREDICT_TYPES if predict_type is None else (check_predict_type(predict_type),)
+    files, faults = read_pattern_files(directory, models, predicts)
+    findings = [_fault(fault) for fault in faults]
+    if not files and not faults:
+        names = ", ".join(f"{name}.txt" for name in predicts)
+        findings.append(_fault(Fault(directory, None, f"no label has a file {names}")))
+    files.sort(key=_set_key)  # stable: labels stay in deciding order
+    for _, group in groupby(files, key=_set_key):
+        findings += _lint_set(directory, list(group))
+    return findings
+
+
+def _set_key(file: PatternFile) -> tuple[str, str]:
+    return file.model_type, file.predict_type
+
+
+def _lint_set(directory: Path, files: list[PatternFile]) -> Iterator[LintFinding]:
+    """Yield the findings about the files of one model and one predict type."""
+    model_type, predict_type = files[0].model_type, files[0].predict_type
+    faults = [fault for file in files for fault in file.faults]
+    if faults:
+        yield from map(_fault, faults)
+        return
+    pattern_set = PatternSet(model_type, predict_type, tuple(Label(file.label, file.patterns) for file in files))
+    try:
+        build_matcher(pattern_set)
+    except PatternsTooLarge as error:
+        yield _fault(Fault(directory / model_type, None, str(error)))
+        return
+    for warning in lint(pattern_set):
+        path = pattern_path(directory, model_type, warning.label, predict_type)
+        yield LintFinding(warning.kind, path, warning.line, warning.pattern, warning.message)
+
+
+def _fault(fault: Fault) -> LintFinding:
+    return LintFinding("fault", fault.path, fault.line, None, fault.message)

@@ -1,0 +1,62 @@
+"""Suggesting lines for the pattern files: from a gold file, or from a sample of texts without a label."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.errors import InvalidValue
+from jobs.services.patterns import load_patterns
+from patterns.files import pattern_path
+from patterns.gold import BadLine, GoldFileError, open_gold_file
+from patterns.pattern_set import ModelType, PatternSet, PredictType
+from patterns.suggestions import Suggestions, suggest
+
+
+@dataclass(frozen=True)
+class GoldSuggestions:
+    """Suggestions from a gold file, and the lines of the file that were left out."""
+
+    found: Suggestions
+    bad: tuple[BadLine, ...]
+    """The first bad lines."""
+    bad_count: int
+
+
+def suggest_from_gold(
+    directory: Path,
+    gold_file: Path,
+    model_type: ModelType,
+    predict_type: PredictType,
+    *,
+    label: str | None = None,
+    precision: float = 0.97,
+    support: int = 20,
+) -> GoldSuggestions:
+    """Suggest lines with at least this precision and support, for all labels of a gold file or for one.
+
+    A label may have no pattern file yet. Takes less than a minute for a million lines. Raises
+    UnreadablePatterns, and InvalidValue for a value out of range or a gold file that cannot be used.
+    """
+    if not 0 < precision < 1:
+        raise InvalidValue(f"precision: expected a number between 0 and 1, not {precision}; none can be proved to be 1")
+    if support < 1:
+        raise InvalidValue(f"support: expected at least 1, not {support}")
+    patterns = _patterns(directory, model_type, predict_type)
+    try:
+        with open_gold_file(gold_file) as gold:
+            lines = list(gold)
+            bad, bad_count = tuple(gold.bad), gold.bad_count
+    except GoldFileError as error:
+        raise InvalidValue(f"gold file {error}") from error
+    wanted = label and label.removeprefix("/")
+    if wanted and wanted not in {gold_label for _, _, gold_label in lines}:
+        raise InvalidValue(f"label: no line of {gold_file} has the label {wanted[:40]!r}")
+    found = suggest(patterns, lines, label=wanted or None, precision=precision, support=support)
+    return GoldSuggestions(found, bad, bad_count)
+
+
+def _patterns(directory: Path, model_type: ModelType, predict_type: PredictType) -> PatternSet:
+    """Return the pattern set of the files, an empty one if there are none. Raises UnreadablePatterns."""
+    name = pattern_path(directory, model_type, "*", predict_type).relative_to(directory)
+    if not any(directory.glob(str(name))):
+        return PatternSet(model_type, predict_type, ())
+    return load_patterns(directory, model_type, predict_type)
