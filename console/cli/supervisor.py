@@ -65,7 +65,6 @@ class _Supervisor:
         """
         for number in _STOP_SIGNALS:
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGALRM, self._kill)
         received, pipe = os.pipe()
         if self._fork():
             os.close(received)
@@ -115,6 +114,7 @@ class _Supervisor:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
+        signal.signal(signal.SIGALRM, self._kill)
         signal.alarm(_KILL_SECONDS)
         self._signal(signal.SIGTERM)
 

@@ -125,6 +125,16 @@ async def test_ctrl_c_ends_a_supervisor_and_its_workers(few_posts: TestDeploymen
         assert supervisor.stderr is not None and "Traceback" not in supervisor.stderr.read()
 
 
+async def test_a_supervisor_kills_a_worker_that_does_not_stop(few_posts: TestDeployment) -> None:
+    with supervisor_with_env_file(few_posts) as supervisor:
+        await_ready(supervisor, 2)
+        frozen = children(supervisor.pid)[0]
+        os.kill(frozen, signal.SIGSTOP)
+        supervisor.terminate()
+        assert supervisor.wait(8) == 0
+        assert not psutil.pid_exists(frozen)
+
+
 async def test_the_workers_of_a_supervisor_that_is_killed_end(few_posts: TestDeployment) -> None:
     with supervisor_with_env_file(few_posts) as supervisor:
         await_ready(supervisor, 2)
