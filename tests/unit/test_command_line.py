@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from console.cli.main import COMMANDS, app
+from jobs import services
 from jobs.model.task_request import TaskRequest
 from tests.helpers.assertions import assert_inert
 from tests.helpers.pattern_files import write_pattern_file
@@ -30,6 +31,11 @@ def test_a_command_imports_only_what_it_needs() -> None:
     assert not heavy & imported("console.cli.main")
     assert not (heavy | {"typer"}) & imported("console.cli.supervisor")
     assert not {"redis", "arq", "asyncmy"} & imported("console.cli.tasks", "jobs.services.tasks")
+
+
+def test_every_service_can_be_imported_by_its_name() -> None:
+    assert {name for name in services.__all__ if not hasattr(services, name)} == set()
+    assert not hasattr(services, "nonsense")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
