@@ -33,8 +33,8 @@ from jobs.storage.connection import (
 # the driver has received.
 BATCH_ROWS = 2_000
 BATCH_CHARACTERS = 500_000
-# The characters of wider columns are counted. 2,000 rows of narrower ones are a few megabytes at most.
-_WIDE_BYTES = 4_000
+# The characters of columns that are longer than this are counted. The others of a batch are a few megabytes at most.
+_WIDE_COLUMN = 4_000
 # The longest wait for a batch. The first row of a range without an index may take a scan of the table.
 READ_SECONDS = 600.0
 
@@ -87,7 +87,8 @@ async def _batches(server: Server, connection: Any, sql: str, arguments: Argumen
     with _as_database_error(server):
         async with asyncio.timeout(READ_SECONDS):
             await cursor.execute(sql, dict(arguments))
-    wide = [column for column, (_, _, _, length, *_) in enumerate(cursor.description) if length > _WIDE_BYTES]
+    # The driver gives the length of a LONGTEXT as a negative number.
+    wide = [column for column, field in enumerate(cursor.description) if not 0 <= field[3] <= _WIDE_COLUMN]
     received = 0
     while rows := await next_batch():
         received += len(rows)
