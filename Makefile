@@ -21,7 +21,7 @@ test: setup ## Run all tests on private servers; JOBS= processes, default 2
 test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds
 	@$(VENV)/bin/pytest tests/unit
 
-bench: setup ## Measure the main job; ROWS=, BENCH_JSON=file, PROFILE=1
+bench: setup ## Measure the main job; ROWS=, ONLY=words, GROWTH=10, BENCH_FOLDER=, BENCH_JSON=file, PROFILE=1
 	@sh scripts/install-programs.sh mariadb
 	@$(VENV)/bin/python -m tests.benchmarks
 

@@ -1,18 +1,21 @@
 """The deployment that is measured: private servers, generated posts, workers, and what they cost."""
 
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
+import jobs
 from console.demo import posts
 from console.demo.servers import PrivateServers
 from jobs import services
@@ -20,10 +23,11 @@ from jobs.deployment import Deployment
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
+from tests.benchmarks.tables import copies_of
 
 OUTPUT_SCHEMA = "bench_result"
 QUEUE = "bench"
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.01
 _WORKERS_START_SECONDS = 60.0
 
 
@@ -70,6 +74,7 @@ class BenchDeployment(Deployment):
             "OUTPUT_SCHEMA": OUTPUT_SCHEMA,
             "REDIS_URL": servers.redis_url,
             "PATTERNS_DIR": str(patterns),
+            "SOURCES_FILE": str(_write_sources(folder / "sources.toml")),
             "QUEUE": QUEUE,
             "COUNTDOWN": "0",
         }
@@ -106,15 +111,9 @@ class BenchDeployment(Deployment):
         cpu = _cpu_seconds(workers), self.server_cpu_seconds()
         started = time.monotonic()
         task_id = await self.create(**values)
-        labelled = None
-        async for task in services.watch_status(self, task_id, _POLL_SECONDS):
-            if task.stat == "SUCCESS" and labelled is None:
-                labelled = time.monotonic()
-        if task.prod_stat != "finish" or labelled is None:
-            raise RuntimeError(f"the task ended {task.stat}: {task.error}")
-        finished = time.monotonic()
+        labelled, finished = await self._times_of(task_id)
         return Run(
-            task,
+            await services.check_status(self, task_id),
             labelled - started,
             finished - labelled,
             _cpu_seconds(workers) - cpu[0],
@@ -131,16 +130,39 @@ class BenchDeployment(Deployment):
         large = await self.create()
         while (await services.check_status(self, large)).stat == "PENDING":
             await asyncio.sleep(_POLL_SECONDS)
-        share = min(1_000 / rows, 1.0)
-        middle = posts.START + (posts.END - posts.START) / 2
         started = time.monotonic()
-        small = await self.create(start_time=middle, end_time=_plus(middle, share))
-        async for _ in services.watch_status(self, small, _POLL_SECONDS):
-            pass
-        seconds = time.monotonic() - started
-        async for _ in services.watch_status(self, large, _POLL_SECONDS):
-            pass
-        return seconds
+        small = await self.create(**part_of_range(1_000, rows))
+        _, finished = await self._times_of(small)
+        await self._times_of(large)
+        return finished - started
+
+    def create_and_wait(self, **values: object) -> float:
+        """Return the seconds that `audience create --wait` takes for a task."""
+        options = [text for name, value in values.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+        started = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "console", "create", "--wait", *options],
+            env=os.environ | self._environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        return time.monotonic() - started
+
+    async def _times_of(self, task_id: str) -> tuple[float, float]:
+        """Wait for a task, and return when it was labelled and when it was finished."""
+        sql = f"SELECT stat, prod_stat, error FROM {OUTPUT_SCHEMA}.state WHERE task_id = %s"
+        labelled = None
+        with self.servers.connect() as connection, connection.cursor() as cursor:
+            while True:
+                cursor.execute(sql, (task_id,))
+                row = cursor.fetchone()
+                if row is None or row[0] in ("FAILURE", "ABORTED"):
+                    raise RuntimeError(f"the task ended: {row}")
+                if row[0] == "SUCCESS":
+                    labelled = labelled or time.monotonic()
+                    if row[1] == "finish":
+                        return labelled, time.monotonic()
+                await asyncio.sleep(_POLL_SECONDS)
 
     def floor(self) -> float:
         """Return the seconds that `mariadb --quick` takes to read the range, through post_time in 24 windows."""
@@ -158,16 +180,6 @@ class BenchDeployment(Deployment):
         subprocess.run([*command, "--quick"], input=queries.encode(), stdout=subprocess.DEVNULL, check=True)
         return time.monotonic() - started
 
-    def copy_first_quarter(self, table: str) -> None:
-        """Create a table of the first quarter of the posts: as many authors, equally skewed, a quarter of the rows."""
-        quarter = posts.START + (posts.END - posts.START) / 4
-        self.servers.execute(
-            f"CREATE OR REPLACE TABLE {posts.SCHEMA}.{table} LIKE {posts.SCHEMA}.{posts.TABLE}",
-            f"INSERT INTO {posts.SCHEMA}.{table} SELECT * FROM {posts.SCHEMA}.{posts.TABLE}"
-            f" WHERE post_time < '{quarter}'",
-            f"ANALYZE TABLE {posts.SCHEMA}.{table}",
-        )
-
     def server_cpu_seconds(self) -> float:
         """Return the CPU seconds of MariaDB since it started."""
         for process in psutil.Process().children():
@@ -181,5 +193,15 @@ def _cpu_seconds(process: psutil.Process) -> float:
     return sum(sum(one.cpu_times()[:2]) for one in each)
 
 
-def _plus(moment: datetime, share: float) -> datetime:
-    return moment + timedelta(seconds=(posts.END - posts.START).total_seconds() * share)
+def part_of_range(rows: int, of: int) -> dict[str, datetime]:
+    """Return a range in the middle of the posts, as values of a request, that has about `rows` of `of` rows."""
+    middle = posts.START + (posts.END - posts.START) / 2
+    half = (posts.END - posts.START) / 2 * min(rows / of, 1.0)
+    return {"start_time": (middle - half).replace(microsecond=0), "end_time": (middle + half).replace(microsecond=0)}
+
+
+def _write_sources(file: Path) -> Path:
+    """Write the project's own sources file, which also names the sources of the copies of posts."""
+    own = (Path(jobs.__file__).parent / "sources.toml").read_text(encoding="utf-8")
+    file.write_text(re.sub(r'"(WH_F\d{4})"', lambda source: json.dumps(copies_of(source[1]))[1:-1], own))
+    return file
