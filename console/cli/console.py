@@ -29,8 +29,11 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def open_console(deployment: Deployment) -> None:
-    """Run the console until the operator quits. Ends the process cleanly if its terminal goes away."""
+def open_console(deployment: Deployment, leaving: str = "") -> None:
+    """Run the console until the operator quits. Ends the process cleanly if its terminal goes away.
+
+    `leaving` says what else ends with it: the operator is asked first.
+    """
     if not is_interactive():
         print_error("the console needs a terminal; the other commands do not: audience --help")
         raise typer.Exit(2)
@@ -40,7 +43,7 @@ def open_console(deployment: Deployment) -> None:
     from console.ui.app import AudienceApp  # Textual takes a moment to import, and only this command needs it
 
     try:
-        app = AudienceApp(deployment)
+        app = AudienceApp(deployment, leaving)
         app.run()
         app.cancel_last_resort()
     except OSError:

@@ -20,6 +20,8 @@ from jobs.errors import AudienceError, InvalidValue
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 
+_LEAVING = "The demo's servers and its worker end with it; its data stays for the next time."
+
 
 def demo(
     rows: Annotated[int, typer.Option(min=1, max=100_000_000, help="Number of posts to generate.")] = 50_000,
@@ -34,7 +36,7 @@ def demo(
     try:
         with demo_deployment(_folder(), rows) as deployment:
             if not headless and is_interactive():
-                open_console(deployment)
+                open_console(deployment, _LEAVING)
             elif not asyncio.run(_run_task(deployment)).produced:
                 raise typer.Exit(1)
     except AudienceError as error:

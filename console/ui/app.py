@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
@@ -22,9 +24,10 @@ from textual.worker import Worker
 from console.sanitize import sanitize
 from console.ui import palette
 from console.ui.preferences import read_preferences, write_preferences
-from console.ui.rates import Rates
-from console.ui.screens.base import BaseScreen, ScreenContext, notify_failure
+from console.ui.screens.base import BaseScreen, Notice, ScreenContext, notify_failure
+from console.ui.screens.dialogs import Confirm
 from console.ui.screens.help import HelpScreen
+from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.patterns import PatternsScreen
 from console.ui.screens.samples import SamplesScreen
@@ -48,9 +51,15 @@ _NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
     "workers": WorkersScreen,
     "patterns": PatternsScreen,
+    "messages": MessagesScreen,
     "help": HelpScreen,
 }
-_GLOBAL_COMMANDS = (("workers", "Workers", "w"), ("patterns", "Patterns", "p"), ("help", "Help", "?"))
+_GLOBAL_COMMANDS = (
+    ("workers", "Workers", "w"),
+    ("patterns", "Patterns", "p"),
+    ("messages", "Messages", "m"),
+    ("help", "Help", "?"),
+)
 
 
 class AudienceApp(App[None]):
@@ -64,6 +73,7 @@ class AudienceApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "open('workers')", "Workers"),
         Binding("p", "open('patterns')", "Patterns"),
+        Binding("m", "open('messages')", "Messages"),
         Binding("q", "quit_console", "Quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False),
         Binding("question_mark,f1", "open('help')", "All keys", key_display="?"),
@@ -73,9 +83,11 @@ class AudienceApp(App[None]):
     # Not a `reactive`, which would repaint the whole screen each time a server answers.
     snapshot: var[Snapshot] = var(Snapshot(), init=False)
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, leaving: str = "") -> None:
+        """Open the console of a deployment. `leaving` says what else ends with it; the operator is asked first."""
         super().__init__()
-        self.context = ScreenContext(deployment, Rates())
+        self.context = ScreenContext(deployment)
+        self._leaving = leaving
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()
         self._last_resort: threading.Timer | None = None
@@ -126,6 +138,8 @@ class AudienceApp(App[None]):
             self.snapshot = await server.poll(self.context.deployment, lambda: self.snapshot)
             if server.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
                 self.context.rates.record(time.monotonic(), self.snapshot.board.tasks)
+            if server.field == "fleet" and self.snapshot.fleet is not None and self.snapshot.redis.ok:
+                self.context.rates.record_fleet(self.snapshot.fleet)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()
@@ -215,12 +229,27 @@ class AudienceApp(App[None]):
         if action == "open":
             return self.top_screen in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
         if action == "quit_console":
-            return not isinstance(self.top_screen, NewTaskScreen)
+            return isinstance(self.screen, TasksScreen)
         return super().check_action(action, parameters)
 
-    def action_quit_console(self) -> None:
-        """End the console."""
-        self.exit()
+    @work(group="quit", exit_on_error=False)
+    async def action_quit_console(self) -> None:
+        """End the console. Ask first if something else ends with it; ctrl+q in that dialog is an answer."""
+        asked = isinstance(self.screen, Confirm)
+        if not self._leaving or asked or await self.push_screen_wait(Confirm(f"Quit? {self._leaving}", "Quit")):
+            self.exit()
+
+    async def action_quit(self) -> None:
+        """End the console from anywhere."""
+        self.action_quit_console()
+
+    def notify(self, message: str, *, severity: SeverityLevel = "information", **_: object) -> None:
+        """Keep a message, and show it on the screen in place of the keys: a toast would cover rows, and be lost."""
+        tone = {"information": "done", "warning": "waiting", "error": "failed"}[severity]
+        notice = Notice(datetime.now(), " ".join(message.split()), tone)
+        self.context.notices.append(notice)
+        if isinstance(self.top_screen, BaseScreen) and self.top_screen.is_mounted:
+            self.top_screen.show_notice(notice)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every action that is possible now, for the palette."""

@@ -1,20 +1,15 @@
 """Formats values for the screen: short, aligned by cells, sanitised."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rich.text import Text
 from textual.content import Content
 
 from console.sanitize import sanitize
-from jobs.model.task import Task, TaskStatus
+from jobs.model.task import Task
 
-STATUS_STYLES: dict[str, str] = {
-    TaskStatus.PENDING: "waiting",
-    TaskStatus.STARTED: "running",
-    TaskStatus.SUCCESS: "done",
-    TaskStatus.FAILURE: "bold failed",
-    TaskStatus.ABORTED: "aborted",
-}
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def cell(value: object, style: str = "", *, right: bool = False) -> Text:
@@ -73,15 +68,14 @@ def label_rate(task: Task) -> str:
     return f"{100 * (task.length_output_table or 0) / task.length_receive_table:.1f}%"
 
 
-def production(task: Task) -> str:
-    """Return how production stands, in a word."""
-    if task.produced:
-        return "finish"
-    return "waits" if task.awaits_production else ""
-
-
 def bar(share: float, width: int, style: str) -> Text:
     """Return a bar of a share of 1, drawn in half cells."""
     halves = max(0, min(round(share * width * 2), width * 2))
     filled = "━" * (halves // 2) + "╸" * (halves % 2)
     return Text.assemble((filled, style), ("━" * (width - len(filled)), "faint"), end="")
+
+
+def blocks(values: Sequence[float]) -> str:
+    """Return a graph in one line: a block for each value, the greatest one full."""
+    greatest = max(values, default=0.0) or 1.0
+    return "".join(_BLOCKS[min(int(value / greatest * len(_BLOCKS)), len(_BLOCKS) - 1)] for value in values)

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from jobs.model.task import Task, TaskStatus
+from jobs.services.overview import Fleet
 
 _SECONDS = 20.0
 _POINTS = 120
@@ -21,6 +22,8 @@ class Rates:
 
     def __init__(self) -> None:
         self._tracks: dict[str, _Track] = {}
+        self.fleet_history: deque[float] = deque(maxlen=_POINTS)
+        """What all workers together read, in rows a second, oldest first."""
 
     def record(self, moment: float, tasks: tuple[Task, ...]) -> None:
         """Record how the tasks stand at a moment, in seconds of the monotonic clock."""
@@ -35,6 +38,10 @@ class Rates:
         known = {task.task_id for task in tasks}
         for task_id in self._tracks.keys() - known:
             del self._tracks[task_id]
+
+    def record_fleet(self, fleet: Fleet) -> None:
+        """Record what the workers say about themselves."""
+        self.fleet_history.append(sum(worker.rows_a_second for worker in fleet.workers if not worker.stale))
 
     def rows_a_second(self, task: Task) -> float | None:
         """Return the current rate of a running task, or the average rate of an ended one."""

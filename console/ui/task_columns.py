@@ -1,15 +1,35 @@
 """The columns of the task table: what they show, what they sort by, and which of them fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
-from console.ui.formatting import STATUS_STYLES, age, cell, label_rate, number, production, progress, short_number
+from console.sanitize import sanitize
+from console.ui.formatting import age, cell, label_rate, number
 from console.ui.rates import Rates
+from console.ui.task_words import (
+    DONE,
+    STANDINGS,
+    model_words,
+    outcome,
+    predict_words,
+    range_words,
+    share_done,
+    standing,
+)
 from jobs.model.task import Task
-from jobs.services.overview import TaskBoard
+from jobs.services.overview import Fleet, TaskBoard
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the cells of a task depend on besides the task."""
+
+    board: TaskBoard
+    rates: Rates
+    fleet: Fleet | None
 
 
 @dataclass(frozen=True)
@@ -17,58 +37,106 @@ class Column:
     """A column: what it shows, and what it sorts by."""
 
     label: str
-    width: int
-    show: Callable[[Task, TaskBoard, Rates], Text]
+    key: str
+    """Sorts by it, with shift."""
+    show: Callable[[Task, Situation, int], Text]
+    """Returns the cell of a task, for a width."""
     order: Callable[[Task, Rates], Any]
     rank: int
     """A narrow table keeps the columns of the lowest ranks."""
+    width: int
+    """The greatest width."""
+    words: Callable[[Task], str] | None = None
+    """Returns the text that decides how wide the column need be. None: always its greatest width."""
+    only_if_it_differs: bool = False
+    """Whether it is left out while every task shows the same."""
+    descends: bool = True
+    """Whether it sorts the greatest first, unless the order is reversed."""
 
 
-def _rows(value: int | None) -> Text:
-    return cell(number(value), right=True)
+def _share_labelled(task: Task) -> float:
+    return (task.length_output_table or 0) / task.length_receive_table if task.length_receive_table else -1.0
 
 
-COLUMNS = (
-    Column("id", 8, lambda t, b, r: cell(t.task_id[:8]), lambda t, r: t.task_id, 1),
-    Column("stat", 7, lambda t, b, r: cell(t.stat, STATUS_STYLES.get(t.stat, "")), lambda t, r: t.stat, 2),
-    Column("prod", 6, lambda t, b, r: cell(production(t)), lambda t, r: production(t), 6),
-    Column("model", 13, lambda t, b, r: cell(t.model_type), lambda t, r: t.model_type, 13),
-    Column("predict", 11, lambda t, b, r: cell(t.predict_type), lambda t, r: t.predict_type, 9),
-    Column("target", 24, lambda t, b, r: cell(_target(t)), lambda t, r: _target(t), 11),
-    Column("range", 21, lambda t, b, r: cell(_days(t)), lambda t, r: _days(t), 12),
-    Column("windows", 8, lambda t, b, r: cell(progress(t), right=True), lambda t, r: _share_done(t), 3),
-    Column("received", 11, lambda t, b, r: _rows(t.length_receive_table), lambda t, r: t.length_receive_table or 0, 4),
-    Column("labelled", 11, lambda t, b, r: _rows(t.length_output_table), lambda t, r: t.length_output_table or 0, 10),
-    Column("rate", 6, lambda t, b, r: cell(label_rate(t), right=True), lambda t, r: float(label_rate(t)[:-1] or -1), 7),
-    Column("rows/s", 7, lambda t, b, r: _pace(r.rows_a_second(t)), lambda t, r: r.rows_a_second(t) or 0, 8),
-    Column("age", 5, lambda t, b, r: cell(age(b.now, t.create_time), right=True), lambda t, r: t.create_time, 5),
+def _named(
+    label: str, key: str, rank: int, width: int, words: Callable[[Task], str], tone: str = "", *, differs: bool = False
+) -> Column:
+    """Return a column of names, as wide as the widest."""
+    return Column(
+        *(
+            label,
+            key,
+            lambda t, s, w: _name(t, words(t), tone),
+            lambda t, r: words(t),
+            rank,
+            width,
+            words,
+            differs,
+            False,
+        )
+    )
+
+
+def _name(task: Task, words: str, tone: str) -> Text:
+    """Return a cell that is dim if the task is done, so that the others stand out."""
+    return cell(words, "muted" if standing(task) is DONE else tone)
+
+
+STATE = Column(
+    *("", "S", lambda t, s, w: cell(standing(t).glyph, standing(t).tone)),
+    *(lambda t, r: STANDINGS.index(standing(t)), 0, 1),
+    descends=False,
 )
+OUTCOME = Column(
+    *("outcome", "O", lambda t, s, w: outcome(t, s.board, s.rates, s.fleet, w)),
+    *(lambda t, r: share_done(t), 2, 20),
+)
+AGE = Column(
+    *("age", "A", lambda t, s, w: cell(age(s.board.now, t.create_time), "muted", right=True)),
+    *(lambda t, r: t.create_time, 3, 4),
+)
+READ = Column(
+    *("read", "D", lambda t, s, w: cell(number(t.length_receive_table), right=True)),
+    *(lambda t, r: t.length_receive_table or 0, 8, 11),
+)
+LABELLED = Column(
+    *("posts labelled", "L", lambda t, s, w: cell(label_rate(t), right=True)),
+    *(lambda t, r: _share_labelled(t), 9, 14),
+)
+COLUMNS = (
+    STATE,
+    _named("predict", "P", 1, 8, predict_words),
+    _named("model", "M", 5, 8, model_words),
+    _named("table", "T", 7, 30, lambda t: sanitize(f"{t.target_table}.{t.source_table or '?'}"), differs=True),
+    _named("range", "R", 4, 22, range_words),
+    OUTCOME,
+    READ,
+    LABELLED,
+    _named("queue", "Q", 10, 16, lambda t: sanitize(t.queue or ""), "muted", differs=True),
+    AGE,
+    _named("id", "I", 11, 8, lambda t: t.task_id[:8], "muted"),
+)
+_GAP = 2
 
 
-def columns_for(width: int, sort: Column) -> list[Column]:
-    """Return the columns that fit into this many cells, in order. The sort column is always among them."""
-    fitting = []
+def columns_for(width: int, sort: Column, tasks: Sequence[Task]) -> dict[Column, int]:
+    """Return the columns that fit into this many cells, in order, with their widths. The sort column is among them.
+
+    A column is as wide as its widest text; the outcome gets what is left.
+    """
+    widths: dict[Column, int] = {}
     for column in sorted(COLUMNS, key=lambda column: 0 if column is sort else column.rank):
-        width -= column.width + 2
-        if width < 0:
+        texts = {column.words(task) for task in tasks} if column.words else set()
+        if column.only_if_it_differs and column is not sort and len(texts) < 2:
+            continue
+        needed = column.width
+        if column.words:
+            needed = min(max((Text(text).cell_len for text in texts), default=0), needed)
+        needed = max(needed, len(column.label))
+        if needed + _GAP > width:
             break
-        fitting.append(column)
-    return [column for column in COLUMNS if column in fitting]
-
-
-def _pace(rows_a_second: float | None) -> Text:
-    return cell(short_number(rows_a_second), right=True)
-
-
-def _target(task: Task) -> str:
-    return f"{task.target_table}.{task.source_table or ''}"
-
-
-def _days(task: Task) -> str:
-    if task.start_time is None or task.end_time is None:
-        return task.date_range
-    return f"{task.start_time:%Y-%m-%d} {task.end_time:%Y-%m-%d}"
-
-
-def _share_done(task: Task) -> float:
-    return (task.windows_done or 0) / task.windows if task.windows else 0.0
+        width -= needed + _GAP
+        widths[column] = needed
+    if OUTCOME in widths:
+        widths[OUTCOME] += width
+    return {column: widths[column] for column in COLUMNS if column in widths}

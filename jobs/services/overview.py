@@ -38,6 +38,8 @@ class TaskBoard:
 
     now: datetime
     """The time of the output server, in its own time zone, as `create_time` is."""
+    utc_now: datetime
+    """The same moment in UTC, as `production_due` and `heartbeat` are."""
     tasks: tuple[Task, ...]
 
 
@@ -56,14 +58,14 @@ class Fleet:
 async def read_board(deployment: Deployment, limit: int = MOST_TASKS) -> TaskBoard:
     """Return the newest tasks. Raises StateUnreadable."""
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
-        now = await server.read_time(session)
+        now, utc_now = await server.read_times(session)
         own = await server.stored_name(session, deployment.settings.output_schema)
         tasks: list[Task] = []
         for schema in await state.schemas(session):
             with state.skip_unreadable(schema, own):
                 tasks += await state.newest(session, schema, limit)
     tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
-    return TaskBoard(now, tuple(tasks[:limit]))
+    return TaskBoard(now, utc_now, tuple(tasks[:limit]))
 
 
 async def read_windows(deployment: Deployment, task: Task) -> tuple[bool, ...]:

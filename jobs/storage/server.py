@@ -10,11 +10,11 @@ async def ping(session: Session) -> None:
     await session.row("SELECT 1")
 
 
-async def read_time(session: Session) -> datetime:
-    """Return the server's time, in its own time zone."""
-    row = await session.row("SELECT NOW(6)")
-    assert row is not None and isinstance(row[0], datetime)
-    return row[0]
+async def read_times(session: Session) -> tuple[datetime, datetime]:
+    """Return the server's time, in its own time zone and in UTC."""
+    row = await session.row("SELECT NOW(6), UTC_TIMESTAMP(6)")
+    assert row is not None
+    return row[0], row[1]
 
 
 async def read_version(session: Session) -> str:

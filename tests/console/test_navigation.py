@@ -1,10 +1,13 @@
 """Screens, dialogs, help, the command palette and the theme."""
 
+import re
+
 import pytest
 from textual.command import CommandPalette
-from textual.pilot import Pilot
 
+from console.ui.app import AudienceApp
 from console.ui.screens.dialogs import Ask, Choose
+from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.task_detail import TaskDetailScreen
@@ -13,7 +16,7 @@ from console.ui.screens.workers import WorkersScreen
 from jobs import services
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
+from tests.helpers.screens import console, create_tasks, messages, opened, shown, table, wait_until
 
 
 async def test_help_lists_the_bindings_and_the_palette_every_action(deployment: TestDeployment) -> None:
@@ -62,14 +65,8 @@ async def test_a_theme_that_cannot_be_saved_is_used_all_the_same(
     monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
     async with console(deployment) as pilot:
         pilot.app.theme = "textual-light"
-        notifications = pilot.app._notifications  # the screen of the test harness shows none
-        await wait_until(pilot, lambda: any("theme not saved" in note.message for note in notifications))
+        await wait_until(pilot, lambda: any("theme not saved" in message for message in messages(pilot)))
         assert pilot.app.theme == "textual-light"
-
-
-def messages(pilot: Pilot[None]) -> list[str]:
-    """Return the messages that are shown."""
-    return [note.message for note in pilot.app._notifications]
 
 
 async def test_a_key_pressed_twice_opens_one_dialog_of_the_form(ready: TestDeployment) -> None:
@@ -127,3 +124,48 @@ async def test_a_resume_that_failed_can_be_tried_again(ready: TestDeployment) ->
         ready.write_anything("RENAME TABLE {output}.hidden TO {output}.task_window")
         await pilot.press("r")
         await wait_until(pilot, lambda: messages(pilot)[-1] == f"task {task_id[:8]} resumed")
+
+
+async def test_messages_are_kept_with_their_times_and_cover_no_row(ready: TestDeployment) -> None:
+    await create_tasks(ready, 1)
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("y")
+        await wait_until(pilot, lambda: "sent to the terminal's clipboard" in shown(pilot).splitlines()[-1])
+        assert not pilot.app.screen.query("Toast")
+        await pilot.press("s", "m")
+        await opened(pilot, MessagesScreen)
+        lines = [line for line in shown(pilot).splitlines() if re.search(r"\d\d:\d\d:\d\d [✓✗] ", line)]
+        assert len(lines) == 2
+        assert "samples are drawn" in lines[0] and "clipboard" in lines[1], "the newest is first"
+
+
+async def test_q_leaves_only_from_the_tasks_and_asks_if_something_else_ends_with_the_console(
+    deployment: TestDeployment,
+) -> None:
+    app = AudienceApp(deployment, "The demo's servers end with it.")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TasksScreen)
+        await pilot.press("w")
+        await opened(pilot, WorkersScreen)
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(app.screen, WorkersScreen)
+        await pilot.press("escape")
+        await opened(pilot, TasksScreen)
+        await pilot.press("q", "q")
+        await wait_until(pilot, lambda: "The demo's servers end with it." in shown(pilot))
+        await pilot.press("n")
+        await opened(pilot, TasksScreen)
+        await pilot.press("ctrl+q")
+        await wait_until(pilot, lambda: app.screen.is_modal)
+        await pilot.press("y")
+        await wait_until(pilot, lambda: not app.is_running)
+
+
+async def test_q_ends_a_console_that_nothing_depends_on(deployment: TestDeployment) -> None:
+    app = AudienceApp(deployment)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TasksScreen)
+        await pilot.press("q")
+        await wait_until(pilot, lambda: not app.is_running)

@@ -11,7 +11,7 @@ from console.ui.widgets.live_text import LiveText
 from jobs import services
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, opened, shown, table, wait_until
+from tests.helpers.screens import console, messages, opened, shown, table, wait_until
 
 
 async def test_a_fault_is_shown_at_its_field_while_typing(ready: TestDeployment) -> None:
@@ -104,7 +104,7 @@ async def test_a_launch_continues_when_its_form_is_left_and_q_does_not_leave_a_f
         assert isinstance(app.screen, NewTaskScreen)
         await pilot.press("ctrl+l", "escape")
         await wait_until(pilot, lambda: isinstance(app.screen, TasksScreen) and table(pilot).row_count == 1)
-        await wait_until(pilot, lambda: [note.message.split()[-1] for note in app._notifications] == ["created"])
+        await wait_until(pilot, lambda: [message.split()[-1] for message in messages(pilot)] == ["created"])
     assert len(await services.task_list(ready)) == 1
 
 
@@ -118,7 +118,7 @@ async def test_a_launch_that_fails_after_its_form_is_left_says_why(ready: TestDe
         shutil.rmtree(ready.settings.patterns_dir)
         await pilot.press("ctrl+l", "escape")
         await opened(pilot, TasksScreen)
-        await wait_until(pilot, lambda: any("cannot read pattern file" in note.message for note in app._notifications))
+        await wait_until(pilot, lambda: any("cannot read pattern file" in message for message in messages(pilot)))
 
 
 async def test_a_launch_closes_no_other_form(ready: TestDeployment) -> None:
@@ -131,7 +131,7 @@ async def test_a_launch_closes_no_other_form(ready: TestDeployment) -> None:
         await pilot.press("ctrl+l", "escape", "n")
         await opened(pilot, NewTaskScreen)
         other = app.screen
-        await wait_until(pilot, lambda: any("created" in note.message for note in app._notifications))
+        await wait_until(pilot, lambda: any("created" in message for message in messages(pilot)))
         await pilot.pause()
         assert app.screen is other
 

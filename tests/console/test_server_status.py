@@ -1,7 +1,6 @@
 """The header: how each server answers."""
 
 import asyncio
-import re
 from pathlib import Path
 
 from console.demo.servers import private_servers
@@ -22,25 +21,22 @@ async def test_servers_that_go_away_are_marked_and_recover_by_themselves(tmp_pat
         deployment.write_posts([post(1, "Annie", "2020-06-01 00:00:00")])
         await create_tasks(deployment, 1)
         async with console(deployment, (120, 40)) as pilot:
-            header = pilot.app.screen.query_one(Header)
 
             def says(words: str) -> bool:
-                # The address is between the name of a server and its state.
-                return re.search(words.replace(" ", " .*?", 1), header.text) is not None
+                return words in pilot.app.screen.query_one(Header).text
 
-            await wait_until(pilot, lambda: says("redis ok") and table(pilot).row_count == 1)
+            await wait_until(pilot, lambda: says("3 servers") and table(pilot).row_count == 1)
             await asyncio.to_thread(servers.stop_redis)
-            await wait_until(pilot, lambda: says("redis AWAY") and says("output ok"))
+            await wait_until(pilot, lambda: says("✗ redis away"))
             await asyncio.to_thread(servers.stop_mariadb)
-            await wait_until(pilot, lambda: says("output AWAY") and says("input AWAY"))
-            await wait_until(pilot, lambda: says("s old"))
+            await wait_until(pilot, lambda: says("✗ input, output, redis away"))
             assert table(pilot).row_count == 1, "what was read before stays"
             await pilot.press("w")
             await opened(pilot, WorkersScreen)
             await pilot.press("escape")
             await asyncio.to_thread(servers.start_mariadb)
             await asyncio.to_thread(servers.start_redis)
-            await wait_until(pilot, lambda: says("input ok") and says("output ok") and says("redis ok"))
+            await wait_until(pilot, lambda: says("3 servers"))
 
 
 async def test_the_console_opens_without_a_state_table_and_without_servers(deployment: TestDeployment) -> None:
@@ -50,7 +46,7 @@ async def test_the_console_opens_without_a_state_table_and_without_servers(deplo
     app = AudienceApp(away)
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(
-            pilot, lambda: "output AWAY" in shown(pilot) and "cannot connect to state table" in shown(pilot)
+            pilot, lambda: "✗ input, output away" in shown(pilot) and "cannot connect to state table" in shown(pilot)
         )
         await pilot.press("n")
         await opened(pilot, NewTaskScreen)

@@ -1,7 +1,11 @@
 """The detail of a task: beside the table, or on a screen of its own where there is no room."""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 
+from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
 from tests.helpers.deployment import TestDeployment
@@ -20,7 +24,7 @@ async def test_the_detail_is_beside_the_table_or_on_a_screen_of_its_own(
         await pilot.press("enter")
         if size[0] < 110:
             await opened(pilot, TaskDetailScreen)
-        await wait_until(pilot, lambda: done.task_id in shown(pilot) and "production finished" in shown(pilot))
+        await wait_until(pilot, lambda: done.task_id in shown(pilot) and "authors in" in shown(pilot))
         width = max(len(line) for line in shown(pilot).splitlines())
         assert width <= size[0]
 
@@ -42,3 +46,44 @@ async def test_escape_from_the_detail_keeps_the_filter(ready: TestDeployment) ->
         await pilot.press("escape")
         await pilot.pause()
         assert table(pilot).row_count == 1 and table(pilot).has_focus
+
+
+async def test_the_page_of_a_task_aborts_resumes_and_runs_it_again(ready: TestDeployment) -> None:
+    (task_id,) = await create_tasks(ready, 1)
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("enter")
+        await opened(pilot, TaskDetailScreen)
+        await wait_until(pilot, lambda: "a Abort" in shown(pilot) and "e Rerun" in shown(pilot))
+        await pilot.press("a")
+        await wait_until(pilot, lambda: f"Abort task {task_id[:8]}?" in shown(pilot))
+        await pilot.press("y")
+        await wait_until(pilot, lambda: "⊘ aborted" in shown(pilot) and "r Resume" in shown(pilot))
+        await pilot.press("r")
+        await wait_until(pilot, lambda: "◌ waiting" in shown(pilot))
+        await pilot.press("e")
+        await opened(pilot, NewTaskScreen)
+        await pilot.press("escape")
+        await opened(pilot, TaskDetailScreen)
+
+
+async def test_the_focus_is_kept_when_the_terminal_shrinks_below_the_pane_it_is_in(ready: TestDeployment) -> None:
+    await create_tasks(ready, 2)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 2)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: pilot.app.screen.query_one("#view").has_focus)
+        await pilot.resize_terminal(80, 24)
+        await wait_until(pilot, lambda: table(pilot).has_focus)
+        await pilot.press("down")
+        assert table(pilot).cursor_row == 1
+
+
+async def test_all_times_of_a_task_are_by_one_clock(ready: TestDeployment) -> None:
+    await run_in_process(ready, ready.request())
+    ready.write_anything("UPDATE {output}.state SET prod_stat = NULL, production_due = '2030-01-01 12:00:00'")
+    (offset,) = ready.rows("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())")[0]
+    async with console(ready, (120, 40)) as pilot:
+        due = datetime(2030, 1, 1, 12) + timedelta(seconds=offset)
+        await wait_until(pilot, lambda: re.search(rf"due +{due}", shown(pilot)))
+        assert "UTC" not in shown(pilot)

@@ -8,7 +8,7 @@ from jobs.queue.client import open_redis
 from jobs.queue.presence import presence_prefix
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
+from tests.helpers.screens import console, create_tasks, messages, opened, shown, table, wait_until
 
 
 async def test_the_cursor_stays_on_its_task_through_refresh_sort_and_filter(ready: TestDeployment) -> None:
@@ -32,7 +32,7 @@ async def test_the_cursor_stays_on_its_task_through_refresh_sort_and_filter(read
         await pilot.press("slash", *"q2")
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await pilot.press("enter")
-        assert table(pilot).cursor_key == held and "1 of 6 tasks match" in shown(pilot)
+        assert table(pilot).cursor_key == held and "Tasks 1 of 6" in shown(pilot)
         await pilot.press("escape")
         await wait_until(pilot, lambda: table(pilot).row_count == 6)
         assert table(pilot).cursor_key == held
@@ -115,10 +115,10 @@ async def test_a_thousand_tasks_are_all_shown_and_keys_still_work(ready: TestDep
 async def test_two_consoles_at_once_show_what_the_other_does(ready: TestDeployment) -> None:
     (waiting,) = await create_tasks(ready, 1)
     async with console(ready) as one, console(ready) as other:
-        await wait_until(other, lambda: "PENDING" in shown(other))
+        await wait_until(other, lambda: "1 waiting" in shown(other))
         await services.abort_task(ready, waiting)
-        await wait_until(one, lambda: "ABORTED" in shown(one))
-        await wait_until(other, lambda: "ABORTED" in shown(other))
+        await wait_until(one, lambda: "1 aborted" in shown(one))
+        await wait_until(other, lambda: "1 aborted" in shown(other))
 
 
 async def test_foreign_rows_and_presence_keys_do_not_stop_the_polling(ready: TestDeployment) -> None:
@@ -137,3 +137,60 @@ async def test_foreign_rows_and_presence_keys_do_not_stop_the_polling(ready: Tes
         await opened(pilot, TasksScreen)
         await create_tasks(ready, 1)
         await wait_until(pilot, lambda: table(pilot).row_count == 3)
+
+
+async def test_marked_tasks_are_aborted_and_resumed_together_after_one_question(ready: TestDeployment) -> None:
+    done = await run_in_process(ready, ready.request())
+    ids = await create_tasks(ready, 4)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 5)
+        await pilot.press("space", "down", "space", "space", "space")  # all but the second, the finished one too
+        await wait_until(pilot, lambda: "4 marked" in shown(pilot))
+        assert table(pilot).marked == {ids[3], ids[1], ids[0], done.task_id}
+        await pilot.press("a", "a")
+        await wait_until(pilot, lambda: "Abort 3 tasks of the 4 that are marked?" in shown(pilot))
+        await pilot.press("y")
+        await opened(pilot, TasksScreen)
+        await wait_until(pilot, lambda: "3 aborted" in shown(pilot) and messages(pilot) == ["3 tasks aborted"])
+        assert (await services.check_status(ready, ids[2])).stat == "PENDING"
+        await wait_until(pilot, lambda: pilot.app.screen.check_action("resume", ()))
+        await pilot.press("r")
+        await wait_until(pilot, lambda: "Resume 3 tasks of the 4 that are marked?" in shown(pilot))
+        await pilot.press("y")
+        await wait_until(pilot, lambda: "4 waiting" in shown(pilot))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not table(pilot).marked and "marked" not in shown(pilot)
+
+
+async def test_marks_stay_with_their_tasks_and_all_that_are_shown_can_be_marked(ready: TestDeployment) -> None:
+    ids = await create_tasks(ready, 5)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 5)
+        await pilot.press("space", "i")
+        assert table(pilot).marked == {ids[4]}
+        await pilot.press("slash", *"!queue:q4", "enter", "asterisk")
+        assert table(pilot).marked == set(ids)
+        await pilot.press("asterisk", "escape")
+        assert table(pilot).marked == {ids[4]} or not table(pilot).marked
+
+
+async def test_a_key_that_can_do_nothing_says_why(ready: TestDeployment) -> None:
+    await run_in_process(ready, ready.request())
+    ready.write_anything("UPDATE {output}.state SET prod_stat = NULL, production_due = NOW() + INTERVAL 1 HOUR")
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: "produces in" in shown(pilot))
+        await pilot.press("s")
+        await wait_until(pilot, lambda: "it is producing; samples are drawn when its production has" in shown(pilot))
+        await pilot.press("r")
+        await wait_until(pilot, lambda: "only a failed or aborted task can be resumed" in messages(pilot)[-1])
+
+
+async def test_shift_and_a_letter_sorts_by_its_column(ready: TestDeployment) -> None:
+    ids = await create_tasks(ready, 3)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 3)
+        for keys, order in (("Q", ids), ("Q", ids[::-1]), ("A", ids[::-1]), ("I", sorted(ids))):
+            await pilot.press(keys)
+            assert list(table(pilot).keys) == order
+        assert "by id" in shown(pilot)

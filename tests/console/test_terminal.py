@@ -66,7 +66,7 @@ def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_comma
             tmux.type("n")
             tmux.wait_for(lambda screen: "rows from" in screen and "Launch" in screen)
             tmux.type("C-l")
-            tmux.wait_for(lambda screen: "SUCCESS" in screen and " s Sample" in screen)
+            tmux.wait_for(lambda screen: "1 done" in screen and " s Sample" in screen)
             tmux.type("s")
             screen = tmux.wait_for(lambda screen: "1 sampled of 1 rows produced" in screen)
             assert "WH_F0045_林雅婷" in screen
@@ -86,7 +86,7 @@ def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_comma
 def test_a_signal_ends_the_console_and_restores_the_terminal(ready: TestDeployment, number: signal.Signals) -> None:
     asyncio.run(services.create_task(ready, ready.request()))
     with in_a_pty(ready) as (process, main):
-        read_until(main, b"PENDING")
+        read_until(main, b"no worker on")
         process.send_signal(number)
         # It leaves the alternate screen and shows the cursor again.
         end = read_until(main, b"\x1b[?1049l")
@@ -98,7 +98,7 @@ def test_a_signal_ends_the_console_and_restores_the_terminal(ready: TestDeployme
 def test_a_lost_terminal_ends_the_console(ready: TestDeployment) -> None:
     asyncio.run(services.create_task(ready, ready.request()))
     with in_a_pty(ready) as (process, main):
-        read_until(main, b"PENDING")
+        read_until(main, b"no worker on")
         os.close(main)
         process.wait(5)
 

@@ -23,7 +23,7 @@ async def test_an_operator_creates_a_task_samples_it_and_saves_the_sample(ready:
             await wait_until(pilot, lambda: "2020-06-01 00:00:00 to 2020-06-02 00:00:00" in shown(pilot))
             await pilot.press("ctrl+l")
             await opened(pilot, TasksScreen)
-            await wait_until(pilot, lambda: "finish" in shown(pilot) or "SUCCESS" in shown(pilot), 30)
+            await wait_until(pilot, lambda: "1 done" in shown(pilot), 30)
             task_id = table(pilot).cursor_key
             assert task_id is not None
             task = await finished(ready, task_id)

@@ -79,5 +79,9 @@ class FixedApp(AudienceApp):
             self.call_next(self._publish, turns - 1)
             return
         self.snapshot = Snapshot(
-            board=TaskBoard(NOW, self._tasks), fleet=FLEET, input=ANSWERED, output=ANSWERED, redis=ANSWERED
+            board=TaskBoard(NOW, NOW - timedelta(hours=8), self._tasks),
+            fleet=FLEET,
+            input=ANSWERED,
+            output=ANSWERED,
+            redis=ANSWERED,
         )

@@ -48,6 +48,12 @@ def shown(pilot: Pilot[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
+def messages(pilot: Pilot[None]) -> list[str]:
+    """Return everything the console has said, oldest first."""
+    assert isinstance(pilot.app, AudienceApp)
+    return [notice.text for notice in pilot.app.context.notices]
+
+
 async def create_tasks(deployment: TestDeployment, count: int) -> list[str]:
     """Create tasks on the queues q0, q1, ...; return their ids, oldest first."""
     return [await services.create_task(deployment, deployment.request(queue=f"q{number}")) for number in range(count)]

@@ -1,6 +1,8 @@
 """What all screens share: the header, the footer, the newest snapshot, and how failures are shown."""
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 
 from textual.app import App, ComposeResult
@@ -18,13 +20,27 @@ from jobs.errors import AudienceError
 
 Answer = TypeVar("Answer")
 
+# A notice of a screen that has closed meanwhile is shown on the next one.
+_RECENT = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the console has said to its operator, at a time of this machine's clock."""
+
+    at: datetime
+    text: str
+    tone: str
+
 
 @dataclass(frozen=True)
 class ScreenContext:
     """What the app gives to every screen."""
 
     deployment: Deployment
-    rates: Rates
+    rates: Rates = field(default_factory=Rates)
+    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=500))
+    """What the console has said, oldest first."""
 
 
 class BaseScreen(Screen[None]):
@@ -42,7 +58,7 @@ class BaseScreen(Screen[None]):
         self._possible: list[bool | None] = []
 
     def compose(self) -> ComposeResult:
-        yield Header(self.TITLE or "", self.deployment)
+        yield Header(self.deployment, self.context.rates)
         yield from self.compose_body()
         yield KeyBar()
 
@@ -60,6 +76,8 @@ class BaseScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._receive(self.snapshot)
+        if self.context.notices and datetime.now() - self.context.notices[-1].at < _RECENT:
+            self.show_notice(self.context.notices[-1])
 
     def _receive(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -89,6 +107,10 @@ class BaseScreen(Screen[None]):
             return None
         answer: Answer = await self.app.push_screen_wait(dialog)
         return answer
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice in place of the keys, for some seconds."""
+        self.query_one(KeyBar).show_notice(notice.text, notice.tone)
 
     def show_message(self, message: str, *, error: bool = False) -> None:
         """Show a message for some seconds."""

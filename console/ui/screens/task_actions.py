@@ -3,20 +3,26 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widgets import Input
 
 from console.ui.formatting import progress
 from console.ui.screens.base import BaseScreen
 from console.ui.screens.dialogs import Confirm
+from console.ui.task_words import model_words, predict_words, range_words, standing
 from jobs.model.task import Task
+
+# The keys that are answered even where they can do nothing.
+_KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun"}
 
 
 class TaskActions(BaseScreen):
     """A screen whose actions apply to a task. It posts a message for each, which the app acts on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New"),
         Binding("s", "sample", "Sample"),
         Binding("a", "abort", "Abort"),
         Binding("r", "resume", "Resume"),
@@ -50,26 +56,70 @@ class TaskActions(BaseScreen):
 
     @property
     def selected(self) -> Task | None:
-        """The task that the actions apply to."""
+        """The task under the cursor."""
         raise NotImplementedError
+
+    @property
+    def marked(self) -> tuple[Task, ...]:
+        """The tasks that the operator has marked."""
+        return ()
+
+    @property
+    def targets(self) -> tuple[Task, ...]:
+        """The tasks that abort and resume apply to: those that are marked, or else the one under the cursor."""
+        return self.marked or ((self.selected,) if self.selected else ())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
-        task = self.selected if self.is_mounted else None
-        writable = not self.deployment.read_only
+        if not self.is_mounted:
+            return False
+        task, writable = self.selected, not self.deployment.read_only
         match action:
+            case "new":
+                return writable
             case "rerun":
                 return writable and task is not None and task.can_rerun
             case "sample":
                 return task is not None and task.can_sample
             case "abort":
-                return writable and task is not None and task.can_abort
+                return writable and any(task.can_abort for task in self.targets)
             case "resume":
-                return writable and task is not None and task.can_resume
+                return writable and any(task.can_resume for task in self.targets)
             case "copy":
                 return task is not None
             case _:
                 return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why, if a key cannot do now what it does to other tasks."""
+        action = _KEYS.get(event.key)
+        task = self.selected if not isinstance(self.focused, Input) else None
+        if action and task is not None and not self.check_action(action, ()):
+            event.stop()
+            if reason := self._refusal(action, task):
+                self.show_message(f"task {task.task_id[:8]}: {reason}")
+
+    def _refusal(self, action: str, task: Task) -> str:
+        """Return why an action is not possible; "" if what it is for has happened already."""
+        if action != "sample" and self.deployment.read_only:
+            return "this console is read-only"
+        if action == "abort":
+            return f"it is {standing(task).word}; only an unfinished task can be aborted"
+        if action == "resume":
+            return (
+                ""
+                if task.awaits_labelling
+                else f"it is {standing(task).word}; only a failed or aborted task can be resumed"
+            )
+        if action == "rerun":
+            return "its range is not known, so there is nothing to fill the form with"
+        if task.produced:
+            return "it labelled nobody, so there is nothing to sample"
+        return f"it is {standing(task).word}; samples are drawn when its production has finished"
+
+    def action_new(self) -> None:
+        """Open the form of a new task."""
+        self.post_message(self.FormRequested(None))
 
     def action_rerun(self) -> None:
         """Open the form, filled in like this task."""
@@ -88,17 +138,36 @@ class TaskActions(BaseScreen):
             self.show_message(f"sent to the terminal's clipboard: {self.selected.task_id}")
 
     def action_abort(self) -> None:
-        """Ask, then abort the task that was under the cursor when the key was pressed."""
-        if self.selected:
-            self._confirm_abort(self.selected)
+        """Ask, then abort the tasks that were marked, or under the cursor, when the key was pressed."""
+        self._confirm_abort(tuple(task for task in self.targets if task.can_abort), len(self.targets))
 
     @work(group="dialog", exit_on_error=False)
-    async def _confirm_abort(self, task: Task) -> None:
-        question = f"Abort task {task.task_id[:8]} ({task.predict_type}, {progress(task) or 'no'} windows done)?"
+    async def _confirm_abort(self, tasks: tuple[Task, ...], marked: int) -> None:
+        if len(tasks) == 1:
+            done = f"{progress(tasks[0])} windows done" if tasks[0].windows_done else "no window done yet"
+            question = f"Abort task {tasks[0].task_id[:8]}? {_name(tasks[0])}; {done}."
+        else:
+            question = f"Abort {_count(tasks, marked)}?"
         if await self.ask(Confirm(question, "Abort")):
-            self.post_message(self.AbortRequested((task,)))
+            self.post_message(self.AbortRequested(tasks))
 
     def action_resume(self) -> None:
-        """Resume the task that was under the cursor when the key was pressed."""
-        if self.selected:
-            self.post_message(self.ResumeRequested((self.selected,)))
+        """Resume the tasks that were marked, or under the cursor, when the key was pressed. Ask if they are several."""
+        tasks = tuple(task for task in self.targets if task.can_resume)
+        if len(tasks) == 1:
+            self.post_message(self.ResumeRequested(tasks))
+        else:
+            self._confirm_resume(tasks, len(self.targets))
+
+    @work(group="dialog", exit_on_error=False)
+    async def _confirm_resume(self, tasks: tuple[Task, ...], marked: int) -> None:
+        if await self.ask(Confirm(f"Resume {_count(tasks, marked)}?", "Resume")):
+            self.post_message(self.ResumeRequested(tasks))
+
+
+def _name(task: Task) -> str:
+    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
+
+
+def _count(tasks: tuple[Task, ...], marked: int) -> str:
+    return f"{len(tasks)} tasks" + (f" of the {marked} that are marked" if marked > len(tasks) else "")

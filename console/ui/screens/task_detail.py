@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.task_actions import TaskActions
 from console.ui.snapshot import Snapshot
+from console.ui.task_columns import Situation
 from console.ui.widgets.task_detail import TaskDetail
 from jobs.model.task import Task
 from jobs.services import overview
@@ -33,7 +34,8 @@ class TaskDetailScreen(TaskActions):
     def show(self, snapshot: Snapshot) -> None:
         """Show how the task stands."""
         task = self.selected
-        self.query_one(TaskDetail).show(task, self.context.rates, snapshot.fleet)
+        situation = Situation(snapshot.board, self.context.rates, snapshot.fleet) if snapshot.board else None
+        self.query_one(TaskDetail).show(task, situation)
         if task and task.windows_done != self._windows_done:
             self._windows_done = task.windows_done
             self._read_windows(task)

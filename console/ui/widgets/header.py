@@ -1,56 +1,101 @@
-"""The header: the servers that the console is connected to, and whether they answer."""
+"""The header: whether the servers answer, what the workers do, and how many tasks stand how."""
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 from rich.text import Text
 
-from console.sanitize import sanitize
-from console.ui.formatting import duration
+from console.ui.formatting import blocks, duration, short_number
+from console.ui.rates import Rates
 from console.ui.snapshot import ServerStatus, Snapshot
+from console.ui.task_words import STANDINGS, standing
 from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
 
-# From this width on, the header shows addresses.
+# From this width on, the header shows the workers' recent rates, and words beside numbers.
 WIDE = 110
+# Below this width, only what an operator must know is left.
+NARROW = 60
 # Servers are polled every second, and an answer may take another.
 _OLD_SECONDS = 3.0
+_GRAPH_CELLS = 8
 
 
 class Header(LiveText):
-    """One line: input, output, Redis, workers, and the age of the data."""
+    """One line."""
 
-    def __init__(self, title: str, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, rates: Rates) -> None:
         super().__init__(id="header")
-        self._title = title
         self._deployment = deployment
-        self._addresses = {
-            "input": f"{deployment.input.host}:{deployment.input.port}",
-            "output": f"{deployment.output.host}:{deployment.output.port}",
-            "redis": deployment.redis_address,
-        }
+        self._rates = rates
+        self._snapshot = Snapshot()
+
+    def on_resize(self) -> None:
+        """Show what fits."""
+        self.show(self._snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show how the servers stand in the snapshot."""
-        now = time.monotonic()
-        line = Text.assemble((" Audience ", "bold reverse"), " ", (self._title, "bold"), "  ", no_wrap=True)
+        """Show the snapshot's servers, workers and tasks."""
+        self._snapshot = snapshot
+        width, now = self.size.width, time.monotonic()
+        left = Text(no_wrap=True, overflow="ellipsis")
+        if width >= NARROW:
+            left.append(" Audience ", "bold reverse accent").append("  ")
         if self._deployment.read_only:
-            line.append("read-only", "bold reverse waiting").append("  ")
-        for name, status in (("input", snapshot.input), ("output", snapshot.output), ("redis", snapshot.redis)):
-            address = f" {sanitize(self._addresses[name])}" if self.size.width >= WIDE else ""
-            line.append_text(_mark(name + address, status, now)).append("  ")
-        if snapshot.fleet is not None:
-            alive = sum(not worker.stale for worker in snapshot.fleet.workers)
-            style = "muted" if not snapshot.redis.ok else "" if alive else "bold waiting"
-            line.append(f"{alive} worker{'' if alive == 1 else 's'}" if alive else "no worker", style)
-        self.set_text(line)
+            left.append(" read-only ", "bold reverse waiting").append("  ")
+        left.append_text(_servers(snapshot, now))
+        left.append("  ").append_text(self._workers(snapshot, width))
+        for words in (True, False):
+            right = _counts(snapshot, words=words)
+            room = width - left.cell_len - right.cell_len - 1
+            if room >= 2:
+                left.append(" " * room).append_text(right)
+                break
+        self.set_text(left)
+
+    def _workers(self, snapshot: Snapshot, width: int) -> Text:
+        if snapshot.fleet is None:
+            return Text()
+        alive = [worker for worker in snapshot.fleet.workers if not worker.stale]
+        if not alive:
+            return Text("no worker", "bold waiting" if snapshot.redis.ok else "muted")
+        text = Text(f"{len(alive)} worker{'' if len(alive) == 1 else 's'}", "" if snapshot.redis.ok else "muted")
+        rate = sum(worker.rows_a_second for worker in alive)
+        if rate and width >= NARROW:
+            text.append(f"  {short_number(rate)} posts/s", "running")
+        history = list(self._rates.fleet_history)[-_GRAPH_CELLS:]
+        if width >= WIDE and any(history):
+            text.append(f" {blocks(history)}", "running")
+        return text
 
 
-def _mark(name: str, status: ServerStatus, now: float) -> Text:
-    if status.ok and status.age(now) > _OLD_SECONDS:
-        return Text.assemble(f"{name} ", (f"{duration(status.age(now))} old", "bold waiting"))
-    if status.ok:
-        return Text.assemble(f"{name} ", ("ok", "done"))
-    if status.error is None:
-        return Text.assemble(f"{name} ", ("...", "muted"))
-    heard = f" {duration(now - status.at)} old" if status.at is not None else ""
-    return Text.assemble((f"{name} AWAY{heard}", "bold reverse failed"))
+def _servers(snapshot: Snapshot, now: float) -> Text:
+    """Return that all servers answer, or else which of them does not, and for how long."""
+    servers = {"input": snapshot.input, "output": snapshot.output, "redis": snapshot.redis}
+    away = {name: status for name, status in servers.items() if status.error is not None}
+    if away:
+        return Text(f" ✗ {', '.join(away)} away{_since(away.values(), now)} ", "bold reverse failed")
+    old = {name: status for name, status in servers.items() if status.ok and status.age(now) > _OLD_SECONDS}
+    if old:
+        return Text(f"◔ {', '.join(old)} silent{_since(old.values(), now)}", "bold waiting")
+    asked = [name for name, status in servers.items() if not status.ok]
+    if asked:
+        return Text(f"◌ asking {', '.join(asked)}", "muted")
+    return Text.assemble(("✓", "done"), " 3 servers")
+
+
+def _since(statuses: Iterable[ServerStatus], now: float) -> str:
+    ages = [status.age(now) for status in statuses if status.at is not None]
+    return f" {duration(max(ages))}" if ages else ""
+
+
+def _counts(snapshot: Snapshot, *, words: bool) -> Text:
+    """Return how many tasks stand how: in words, or by glyphs."""
+    text = Text(no_wrap=True)
+    counts = Counter(standing(task) for task in snapshot.board.tasks) if snapshot.board else Counter()
+    for kind in STANDINGS:
+        if counts[kind]:
+            text.append("  " if text else "")
+            text.append(f"{counts[kind]} {kind.word}" if words else f"{kind.glyph}{counts[kind]}", kind.tone)
+    return text

@@ -5,10 +5,12 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.timer import Timer
 
 from console.ui.widgets.live_text import LiveText
 
 _GAP = "  "
+_NOTICE_SECONDS, _ERROR_SECONDS = 5.0, 15.0
 
 
 class KeyBar(LiveText):
@@ -20,6 +22,7 @@ class KeyBar(LiveText):
     def __init__(self) -> None:
         super().__init__(id="keys")
         self._spans: list[tuple[int, int, Binding]] = []
+        self._notice: Timer | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
@@ -33,11 +36,28 @@ class KeyBar(LiveText):
         if self.is_attached and screen is self.screen:
             self._show_keys()
 
+    def show_notice(self, text: str, tone: str) -> None:
+        """Show a notice in place of the keys, for some seconds: longer if it is an error."""
+        if self._notice is not None:
+            self._notice.stop()
+        failed = tone == "failed"
+        self._spans = []
+        self.set_text(Text.assemble(f" {'✗' if failed else '✓'} {text}", style=f"bold {tone}"))
+        self._notice = self.set_timer(_ERROR_SECONDS if failed else _NOTICE_SECONDS, self._end_notice)
+
+    def _end_notice(self) -> None:
+        self._notice = None
+        self._show_keys()
+
     def _show_keys(self) -> None:
+        if self._notice is not None:
+            return
         shown: dict[str, tuple[Binding, bool]] = {}
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
-            if binding.show:
-                shown.setdefault(binding.action, (binding, enabled))
+        active = [key for key in self.screen.active_bindings.values() if key.binding.show]
+        # The screen's own first, then those of the focused widget, then the app's.
+        active.sort(key=lambda key: 0 if key.node is self.screen else 2 if key.node is self.app else 1)
+        for _, binding, enabled, _ in active:
+            shown.setdefault(binding.action, (binding, enabled))
         text, self._spans = Text(" ", no_wrap=True), []
         for binding, enabled in self._fitting(list(shown.values())):
             start = text.cell_len

@@ -3,18 +3,25 @@
 Textual repaints a whole widget when one of its values changes. Over SSH that is what an operator feels.
 """
 
+from typing import TYPE_CHECKING
+
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Span, Text
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from console.ui.palette import Palette
 
+if TYPE_CHECKING:
+    from textual.widget import Widget as _Mixin
+else:
+    # A widget inherits the CSS of its first base that is a widget, so this must not be one.
+    _Mixin = object
 
-class LiveLines(Widget):
-    """A widget that draws itself line by line. Call `repaint_changes` after its data have changed."""
+
+class LiveLines(_Mixin):
+    """Of a widget that draws itself line by line. Call `repaint_changes` after its data have changed."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -46,4 +53,4 @@ class LiveLines(Widget):
             return [Segment(text.plain, style)]
         painted = Text(text.plain, style, end="")
         painted.spans = [Span(span.start, span.end, palette.paint(span.style, style)) for span in text.spans]
-        return list(painted.render(self.app.console))
+        return list(Segment.simplify(painted.render(self.app.console)))

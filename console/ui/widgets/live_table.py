@@ -6,6 +6,7 @@ for a quarter of a second; this table takes a tenth of that, whatever the number
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -59,7 +60,10 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
+        self.marked: frozenset[str] = frozenset()
+        """The keys of the rows that are marked with an asterisk."""
         self._columns: dict[str, int] = {}
+        self._letters: Mapping[str, str] = {}
         self._keys: list[str] = []
         self._rows: dict[str, int] = {}
         self._cells: Callable[[str], Cells] = lambda key: ()
@@ -72,6 +76,11 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         return len(self._keys)
 
     @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the rows, in order."""
+        return self._keys
+
+    @property
     def cursor_row(self) -> int:
         """The row under the cursor, from 0."""
         return self._cursor
@@ -81,8 +90,12 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         """The key of the row under the cursor, which actions apply to."""
         return self._keys[self._cursor] if self._keys else None
 
-    def set_columns(self, columns: Mapping[str, int]) -> None:
-        """Set the columns: labels, with widths in cells. If they changed, `show` must follow."""
+    def set_columns(self, columns: Mapping[str, int], letters: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Set the columns: labels, with widths in cells, and letters of labels to underline.
+
+        If they changed, `show` must follow.
+        """
+        self._letters = letters
         if list(columns.items()) != list(self._columns.items()):
             self._columns = dict(columns)
             self._painted.clear()
@@ -147,17 +160,25 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         at_cursor = row == self._cursor
         style = self.get_component_rich_style("live-table--cursor") if at_cursor else self.rich_style
-        return self._strip(self._cells(self._keys[row]), style, width)
+        key = self._keys[row]
+        return self._strip(self._cells(key), style, width, marked=key in self.marked)
 
     def _header(self) -> Cells:
         """Return the labels, aligned like the cells below them."""
         first = self._cells(self._keys[0]) if self._keys else ()
         return tuple(
-            Text(label, justify="right" if cell is not None and cell.justify == "right" else "left")
+            self._label(label, right=cell is not None and cell.justify == "right")
             for label, cell in zip_longest(self._columns, first[: len(self._columns)])
         )
 
-    def _strip(self, cells: Cells, style: Style, width: int) -> Strip:
+    def _label(self, label: str, *, right: bool) -> Text:
+        text = Text(label, "muted", justify="right" if right else "left", end="")
+        place = label.lower().find(self._letters.get(label, "?").lower())
+        if place >= 0:
+            text.stylize("underline", place, place + 1)
+        return text
+
+    def _strip(self, cells: Cells, style: Style, width: int, *, marked: bool = False) -> Strip:
         segments: list[Segment] = []
         for cell, column in zip(cells, self._columns.values(), strict=True):
             cell = cell.copy()
@@ -165,6 +186,8 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
             blank = " " * (column - cell.cell_len)
             cell.pad_left(1 + len(blank) * (cell.justify == "right"))
             cell.pad_right(1 + len(blank) * (cell.justify != "right"))
+            if marked and not segments:
+                cell = Text.assemble(("*", "bold accent"), cell[1:], end="")
             # Segments of their own for each cell, so that an exported SVG places each correctly.
             segments += self.paint(cell, style)
         left = self.scroll_offset.x

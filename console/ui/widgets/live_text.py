@@ -3,11 +3,12 @@
 from rich.text import Text
 from textual.geometry import Size
 from textual.strip import Strip
+from textual.widget import Widget
 
 from console.ui.widgets.live_lines import LiveLines
 
 
-class LiveText(LiveLines):
+class LiveText(LiveLines, Widget):
     """A text that repaints only what changed, and is laid out again only when its height changes."""
 
     DEFAULT_CSS = "LiveText { height: auto; }"

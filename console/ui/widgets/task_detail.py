@@ -1,145 +1,193 @@
-"""One task in full: its figures, its windows as a strip, its pace as a line."""
+"""One task in full: how it stands, its results, its pace, its windows, its facts."""
 
+from datetime import datetime, timedelta
+
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.reactive import reactive
 
 from console.sanitize import sanitize
-from console.ui.formatting import STATUS_STYLES, bar, duration, label_rate, number, short_number
-from console.ui.rates import Rates
+from console.ui.formatting import bar, blocks, duration, number, short_number
+from console.ui.task_columns import Situation
+from console.ui.task_words import done_words, producing_words, share_done, standing, unserved, waiting_words
 from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.pane import set_title
 from jobs.model.task import Task, TaskStatus
-from jobs.services.overview import Fleet
 
-_STRIP_ROWS = 4
-_BLOCKS = "▁▂▃▄▅▆▇█"
+_STRIP_LINES = 3
+_FACT = 11
 
 
 class TaskDetail(VerticalScroll):
     """Shows a task. Set `windows` when they have been read."""
 
-    windows: reactive[tuple[bool, ...]] = reactive(())
+    windows: reactive[tuple[bool, ...]] = reactive((), repaint=False)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, can_focus=True)
-        self._shown: Task | None = None
+        self._shown: tuple[Task, Situation] | None = None
 
     def compose(self) -> ComposeResult:
-        yield LiveText(id="facts")
-        yield LiveText(id="pace")
-        yield LiveText(id="strip")
-        yield LiveText(id="columns")
+        yield LiveText(id="detail")
 
-    def show(self, task: Task | None, rates: Rates, fleet: Fleet | None) -> None:
+    def show(self, task: Task | None, situation: Situation | None) -> None:
         """Show how the task stands."""
-        self._shown = task
-        self.query_one("#facts", LiveText).set_text(_facts(task, rates, fleet) if task else Text("no task", "muted"))
-        self.query_one("#columns", LiveText).set_text(_columns(task) if task else "")
-        pace = self.query_one("#pace", LiveText)
-        history = rates.history(task) if task and task.status is TaskStatus.STARTED else []
-        pace.display = len(history) > 1
-        if pace.display:
-            pace.set_text(_pace(history, max(self.scrollable_content_region.width, 10)))
-        self._show_strip()
+        self._shown = (task, situation) if task and situation else None
+        set_title(self, f"Task {task.task_id[:8]}" if task else "Task")
+        self._draw()
 
     def watch_windows(self) -> None:
-        """Redraw the strip."""
-        if self.is_mounted:
-            self._show_strip()
+        """Draw the strip of windows."""
+        self._draw()
 
     def on_resize(self) -> None:
-        """Redraw what depends on the width."""
-        self._show_strip()
+        """Draw what depends on the width."""
+        self._draw()
 
-    def _show_strip(self) -> None:
-        strip = self.query_one("#strip", LiveText)
-        strip.display = bool(self._shown and self.windows)
-        if strip.display:
-            strip.set_text(_strip(self.windows, max(self.scrollable_content_region.width, 10)))
+    def _draw(self) -> None:
+        if self.is_mounted:
+            width, height = max(self.scrollable_content_region.width, 20), self.size.height
+            text = detail_text(*self._shown, self.windows, width, height) if self._shown else Text("no task", "muted")
+            self.query_one("#detail", LiveText).set_text(text)
 
 
-def _facts(task: Task, rates: Rates, fleet: Fleet | None) -> Text:
+def detail_text(task: Task, situation: Situation, windows: tuple[bool, ...], width: int, height: int) -> Text:
+    """Return everything there is to say about a task, for this width and height. Blank lines are left if they fit."""
+    sections = [
+        _standing(task, situation, width),
+        _results(task, width),
+        _pace(task, situation, width),
+        _windows(task, windows, width),
+        _facts(task, situation, width),
+    ]
+    sections = [section for section in sections if section]
+    lines = sum(section.plain.count("\n") + 1 for section in sections) + len(sections) - 1
+    return Text("\n\n" if lines <= height else "\n").join(sections)
+
+
+def _standing(task: Task, situation: Situation, width: int) -> Text:
     text = Text()
-    text.append(sanitize(task.stat) or "?", STATUS_STYLES.get(task.stat, ""))
-    if task.status is TaskStatus.SUCCESS:
-        text.append("  production " + ("finished" if task.produced else "waits for its countdown"))
-    if (
-        task.status is TaskStatus.PENDING
-        and fleet is not None
-        and task.queue is not None
-        and not fleet.serves(task.queue)
-    ):
-        queue = sanitize(task.queue)
-        text.append(f"\nno worker serves queue {queue}; start one: audience worker --queue {queue}", "waiting")
-    rate, left = rates.rows_a_second(task), rates.seconds_left(task)
+    now = standing(task)
+    text.append(f"{now.glyph} {now.word if now.word != 'running' else 'labelling'}", now.tone)
+    if task.status is TaskStatus.STARTED:
+        text.append(f" {share_done(task):.0%}", "bold running")
+    rate, left = situation.rates.rows_a_second(task), situation.rates.seconds_left(task)
     if rate is not None:
-        text.append(f"  {short_number(rate)} rows/s")
+        text.append(f"  {short_number(rate)} posts/s")
     if left is not None:
-        text.append(f"  about {duration(left)} left")
+        text.append(f"  {duration(left)} left")
+    if task.status in (TaskStatus.STARTED, TaskStatus.ABORTED, TaskStatus.FAILURE) and task.windows:
+        text.append("\n").append_text(bar(share_done(task), width, now.tone))
+    if task.status is TaskStatus.PENDING:
+        text.append("\n" + waiting_words(task, situation.fleet), "waiting" if unserved(task, situation.fleet) else "")
+        if unserved(task, situation.fleet):
+            text.append(f"\nstart one: audience worker --queue {sanitize(task.queue)}")
+    if task.awaits_production:
+        text.append("\n" + producing_words(task, situation.board))
+        if task.units:
+            text.append("\n").append_text(bar((task.units_done or 0) / task.units, width, "running"))
+    if task.produced:
+        text.append("\n" + done_words(task))
     if task.error:
         text.append("\n" + sanitize(task.error), "failed")
     if task.waiting_for:
         text.append("\nwaits: " + sanitize(task.waiting_for), "waiting")
-    if task.check_point:
-        text.append(f"\ncheck point {task.check_point}; everything before it is done", "waiting")
-    for figures in task.result_figures:
-        text.append(f"\n{sanitize(figures.result)[:14]:14} ", "bold")
-        text.append_text(bar((figures.rate or 0.0) / 100, 10, "done"))
-        share = "-" if figures.rate is None else f"{figures.rate:.2f}"
-        text.append(f" {share:>6}%  {number(figures.produced) or '-'} of {number(figures.authors) or '-'}")
+    if task.stopped and task.check_point:
+        text.append(f"\neverything before {_time(task.check_point)} is labelled")
+    if task.can_resume:
+        text.append("\nr resumes it where it stopped", "muted")
     return text
 
 
-def _columns(task: Task) -> Text:
-    rows: list[tuple[str, object]] = [
-        ("task_id", task.task_id),
-        ("model", f"{task.model_type} on {task.predict_type}"),
-        ("input", f"{task.target_table}.{task.source_table or '?'}"),
-        *zip(("from", "to"), task.date_range.split(" - ", 1), strict=False),
-        ("output", task.output_schema),
-        ("queue", f"{task.queue}, countdown {task.countdown} s" if task.queue else None),
-        ("windows", f"{task.windows_done or 0} of {task.windows} done" if task.windows else None),
-        ("production", f"{task.units_done or 0} of {task.units} units done" if task.units else None),
-        ("received", f"{number(task.length_receive_table)} rows" if task.length_receive_table is not None else None),
-        (
-            "labelled",
-            f"{number(task.length_output_table)} rows, {label_rate(task) or '0%'}"
-            if task.length_output_table is not None
-            else None,
-        ),
-        ("created", task.create_time),
-        ("started (UTC)", task.started_at.replace(microsecond=0) if task.started_at else None),
-        ("run time", f"{task.run_time * 60:,.1f} s" if task.run_time is not None else None),
-        ("memory", f"{task.peak_memory:.0f} MB, largest worker" if task.peak_memory else None),
-        ("due (UTC)", task.production_due.replace(microsecond=0) if task.production_due else None),
-        ("heard (UTC)", task.heartbeat.replace(microsecond=0) if task.heartbeat else None),
-        ("patterns", task.pattern_hash[:16] if task.pattern_hash else None),
-        ("generation", task.generation),
-    ]
-    text = Text()
-    for name, value in rows:
-        if value is not None:
-            text.append(f"{name:14}", "muted").append(f"{sanitize(value)}\n")
+def _results(task: Task, width: int) -> Text:
+    figures = task.result_figures
+    if not figures:
+        return Text()
+    text = _rule("Results", "authors labelled", width)
+    name_width = min(max(cell_len(sanitize(one.result)) for one in figures), width // 3)
+    for one in figures:
+        counts = f"{number(one.produced)} of {number(one.authors)}" if one.produced is not None else "not yet produced"
+        share = f"{one.rate:.1f}%" if one.rate is not None else ""
+        text.append("\n" + set_cell_size(sanitize(one.result), name_width) + " ", "bold")
+        room = width - name_width - 1 - 8 - len(counts)
+        if one.rate is not None and room >= 4:
+            text.append_text(bar(one.rate / 100, min(room, 30), "done"))
+        text.append(f" {share:>6} " if share else " ").append(counts, "muted")
     return text
 
 
-def _pace(history: list[float], width: int) -> Text:
-    """Return the latest rates as a line of blocks, and the greatest of them in words."""
-    shown = history[-width:]
-    greatest = max(shown) or 1.0
-    blocks = "".join(_BLOCKS[min(int(rate / greatest * len(_BLOCKS)), len(_BLOCKS) - 1)] for rate in shown)
-    return Text.assemble((blocks, "running"), (f"\nmax {short_number(max(shown))} rows/s", "muted"))
+def _pace(task: Task, situation: Situation, width: int) -> Text:
+    history = situation.rates.history(task)[-width:] if task.status is TaskStatus.STARTED else []
+    if len(history) < 2:
+        return Text()
+    text = _rule("Pace", f"at most {short_number(max(history))} posts/s", width)
+    return text.append("\n" + blocks(history), "running")
+
+
+def _windows(task: Task, windows: tuple[bool, ...], width: int) -> Text:
+    if not task.windows:
+        return Text()
+    text = _rule("Windows", f"{number(task.windows_done or 0)} of {number(task.windows)} done", width)
+    return text.append("\n").append_text(_strip(windows, width)) if len(windows) > 1 else text
 
 
 def _strip(windows: tuple[bool, ...], width: int) -> Text:
-    """Return the windows from first to last, done ones green, several in a cell if there are many."""
-    cells = min(len(windows), width * _STRIP_ROWS)
+    """Return the windows from first to last, several in a cell if there are many."""
+    cells = min(len(windows), width * _STRIP_LINES)
     text = Text()
     for index in range(cells):
         part = windows[index * len(windows) // cells : (index + 1) * len(windows) // cells]
-        style = "done" if all(part) else "running" if any(part) else "faint"
-        text.append("■", style)
-        if (index + 1) % width == 0:
+        glyph, tone = ("■", "done") if all(part) else ("▪", "running") if any(part) else ("□", "muted")
+        if index and index % width == 0:
             text.append("\n")
+        text.append(glyph, tone)
     return text
+
+
+def _facts(task: Task, situation: Situation, width: int) -> Text:
+    text = _rule("Facts", "", width)
+    for name, value in _known(task, situation):
+        if value:
+            text.append(f"\n{name:{_FACT}}", "muted").append(value)
+    return text
+
+
+def _known(task: Task, situation: Situation) -> list[tuple[str, str]]:
+    """Return what is known about a task. Times are by the output server's clock, in its own zone."""
+    offset = situation.board.now - situation.board.utc_now
+    received, labelled = task.length_receive_table, task.length_output_table
+    share = f", {100 * (labelled or 0) / received:.1f}%" if received else ""
+    ends = task.date_range.split(" - ", 1)
+    return [
+        ("id", sanitize(task.task_id)),
+        ("model", sanitize(f"{task.model_type} on {task.predict_type}")),
+        ("input", sanitize(f"{task.target_table}.{task.source_table or '?'}")),
+        *((name, sanitize(end)) for name, end in zip(("from", "to"), ends, strict=False)),
+        ("output", sanitize(task.output_schema)),
+        ("queue", sanitize(task.queue or "")),
+        ("deployment", sanitize(task.deployment or "")),
+        ("countdown", f"{task.countdown} s" if task.countdown is not None else ""),
+        ("read", f"{number(received)} posts" if received is not None else ""),
+        ("labelled", f"{number(labelled)} posts{share} of read" if labelled is not None else ""),
+        ("created", _time(task.create_time)),
+        ("started", _time(task.started_at and task.started_at + offset)),
+        ("run time", f"{task.run_time * 60:,.1f} s" if task.run_time is not None else ""),
+        ("due", _time(task.production_due and task.production_due + offset)),
+        ("heard", _time(task.heartbeat and task.heartbeat + offset) if not task.finished else ""),
+        ("production", f"{task.units_done or 0} of {task.units} units done" if task.units else ""),
+        ("memory", f"{task.peak_memory:.0f} MB, the largest worker's peak" if task.peak_memory else ""),
+        ("patterns", sanitize(task.pattern_hash or "")[:16]),
+        ("generation", str(task.generation or "")),
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return str(moment - timedelta(microseconds=moment.microsecond)) if isinstance(moment, datetime) else ""
+
+
+def _rule(title: str, words: str, width: int) -> Text:
+    """Return the line that begins a section: its title, what it counts, and a rule."""
+    text = Text.assemble((title, "bold accent"), " ", (words + " " if words else "", "muted"))
+    return text.append("─" * max(width - text.cell_len, 0), "faint")

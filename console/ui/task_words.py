@@ -1,0 +1,159 @@
+"""How a task stands: a glyph, a tone, and words.
+
+The state table's `stat` is not enough: it calls a task a success that still waits for its production.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from console.sanitize import sanitize
+from console.ui.formatting import bar, duration, number, short_number
+from console.ui.rates import Rates
+from jobs.model.task import Task, TaskStatus
+from jobs.services.overview import Fleet, TaskBoard
+
+_SECOND = timedelta(seconds=1)
+_LAST_SECOND = time(23, 59, 59)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a task stands."""
+
+    word: str
+    glyph: str
+    """Tells the state without colours; one cell wide in every terminal."""
+    tone: str
+
+
+WAITING = Standing("waiting", "◌", "waiting")
+RUNNING = Standing("running", "▸", "bold running")
+PRODUCING = Standing("producing", "◔", "running")
+DONE = Standing("done", "✓", "done")
+FAILED = Standing("failed", "✗", "bold failed")
+ABORTED = Standing("aborted", "⊘", "aborted")
+UNKNOWN = Standing("unknown", "?", "muted")
+STANDINGS = (FAILED, RUNNING, PRODUCING, WAITING, ABORTED, DONE, UNKNOWN)
+"""Every standing, the most urgent first."""
+
+_BY_STATUS: dict[TaskStatus | None, Standing] = {
+    TaskStatus.PENDING: WAITING,
+    TaskStatus.STARTED: RUNNING,
+    TaskStatus.FAILURE: FAILED,
+    TaskStatus.ABORTED: ABORTED,
+}
+
+
+def standing(task: Task) -> Standing:
+    """Return how a task stands. It is done when its production is finished."""
+    if task.produced and not task.stopped:
+        return DONE
+    if task.awaits_production:
+        return PRODUCING
+    return _BY_STATUS.get(task.status, UNKNOWN)
+
+
+def predict_words(task: Task) -> str:
+    """Return the predict type, short."""
+    return {"author_name": "author", "s_area_id": "area"}.get(task.predict_type, task.predict_type)
+
+
+def model_words(task: Task) -> str:
+    """Return the model, short: keyword, rule."""
+    return task.model_type.removesuffix("_model")
+
+
+def range_words(task: Task) -> str:
+    """Return the range, short: 2020, 2020-05, 2020-05-07, 2020-01-24..12-04, or with times if it has some."""
+    if task.start_time is None or task.end_time is None:
+        return task.date_range
+    return _range(task.start_time, task.end_time)
+
+
+@lru_cache(4096)
+def _range(start: datetime, end: datetime) -> str:
+    to_its_end = end.time() >= _LAST_SECOND
+    first, last = str(start.date()), str(end.date())
+    if start.time() != time.min or not (to_its_end or end.time() == time.min):
+        day = "" if first == last else f"{last[5:]} " if start.year == end.year else f"{last} "
+        return f"{first} {start:%H:%M}..{day}{end:%H:%M}"
+    if to_its_end and first == last:
+        return first
+    if to_its_end and start.year == end.year and (first[5:], last[5:]) == ("01-01", "12-31"):
+        return first[:4]
+    if to_its_end and first[:7] == last[:7] and start.day == 1 and end.day == monthrange(end.year, end.month)[1]:
+        return first[:7]
+    return f"{first}..{last[5:] if start.year == end.year else last}"
+
+
+def share_done(task: Task) -> float:
+    """Return the share of windows that are done, from 0 to 1."""
+    return (task.windows_done or 0) / task.windows if task.windows else 0.0
+
+
+def outcome(task: Task, board: TaskBoard, rates: Rates, fleet: Fleet | None, width: int) -> Text:
+    """Return what comes of a task, in one line: a bar while it runs, then words."""
+    now = standing(task)
+    if task.waiting_for and not task.finished:
+        return Text(f"waits: {sanitize(task.waiting_for)}", "waiting")
+    if now is RUNNING:
+        return _running(task, rates, width)
+    if now is WAITING:
+        return Text(waiting_words(task, fleet), "waiting" if unserved(task, fleet) else "muted")
+    if now is PRODUCING:
+        return Text(producing_words(task, board), "running")
+    if now is FAILED:
+        return Text(sanitize(task.error or "failed, for a reason that is not recorded"), "failed")
+    if now is ABORTED:
+        return Text(f"aborted at {share_done(task):.0%}", "aborted")
+    if now is DONE:
+        authors, _, results = done_words(task).partition(" in ")
+        results = f" in {results}" if results and cell_len(f"{authors} in {results}") <= width else ""
+        return Text.assemble(authors, (results, "muted"))
+    return Text(sanitize(task.stat), "muted")
+
+
+def _running(task: Task, rates: Rates, width: int) -> Text:
+    left = rates.seconds_left(task)
+    rate = rates.rows_a_second(task)
+    words = f" {share_done(task):4.0%}"
+    if left is not None:
+        words += f"  {duration(left)} left"
+    elif rate:
+        words += f"  {short_number(rate)}/s"
+    return bar(share_done(task), max(min(width - len(words), 24), 4), "running").append(words, "running")
+
+
+def unserved(task: Task, fleet: Fleet | None) -> bool:
+    """Return whether no worker takes jobs from the task's queue."""
+    return fleet is not None and task.queue is not None and not fleet.serves(task.queue)
+
+
+def waiting_words(task: Task, fleet: Fleet | None) -> str:
+    """Return what a task that has not started waits for."""
+    queue = sanitize(task.queue or "?")
+    return f'no worker on "{queue}"' if unserved(task, fleet) else f"waits in {queue}"
+
+
+def producing_words(task: Task, board: TaskBoard) -> str:
+    """Return when production of a labelled task begins."""
+    if task.production_due is None:
+        return "waits for production"
+    left = (task.production_due - board.utc_now) / _SECOND
+    if left > 0:
+        return f"produces in {duration(left)}"
+    return f"producing, {task.units_done or 0} of {task.units} units" if task.units else "producing"
+
+
+def done_words(task: Task) -> str:
+    """Return how many authors a finished task has labelled."""
+    produced = [figures.produced for figures in task.result_figures]
+    if not task.results:
+        return "no post matched a pattern"
+    total = sum(count or 0 for count in produced)
+    return f"{number(total)} authors in {', '.join(map(sanitize, task.results))}"
