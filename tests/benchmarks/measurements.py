@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks import flow
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run, part_of_range
 from tests.benchmarks.patterns import KEYWORDS, RULES
 from tests.benchmarks.tables import MANY, QUARTER
@@ -165,6 +166,22 @@ def create_and_wait(bench: Bench) -> Figures:
     return {"create_wait_extra_s": command_s - service_s}
 
 
+def wide_texts(bench: Bench) -> Figures:
+    """The memory of a worker over contents of 1 MB."""
+    texts = min(flow.WIDE_TEXTS, bench.rows // 100)
+    peak = flow.wide_texts_mb(bench.deployment, texts)
+    bench.console.print(f"{texts:,} contents of 1 MB: {peak:.0f} MB a worker\n")
+    return {"wide_texts_mb": peak}
+
+
+def slow_rules(bench: Bench) -> Figures:
+    """How long slow rules hold a worker's event loop."""
+    texts = min(flow.SLOW_TEXTS, bench.rows // 100)
+    pause = flow.slow_rules_longest_pause_s(bench.deployment, texts)
+    bench.console.print(f"1,000 rules with gaps, {texts:,} contents of 2,000 characters: a pause of {pause:.3f} s\n")
+    return {"slow_rules_longest_pause_s": pause}
+
+
 def _small(bench: Bench, key: str, rows: int, processes: int) -> Figures:
     runs = bench.several_tasks(processes, **part_of_range(rows, bench.rows))
     seconds = sorted(run.total_s for run in runs)
@@ -215,6 +232,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], Figures]] = {
     "a small task of 215,000 rows": small_215k,
     "a small task of 1,000 rows": small_1k,
     "create --wait": create_and_wait,
+    "slow rules": slow_rules,
+    "wide texts": wide_texts,
     "many times the posts": many,
 }
 """Each by its name, which ONLY selects by."""
