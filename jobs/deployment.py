@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from jobs.errors import ReadOnly
 from jobs.model.queues import Queue
 from jobs.settings import Settings
-from jobs.storage.connection import Server, Session, connect
+from jobs.storage.connection import Session, connect
+from jobs.storage.endpoint import Server
 from jobs.tls import Tls
 
 

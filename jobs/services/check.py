@@ -15,7 +15,8 @@ from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
 from jobs.queue.permissions import missing_permissions
 from jobs.services.overview import read_fleet
 from jobs.settings import ENV_FILE
-from jobs.storage.connection import Server, Session, connect, is_loopback
+from jobs.storage.connection import Session, connect
+from jobs.storage.endpoint import Server, is_loopback
 from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
 from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from jobs.model.task import TaskRef
-from jobs.storage.connection import Row, Session, quote
+from jobs.storage.connection import Session, quote
+from jobs.storage.values import Row
 
 
 class Claimable(StrEnum):

@@ -5,138 +5,32 @@ pool, so a broken connection is never reused. Every failure is raised as Databas
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import aiomysql
 import pymysql
-from pydantic import SecretStr
 from pymysql.constants import CLIENT, CR, ER
 
 from jobs.errors import DatabaseError
-from jobs.tls import Tls, tls_failure
+from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
+from jobs.storage.values import Row, RowTooLarge, values_lists
+from jobs.tls import tls_failure
 
-_WRONG_VALUE_FOR_VARIABLE = 1231
-
-CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
 _CLOSE_SECONDS = 1.0
 
-# Larger statements are no faster.
-STATEMENT_CHARACTERS = 200_000
 # What a statement has beside the values of its rows: a command, and names of at most 64 characters.
 _STATEMENT_BYTES = 2_000
 
-Row = tuple[Any, ...]
 Arguments = Mapping[str, object]
 """The values of a statement's named placeholders, such as %(task_id)s."""
 
 _NO_ARGUMENTS: Arguments = {}
 
-# How long a statement waits for another transaction's lock on a row or a table.
-LOCK_SECONDS = 15
-
-# What we rely on, whatever the server's defaults and its init_connect. Texts are UTF-8 both ways, a query
-# returns all its rows, and no session ends between two keepalives. Each is read back after it is set.
-_REQUIRED = {
-    "character_set_client": "utf8mb4",
-    "character_set_connection": "utf8mb4",
-    "character_set_results": "utf8mb4",
-    "sql_select_limit": "18446744073709551615",
-    "completion_type": "NO_CHAIN",
-    "sql_big_selects": "1",
-    "sql_safe_updates": "0",
-    "max_statement_time": "0",
-    "wait_timeout": "3600",
-    "net_read_timeout": "600",
-    "net_write_timeout": "600",
-    "lock_wait_timeout": str(LOCK_SECONDS),
-    "innodb_lock_wait_timeout": str(LOCK_SECONDS),
-}
-# Strict: a value that does not fit is an error, never truncated. NO_BACKSLASH_ESCAPES is off, because the
-# drivers escape with backslashes. Notes ("table already exists") are off, because the driver would fetch
-# them and turn each into a Python warning.
-_SETTINGS = {"sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "sql_notes": "0"} | _REQUIRED
-REQUIRED_VARIABLES = "SELECT " + ", ".join(f"@@SESSION.{name}" for name in _REQUIRED)
-# The cipher of the current connection, "" if it is not encrypted.
-ENCRYPTION = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-
-
-@dataclass(frozen=True)
-class Server:
-    """How to reach a database server. `name` is its name in messages."""
-
-    name: str
-    host: str
-    port: int
-    user: str
-    password: SecretStr
-    tls: Tls | None = None
-    """None: not encrypted."""
-    time_zone: str | None = None
-    """The zone in which its sessions read TIMESTAMP columns, as an offset such as +08:00. None: the server's."""
-
-    @property
-    def address(self) -> str:
-        """Host and port, told apart from the same loopback address of another machine."""
-        host = f"{socket.gethostname()}/{self.host}" if is_loopback(self.host) else self.host
-        return f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.host}:{self.port}"
-
-    def options(self) -> dict[str, Any]:
-        """Return the connection options, which both drivers take."""
-        return {
-            "host": self.host,
-            "port": self.port,
-            "user": self.user,
-            # The drivers encode a password as Latin-1. Decoding its UTF-8 as Latin-1 makes them send UTF-8.
-            "password": self.password.get_secret_value().encode().decode("latin-1"),
-            "charset": "utf8mb4",
-            "connect_timeout": CONNECT_SECONDS,
-            "ssl": self.tls.context() if self.tls else None,
-            "init_command": "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in self._settings()),
-        }
-
-    def _settings(self) -> Iterator[tuple[str, str]]:
-        for name, value in _SETTINGS.items():
-            yield name, value if value.isdecimal() else f"'{value}'"
-        if self.time_zone is not None:
-            yield "time_zone", f"'{self.time_zone}'"
-
-    def require_encryption(self, encryption: Row | None) -> None:
-        """Raise DatabaseError if TLS is required, but the row that ENCRYPTION returned shows none."""
-        if self.tls is not None and not (encryption and encryption[1]):
-            refusal = self.tls.refusal("the connection is not encrypted")
-            raise DatabaseError(str(self), CR.CR_SSL_CONNECTION_ERROR, refusal)
-
-    def require_variables(self, values: Row | None) -> None:
-        """Raise DatabaseError if the row that REQUIRED_VARIABLES returned shows that a setting had no effect."""
-        for (name, required), value in zip(_REQUIRED.items(), values or (), strict=True):
-            if not _equal(value, required):
-                message = f"the session's {name} is {value}, not {required}, although it was set"
-                raise DatabaseError(str(self), _WRONG_VALUE_FOR_VARIABLE, message)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _equal(value: object, required: str) -> bool:
-    # max_statement_time is a number with decimals.
-    return str(value) == required or (required == "0" and not value)
 
 
 class _Quiet:
@@ -207,10 +101,10 @@ class Session:
             self._packet_bytes = int(packet[0])
         count = 0
         try:
-            for values in _values_lists(rows, self._packet_bytes - _STATEMENT_BYTES):
+            for values in values_lists(rows, self._packet_bytes - _STATEMENT_BYTES):
                 async with self._cursor(CALL_SECONDS, _TupleCursor) as cursor:
                     count += int(await cursor.execute(f"{insert % ()} VALUES {values}"))
-        except _RowTooLarge as error:
+        except RowTooLarge as error:
             raise DatabaseError(
                 str(self._server),
                 ER.NET_PACKET_TOO_LARGE,
@@ -310,45 +204,6 @@ def _keep_alive(connection: aiomysql.Connection) -> None:
         for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
             if hasattr(socket, option):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-
-
-class _RowTooLarge(Exception):
-    """A row that no statement can hold, and its size in bytes."""
-
-    def __init__(self, row: Row, size: int) -> None:
-        self.row = row
-        self.size = size
-
-
-def _values_lists(rows: Iterable[Row], max_bytes: int) -> Iterator[str]:
-    """Yield the rows as SQL, as many as fit into a statement at a time. Raises _RowTooLarge."""
-    most = min(STATEMENT_CHARACTERS, max_bytes // 4)  # a character takes four bytes at most
-    texts: list[str] = []
-    characters = 0
-    for row in rows:
-        text = f"({','.join([_LITERALS[type(value)](value) for value in row])})"
-        if characters + len(text) > most:
-            if texts:
-                yield ",".join(texts)
-                texts, characters = [], 0
-            if len(text) > most and (size := len(text.encode(errors="replace"))) > max_bytes:
-                raise _RowTooLarge(row, size)
-        texts.append(text)
-        characters += len(text)
-    if texts:
-        yield ",".join(texts)
-
-
-# Write values as SQL three times as fast as the driver does (the sql_mode above makes the backslash an
-# escape). A value of any other type is a programming error: KeyError.
-_LITERALS: dict[type, Callable[[Any], str]] = {
-    str: lambda value: "'" + value.replace("\\", "\\\\").replace("'", "''") + "'",
-    int: str,
-    bytes: lambda value: f"x'{value.hex()}'",
-    datetime: lambda value: f"'{value}'",
-    Decimal: lambda value: f"'{value:f}'",
-    type(None): lambda _: "NULL",
-}
 
 
 def quote(*names: str) -> str:

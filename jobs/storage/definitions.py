@@ -6,7 +6,8 @@ from jobs.model.definition import Definition
 from jobs.model.input_table import InputTable
 from jobs.model.sources import Sources
 from jobs.model.task import TaskRef
-from jobs.storage.connection import Row, Session, quote
+from jobs.storage.connection import Session, quote
+from jobs.storage.values import Row
 from patterns.pattern_set import PatternSet
 
 # Four million keywords, the most of a pattern file, take less.

@@ -6,9 +6,10 @@ from jobs.model.input_table import InputTable
 from jobs.model.sources import production_table
 from jobs.model.task import TaskRef
 from jobs.model.units import Unit
-from jobs.storage.connection import Row, Session, quote
+from jobs.storage.connection import Session, quote
 from jobs.storage.labels import rows_of
 from jobs.storage.schema import existing_columns
+from jobs.storage.values import Row
 
 COLUMNS = ("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")
 _COLUMNS = ", ".join(COLUMNS)

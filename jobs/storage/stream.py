@@ -18,16 +18,9 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import (
-    CONNECT_SECONDS,
-    ENCRYPTION,
-    REQUIRED_VARIABLES,
-    Arguments,
-    Row,
-    Server,
-    cancellable,
-    database_error,
-)
+from jobs.storage.connection import Arguments, cancellable, database_error
+from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
+from jobs.storage.values import Row
 
 # A batch has this many rows, or fewer if they are wide: after this many characters, it ends with the rows that
 # the driver has received.

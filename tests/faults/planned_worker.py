@@ -27,7 +27,7 @@ def shorten_limits() -> None:
     for method in (Session.rows, Session.execute):
         assert method.__kwdefaults__ is not None
         method.__kwdefaults__["seconds"] = LIMITS_SECONDS
-    jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS
+    jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
     jobs.storage.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
     jobs.worker.lane.CLAIM_TIMEOUT_SECONDS = LIMITS_SECONDS
     jobs.worker.lane._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6

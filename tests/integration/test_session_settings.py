@@ -9,7 +9,7 @@ import pytest
 from jobs import services
 from jobs.errors import DatabaseError
 from jobs.storage import stream as stream_module
-from jobs.storage.connection import Server
+from jobs.storage.endpoint import Server
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome

@@ -18,7 +18,8 @@ from jobs.errors import CannotStart, DatabaseError
 from jobs.queue import client
 from jobs.services.check import Finding, check_deployment
 from jobs.services.overview import read_fleet
-from jobs.storage.connection import ENCRYPTION, connect
+from jobs.storage.connection import connect
+from jobs.storage.endpoint import ENCRYPTION
 from jobs.storage.stream import stream
 from jobs.tls import Tls
 from tests.helpers.assertions import assert_outcome
