@@ -60,7 +60,7 @@ class Decisions(dict[str, Match | None]):
 class Vote:
     """The rows of an author that got the same label: their number, and the latest of them."""
 
-    __slots__ = ("count", "latest", "match", "who")
+    __slots__ = ("count", "latest", "match", "slice", "who")
 
     def __init__(self, who: bytes, match: Match) -> None:
         self.who = who
@@ -68,16 +68,13 @@ class Vote:
         self.count = 0
         self.latest: tuple[Any, ...] = ()
         """post_time, id, text; without the text if that is the author's name."""
+        self.slice = 0
+        """The slice of the author's label rows, once they are made."""
 
     @property
     def key(self) -> tuple[bytes, str]:
         """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
-
-    @property
-    def slice(self) -> int:
-        """The slice of the author's label rows."""
-        return slice_of(self.who.replace(SEPARATOR, b"_"))
 
     def label_row(self) -> LabelRow:
         """Return the row for the label table."""
@@ -234,6 +231,8 @@ def _count(votes: list[Vote]) -> int:
 
 
 def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:
+    for vote in votes:
+        vote.slice = slice_of(vote.who.replace(SEPARATOR, b"_"))
     # In the order of their slices, so that production reads rows of one slice from neighbouring pages.
     votes.sort(key=attrgetter("slice"))
     if _may_collide({_source(vote.who) for vote in votes}):
