@@ -126,3 +126,14 @@ def test_a_tally_is_full_before_it_exceeds_its_limits() -> None:
     with patch.object(tally_module, "_MAX_CHARACTERS", 500):
         assert not tally_of("content", posts[:50], 100).full
         assert tally_of("content", posts[:51], 100).full
+
+
+def test_a_tally_is_full_when_later_and_longer_texts_replace_short_ones() -> None:
+    def posts(day: int, text: str) -> list[Post]:
+        return [(number, "s", f"name {number}", f"2020-01-{day:02} 00:00:00", text) for number in range(10)]
+
+    with patch.object(tally_module, "_MAX_CHARACTERS", 500):
+        assert not tally_of("content", posts(1, "a"), 100).full
+        assert not tally_of("content", [*posts(2, "a"), *posts(1, "a" * 100)], 100).full  # it holds the latest texts
+        assert tally_of("content", [*posts(1, "a"), *posts(2, "a" * 100)], 100).full
+        assert not tally_of("content", [*posts(1, "a" * 100), *posts(2, "a")], 100).full

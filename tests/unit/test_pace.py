@@ -1,0 +1,109 @@
+"""The pace of matching: every row is added once and in order, and the event loop is never held for long."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.model.definition import Definition
+from jobs.model.input_table import SEPARATOR
+from jobs.model.sources import Sources
+from jobs.model.tally import Decide, InputRow, WindowTally, new_tally
+from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
+from jobs.worker.pace import Pace
+from patterns.matcher import Match
+from patterns.pattern_set import PatternSet
+from tests.helpers.inputs import input_table
+
+
+def tally_by(decide: Decide) -> WindowTally:
+    """Return an empty tally of contents that decides by this function."""
+    return new_tally(
+        Definition(PatternSet("rule_model", "content", ()), Sources("other", {}), input_table("content")), decide
+    )
+
+
+def rows_of(texts: list[str]) -> list[InputRow]:
+    return [(b"s" + SEPARATOR + b"a", f"{number:09}", number, text) for number, text in enumerate(texts)]
+
+
+async def add_all(decide: Decide, batches: list[list[InputRow]]) -> WindowTally:
+    tally, pace = tally_by(decide), Pace()
+    for batch in batches:
+        await pace.add(tally, batch)
+    return tally
+
+
+@settings(max_examples=50)
+@given(st.lists(st.lists(st.sampled_from(["quick", "slow", "none"]), min_size=1, max_size=30), max_size=5))
+async def test_a_paced_tally_equals_one_that_adds_whole_batches(batches: list[list[str]]) -> None:
+    seen: list[str] = []
+
+    def decide(text: str) -> Match | None:
+        seen.append(text)
+        if text == "slow":
+            time.sleep(0.002)
+        return None if text == "none" else Match(text, text)
+
+    of_rows = [rows_of(batch) for batch in batches]
+    paced = await add_all(decide, of_rows)
+    assert seen == [text for batch in batches for text in batch]
+    whole = tally_by(decide)
+    for rows in of_rows:
+        whole.add(rows)
+    assert paced.received == whole.received
+    assert paced.labelled() == whole.labelled()
+    assert {result: list(rows) for result, rows in paced.label_rows().items()} == {
+        result: list(rows) for result, rows in whole.label_rows().items()
+    }
+
+
+async def longest_pause(working: "asyncio.Task[WindowTally]") -> float:
+    longest = 0.0
+    while not working.done():
+        due = time.perf_counter() + 0.001
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - due)
+    return longest
+
+
+def sleeping(seconds_of: Callable[[str], float]) -> Decide:
+    """Return a function that takes a time that depends on the text, and lets other threads run, as RE2 does."""
+    return lambda text: time.sleep(seconds_of(text))
+
+
+@pytest.mark.parametrize(
+    ("texts", "seconds_of"),
+    [
+        (["x"] * 40, lambda _: 0.03),
+        (["x"] * BATCH_ROWS, lambda _: 0.001),
+        (["x"] * (BATCH_ROWS - 1) + ["long" * BATCH_CHARACTERS], lambda text: 1.0 if len(text) > 1 else 0.0),
+    ],
+    ids=["slow texts", "slow texts in a full batch", "one long text at the end of a full batch"],
+)
+async def test_slow_texts_do_not_hold_the_event_loop(texts: list[str], seconds_of: Callable[[str], float]) -> None:
+    started = time.perf_counter()
+    assert await longest_pause(asyncio.create_task(add_all(sleeping(seconds_of), [rows_of(texts)] * 2))) < 0.5
+    assert time.perf_counter() - started > 1.5
+
+
+async def test_texts_that_become_slow_hold_the_event_loop_for_one_slice_at_most() -> None:
+    batches = [rows_of(["quick"] * BATCH_ROWS), rows_of(["slow"] * BATCH_ROWS)]
+    decide = sleeping(lambda text: 0.001 if text == "slow" else 0.0)
+    started = time.perf_counter()
+    assert await longest_pause(asyncio.create_task(add_all(decide, batches))) < 0.5
+    assert time.perf_counter() - started > 1.5
+
+
+async def test_quick_rows_are_matched_in_the_event_loop() -> None:
+    threads: list[int] = []
+
+    def decide(_: str) -> None:
+        threads.append(threading.get_ident())
+
+    await add_all(decide, [rows_of(["x"] * BATCH_ROWS)] * 10)
+    assert threads.count(threading.get_ident()) > len(threads) / 2
