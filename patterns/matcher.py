@@ -150,6 +150,11 @@ class RuleMatcher:
         return sorted(number for number in numbers if self._matches[number] is not None)
 
 
+def has_gap(rule: str) -> bool:
+    """Return whether a rule repeats, more than three times, what may be any character of many."""
+    return _GAP.search(rule) is not None
+
+
 _Rules = Sequence[tuple[int, str]]
 """Rules, each after its number in deciding order."""
 
@@ -159,7 +164,7 @@ def _arrange(rules: _Rules) -> "tuple[_RuleSet, list[_RuleBlock]]":
     none = len(rules)
     if len(rules) > _MAX_IN_BLOCKS:
         return _RuleSet(rules, none), []
-    gaps = [(number, rule) for number, rule in rules if len(rule.encode()) <= _BLOCK_BYTES and _GAP.search(rule)]
+    gaps = [(number, rule) for number, rule in rules if len(rule.encode()) <= _BLOCK_BYTES and has_gap(rule)]
     blocks = _blocks(gaps)
     # Rules that require no literal are the worst in a set, because any text half-matches them.
     unfiltered = {number for block in blocks for number in block.unfiltered()}

@@ -45,6 +45,11 @@ def print_error(message: str) -> None:
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold red"), sanitize(message)))
 
 
+def print_warning(message: str) -> None:
+    """Print a warning for the operator to standard error."""
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold yellow"), sanitize(message)))
+
+
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     """Print names and values in two columns, one pair a line, without values that are None or ""."""
     console = Console(soft_wrap=True)

@@ -56,17 +56,19 @@ def print_task(task: Task) -> None:
     )
 
 
-def print_status(task: Task, code: int, message: object) -> None:
+def print_status(task: Task, code: int, message: object, **more: object) -> None:
     """Print a task as JSON."""
-    print_envelope(code, message, status=task.stat, prod_status=task.prod_stat, result=task.result, task=task.to_json())
+    print_envelope(
+        code, message, status=task.stat, prod_status=task.prod_stat, result=task.result, task=task.to_json(), **more
+    )
 
 
-def print_end(task: Task, as_json: bool, configuration: dict[str, object] | None = None) -> None:
+def print_end(task: Task, as_json: bool, configuration: dict[str, object] | None = None, **more: object) -> None:
     """Print how a task ended, and exit with status 1 unless its production is finished."""
     if as_json:
         failure = f"task {task.task_id} ended {task.stat}: {task.error or 'aborted'}"
         message = (configuration or "OK") if task.produced else failure
-        print_status(task, 200 if task.produced else 500, message)
+        print_status(task, 200 if task.produced else 500, message, **more)
     else:
         print_task(task)
     if not task.produced:

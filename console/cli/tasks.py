@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import exit_with, print_envelope, print_fields, print_table
+from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
 from console.cli.run import AsJson, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task
@@ -51,9 +51,15 @@ def create(
         "queue": queue,
     }
 
+    warnings: list[str] = []
+
+    def warn(warning: str) -> None:
+        warnings.append(warning)
+        print_warning(warning)
+
     async def service(deployment: Deployment) -> tuple[TaskRequest, str, Task | None]:
         request = TaskRequest.from_values(deployment.settings, values)
-        task_id = await services.create_task(deployment, request)
+        task_id = await services.create_task(deployment, request, warn)
         if not wait:
             return request, task_id, None
         if not as_json:
@@ -67,9 +73,9 @@ def create(
         "task_id": task_id,
     }
     if task is not None:
-        print_end(task, as_json, configuration)
+        print_end(task, as_json, configuration, warnings=warnings)
     elif as_json:
-        print_envelope(200, configuration)
+        print_envelope(200, configuration, warnings=warnings)
     else:
         print_fields(configuration.items())
         print(f"\nFollow it with: audience status {task_id} --watch")

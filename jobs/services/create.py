@@ -1,7 +1,7 @@
 """Creating a task: its plan, its definition, its windows."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid1
 
@@ -15,7 +15,7 @@ from jobs.model.task_request import TaskRequest
 from jobs.model.windows import Window, key_windows, quantiles, time_windows, window_count
 from jobs.queue.client import open_redis
 from jobs.services.connections import input_session, output_session
-from jobs.services.patterns import load_patterns
+from jobs.services.patterns import load_patterns, pattern_warnings
 from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import definitions, production, state, windows
 from jobs.storage.connection import Session
@@ -37,6 +37,8 @@ class Plan:
     """The approximate number of windows."""
     input_server_id: str
     """What the input server calls itself."""
+    warnings: tuple[str, ...]
+    """What to know before the task is created."""
 
     @property
     def results(self) -> list[str]:
@@ -45,12 +47,16 @@ class Plan:
 
 
 async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
-    """Plan a task. Takes milliseconds and writes nothing. Raises CannotStart, UnreadablePatterns."""
+    """Plan a task, without writing anything. Raises CannotStart, UnreadablePatterns.
+
+    Takes milliseconds, and up to 0.2 s more for a rule_model, whose rules are probed.
+    """
     settings = deployment.settings
     patterns, sources = await asyncio.gather(
         asyncio.to_thread(load_patterns, settings.patterns_dir, request.model_type, request.predict_type),
         asyncio.to_thread(read_sources, settings.sources_file),
     )
+    warnings = await asyncio.to_thread(pattern_warnings, patterns)
     async with input_session(deployment) as session:
         table = await describe_input(session, request.target_schema, request.target_table, request.predict_type)
         estimate = await estimate_range(session, table, request.start_time, request.end_time, settings.window_rows)
@@ -58,11 +64,13 @@ async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
     rows = estimate.table_rows if estimate.favours_scan(table) else estimate.rows
     divisible = table.time_index is not None or table.key is not None
     count = window_count(rows, settings.window_rows) if divisible else 1
-    return Plan(Definition(patterns, sources, table), estimate, count, input_server_id)
+    return Plan(Definition(patterns, sources, table), estimate, count, input_server_id, warnings)
 
 
-async def create_task(deployment: Deployment, request: TaskRequest) -> str:
-    """Create a task, queue it, and return its id.
+async def create_task(
+    deployment: Deployment, request: TaskRequest, warn: Callable[[str], object] = lambda _: None
+) -> str:
+    """Create a task, queue it, and return its id. Calls `warn` with each warning of its plan.
 
     Raises CannotStart, UnreadablePatterns, OutputUnreachable, ReadOnly. If it raises before the task is
     in the state table, nothing has been written. If it raises later, the task is there as FAILURE.
@@ -71,6 +79,8 @@ async def create_task(deployment: Deployment, request: TaskRequest) -> str:
     async with open_redis(deployment.settings) as redis:
         await call_redis(redis.ping())
         plan = await plan_task(deployment, request)
+        for warning in plan.warnings:
+            warn(warning)
         cut = await _cut_windows(deployment, request, plan)
         ref = TaskRef(request.output_schema, uuid1().hex)
         origin = state.Origin(deployment.settings.deployment, deployment.input.address, plan.input_server_id)

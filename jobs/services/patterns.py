@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,10 @@ from patterns.files import (
 )
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
+from patterns.probe import PROBE_CHARACTERS, slow_rules
+from patterns.text_file import shortened
+
+_MAX_WARNINGS = 5
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,21 @@ def load_patterns(directory: Path, model_type: ModelType, predict_type: PredictT
         pattern_set = read_pattern_set(directory, model_type, predict_type)
         build_matcher(pattern_set)  # a worker must be able to
     return pattern_set
+
+
+@lru_cache(maxsize=4)
+def pattern_warnings(pattern_set: PatternSet) -> tuple[str, ...]:
+    """Return what to know of patterns before they are used: rules that a probe of 0.2 s finds slow."""
+    slow = slow_rules(pattern_set)
+    warnings = [
+        f"rule {shortened(rule.rule)} of label {rule.label} is slow: it takes about {rule.microseconds:,.0f}"
+        f" microseconds for a text of {PROBE_CHARACTERS:,} characters, {rule.times:.0f} times as long as a word;"
+        " shorten its repetitions, or let fewer or rarer characters begin them"
+        for rule in slow[:_MAX_WARNINGS]
+    ]
+    if len(slow) > _MAX_WARNINGS:
+        warnings.append(f"{len(slow) - _MAX_WARNINGS:,} more rules are slow")
+    return tuple(warnings)
 
 
 @contextmanager

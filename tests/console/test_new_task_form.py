@@ -152,3 +152,16 @@ async def test_leaving_an_edited_form_asks_first(ready: TestDeployment) -> None:
         await wait_until(pilot, lambda: pilot.app.screen.is_modal)
         await pilot.press("y")
         await opened(pilot, TasksScreen)
+
+
+async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
+    slow = "[a-q][^u-z]{40}[xyz]"
+    ready.write_patterns({"female": ["雅婷", slow]}, "content")
+    async with console(ready, (120, 40)) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        form.query_one("#predict_type", Select).value = "content"
+        form.query_one("#model_type", Select).value = "rule_model"
+        plan = form.query_one("#plan", LiveText)
+        await wait_until(pilot, lambda: f"rule {slow} of label female is slow" in plan.text)

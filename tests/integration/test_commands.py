@@ -246,3 +246,18 @@ def test_what_the_encoding_lacks_is_escaped_and_json_stays_json(ready: TestDeplo
     assert "\\u6797\\u96c5\\u5a77" in run("sample", task_id).stdout
     (row,) = json.loads(run("sample", task_id, "--json").stdout)["error_message"]
     assert row["match_content"] == name
+
+
+def test_create_warns_of_slow_rules_and_creates_the_task(ready: TestDeployment) -> None:
+    slow = "[a-q][^u-z]{40}[xyz]"
+    ready.write_patterns({"female": ["雅婷", slow]}, "content")
+    create = (*CREATE, "--predict-type", "content", "--model-type", "rule_model")
+    done = ready.command(*create)
+    assert done.returncode == 0
+    for words in ("audience: ", f"rule {slow} of label female is slow", "times as long as a word"):
+        assert words in done.stderr
+    done = ready.command(*create, "--json")
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert slow in warning and warning in done.stderr
+    assert document(ready, *CREATE)["warnings"] == []
+    assert ready.count("stat = 'PENDING'") == 3

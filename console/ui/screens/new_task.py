@@ -298,4 +298,6 @@ def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
     tables = ", ".join(plan.results)
     line("writes to", request.output_schema)
     line("tables", f"{tables}; each with its wh_panel_mapping_ table")
+    for warning in plan.warnings:
+        line("warning", warning, "waiting")
     return text
