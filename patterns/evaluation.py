@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from patterns.intervals import Share, f1, wilson
-from patterns.matcher import Match, build_matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 NONE = ""
@@ -119,14 +119,15 @@ def evaluate(
     on the numbers of patterns and labels alone. Raises PatternsTooLarge.
     """
     match = build_matcher(pattern_set).match
-    figures: dict[Match | None, PatternFigures | None] = {None: None}
-    for label in pattern_set.labels:
-        for line, pattern in enumerate(label.patterns, start=1):
-            # A line that repeats another never decides.
-            figures.setdefault(Match(label.name, str(pattern)), PatternFigures(label.name, line, pattern))
+    figures = [
+        PatternFigures(label.name, line, pattern)
+        for label in pattern_set.labels
+        for line, pattern in enumerate(label.patterns, start=1)
+    ]
     confusion: dict[tuple[str, str], int] = {}
     for number, text, gold in lines:
-        decided_by = figures[match(text)]
+        decision = match(text)
+        decided_by = None if decision is None else figures[decision.number]
         if decided_by is None:
             given = NONE
         else:
@@ -143,5 +144,5 @@ def evaluate(
         lines=sum(confusion.values()),
         confusion=confusion,
         labels=(*known, *others),
-        patterns=tuple(one for one in figures.values() if one is not None and one.decided),
+        patterns=tuple(one for one in figures if one.decided),
     )

@@ -47,6 +47,8 @@ class Match(NamedTuple):
 
     label: str
     rule: str
+    number: int
+    """The pattern's number in deciding order, from 0."""
 
 
 class Matcher(Protocol):
@@ -273,7 +275,7 @@ def _options(max_bytes: int) -> Any:
 
 
 def _matches(pattern_set: PatternSet) -> list[Match]:
-    return [Match(label.name, str(pattern)) for label, pattern in pattern_set]
+    return [Match(label.name, str(pattern), number) for number, (label, pattern) in enumerate(pattern_set)]
 
 
 def fold(text: str) -> bytes:

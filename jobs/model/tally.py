@@ -3,8 +3,10 @@
 import re
 from abc import ABC, abstractmethod
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress, groupby
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, cast
@@ -57,14 +59,28 @@ class Decisions(dict[str, Match | None]):
         return match
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorHashes:
+    """Authors of one result and slice, by 64-bit hashes, packed. Labelled ones come first."""
+
+    authors: bytes
+    """Every author; a labelled one once for each pattern that decided about rows of theirs."""
+    patterns: bytes
+    """The numbers of these patterns: the first one belongs to the first author, and so on."""
+
+
 class Vote:
     """The rows of an author that got the same label: their number, and the latest of them."""
 
-    __slots__ = ("count", "latest", "match", "slice", "who")
+    __slots__ = ("count", "first", "latest", "match", "others", "slice", "who")
 
     def __init__(self, who: bytes, match: Match) -> None:
         self.who = who
         self.match = match
+        self.first = match
+        """What decided about its first row."""
+        self.others: dict[int, int] = {}
+        """The number of rows that each other pattern decided about, by the pattern's number."""
         self.count = 0
         self.latest: tuple[Any, ...] = ()
         """post_time, id, text; without the text if that is the author's name."""
@@ -76,12 +92,19 @@ class Vote:
         """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
 
+    @property
+    def hits(self) -> Iterable[tuple[int, int]]:
+        """The number of each pattern that decided about its rows, and of how many."""
+        if not self.others:  # nearly always
+            return ((self.first.number, self.count),)
+        return ((self.first.number, self.count - sum(self.others.values())), *self.others.items())
+
     def label_row(self) -> LabelRow:
         """Return the row for the label table."""
         s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
         post_time, post_id, *text = self.latest
         matched = text[0] if text else name
-        label, rule = self.match
+        label, rule, _ = self.match
         return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule, self.slice
 
 
@@ -94,6 +117,7 @@ class WindowTally(ABC):
         self._results_of = definition.sources.results_of
         self._authors: Collection[bytes] = ()
         self._votes: list[Vote] = []
+        self._other_patterns = 0
         self._characters = 0
 
     @abstractmethod
@@ -103,33 +127,60 @@ class WindowTally(ABC):
     @property
     def full(self) -> bool:
         """Whether it is full: it must be written, and another begun."""
-        return len(self._authors) + 3 * len(self._votes) > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
+        entries = len(self._authors) + 3 * len(self._votes) + 3 * self._other_patterns
+        return entries > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
 
     def label_rows(self) -> dict[str, Iterator[LabelRow]]:
         """Return the label rows by result: one for each (source_author, panel), of its latest row."""
-        return {result: _label_rows(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
-
-    def labelled(self) -> dict[str, int]:
-        """Return how many rows got a label, by result. A row counts for each result of its source."""
-        return {result: _count(votes) for result, votes in self._by_result(self._votes, _source_of_vote).items()}
+        return {result: _label_rows(votes) for result, votes in self._votes_of.items()}
 
     def labelled_once(self) -> int:
         """Return how many rows got a label, each counted once."""
         return _count(self._votes)
 
-    def author_hashes(self) -> dict[tuple[str, int], bytes]:
-        """Return the distinct (s_id, author) pairs of the rows read, by result and slice: 64-bit hashes, packed.
+    def hits(self) -> dict[str, Counter[int]]:
+        """Return how many rows each pattern decided about, by result and its number. A row counts for each result."""
+        found: dict[str, Counter[int]] = {}
+        for result, votes in self._votes_of.items():
+            rows = found[result] = Counter()
+            for vote in votes:
+                for number, count in vote.hits:
+                    rows[number] += count
+        return found
 
-        They are the same on every worker. Among ten million authors, two share a hash with a probability
+    def author_hashes(self) -> dict[tuple[str, int], AuthorHashes]:
+        """Return the distinct (s_id, author) pairs of the rows read, by result and slice.
+
+        Their hashes are the same on every worker. Among ten million authors, two share a hash with a probability
         of 3 in a million.
         """
-        packed: dict[tuple[str, int], bytes] = {}
-        for result, authors in self._by_result(self._authors, _source).items():
-            slices: list[array[int]] = [array("Q") for _ in range(SLICES)]
-            for hash_ in map(xxh3_64_intdigest, authors):
-                slices[hash_ % SLICES].append(hash_)
-            packed |= {(result, number): hashes.tobytes() for number, hashes in enumerate(slices) if hashes}
+        packed: dict[tuple[str, int], AuthorHashes] = {}
+        labelled, others = self._votes_of, self._by_result(self._authors_without_label(), _source)
+        for result in labelled.keys() | others.keys():
+            slices: list[tuple[array[int], array[int]]] = [(array("Q"), array("I")) for _ in range(SLICES)]
+            for vote in labelled.get(result, ()):
+                hash_ = xxh3_64_intdigest(vote.who)
+                hashes, patterns = slices[hash_ % SLICES]
+                for number, _ in vote.hits:
+                    hashes.append(hash_)
+                    patterns.append(number)
+            for hash_ in map(xxh3_64_intdigest, others.get(result, ())):
+                slices[hash_ % SLICES][0].append(hash_)
+            packed |= {
+                (result, number): AuthorHashes(hashes.tobytes(), patterns.tobytes())
+                for number, (hashes, patterns) in enumerate(slices)
+                if hashes
+            }
         return packed
+
+    @abstractmethod
+    def _authors_without_label(self) -> Iterable[bytes]:
+        """Return the authors of whom no row got a label."""
+
+    @cached_property
+    def _votes_of(self) -> dict[str, list[Vote]]:
+        """The votes by result. Not to be read before the last row is added."""
+        return self._by_result(self._votes, _source_of_vote)
 
     def _by_result(self, items: Iterable[Item], source_of: Callable[[Item], bytes]) -> dict[str, list[Item]]:
         by_source: defaultdict[bytes, list[Item]] = defaultdict(list)
@@ -158,6 +209,9 @@ class AuthorTally(WindowTally):
             vote.count += 1
             if row[1:] > vote.latest:
                 vote.latest = row[1:]
+
+    def _authors_without_label(self) -> Iterable[bytes]:
+        return (who for who, vote in self._authors.items() if vote is None)
 
 
 class _Authors(dict[bytes, Vote | None]):
@@ -198,10 +252,16 @@ class TextTally(WindowTally):
                 vote = self._by_author_and_label[key] = Vote(row[0], match)
                 self._votes.append(vote)
             vote.count += 1
+            if match is not vote.first:
+                self._other_patterns += match.number not in vote.others
+                vote.others[match.number] = vote.others.get(match.number, 0) + 1
             if row[1:] > vote.latest:
                 self._characters += len(row[3]) - (len(vote.latest[2]) if vote.latest else 0)
                 vote.latest = row[1:]
                 vote.match = match  # the latest row names the pattern that decided about it
+
+    def _authors_without_label(self) -> Iterable[bytes]:
+        return self._authors.difference(vote.who for vote in self._votes)
 
 
 def new_tally(definition: Definition, decide: Decide) -> WindowTally:
@@ -210,11 +270,12 @@ def new_tally(definition: Definition, decide: Decide) -> WindowTally:
     return kind(definition, decide)
 
 
-def unpack_hashes(packed: bytes) -> "array[int]":
-    """Unpack what `author_hashes` packs."""
-    hashes = array("Q")
-    hashes.frombytes(packed)
-    return hashes
+def unpack_authors(packed: AuthorHashes) -> "tuple[array[int], array[int]]":
+    """Unpack the hashes and the pattern numbers that `author_hashes` packs."""
+    hashes, patterns = array("Q"), array("I")
+    hashes.frombytes(packed.authors)
+    patterns.frombytes(packed.patterns)
+    return hashes, patterns
 
 
 def _source(who: bytes) -> bytes:

@@ -84,6 +84,7 @@ _RESULT = [
     Column("result", "text", 64, "NOT NULL"),
     Column("labelled", "integer", suffix="NOT NULL"),
     Column("label_rows", "integer", suffix="NOT NULL DEFAULT 0"),
+    Column("hits", "LONGBLOB"),
 ]
 
 _UNIT = [
@@ -106,17 +107,29 @@ _AUTHOR = [
     Column("part", "INT NOT NULL"),
     Column("result", "text", 64, "NOT NULL"),
     Column("authors", "LONGBLOB"),
+    Column("patterns", "LONGBLOB"),
 ]
 
+_HIT = [
+    _TASK_ID,
+    Column("result", "text", 64, "NOT NULL"),
+    Column("hits", "LONGBLOB"),
+]
 
 _BY_TASK = Key(("task_id",), primary=True)
+LABEL_JOB_TABLES = [
+    Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
+    Table("task_author", _AUTHOR, [Key(("task_id", "slice", "number", "part", "result"), primary=True)]),
+    Table("task_hit", _HIT, [Key(("task_id", "result"), primary=True)]),
+]
+"""What a label job writes to, beside the state and the label tables."""
+
 _TABLES = [
     # The newest tasks, and those that are not finished, are found among any number of old ones.
     Table("state", _STATE, [_BY_TASK, Key(("create_time",)), Key(("stat", "prod_stat"), prefix=32)]),
     Table("task_definition", _DEFINITION, [_BY_TASK]),
     Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
-    Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
-    Table("task_author", _AUTHOR, [Key(("task_id", "slice", "number", "part", "result"), primary=True)]),
+    *LABEL_JOB_TABLES,
     Table("task_unit", _UNIT, [Key(("task_id", "number"), primary=True)]),
 ]
 

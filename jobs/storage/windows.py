@@ -3,17 +3,20 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import cast
 
-from jobs.model.tally import SLICES, unpack_hashes
+from jobs.model.tally import SLICES, AuthorHashes, unpack_authors
 from jobs.model.task import TaskRef
 from jobs.model.windows import Key, Window
 from jobs.storage.claims import Claimable, claim
+from jobs.storage.compressed import deflate, inflate
 from jobs.storage.connection import Session, quote
 
 # The hashes of one row are those of a part of a window in one slice, about 30 kB at the most.
 _AUTHOR_ROWS = 200
+_HIT_ROWS = 100
 _COLUMNS = ("number", "start_time", "end_time", "from_key", "before_key", "uncut")
 
 
@@ -25,6 +28,18 @@ class ResultRows:
     """Rows that got a label."""
     label_rows: int
     """Rows in the label table."""
+
+
+@dataclass(frozen=True)
+class AuthorCounts:
+    """The distinct authors of a task, by result."""
+
+    all: Counter[str] = field(default_factory=Counter)
+    """The authors of all rows that were read."""
+    by_pattern: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    """The authors of the rows that a pattern decided about, by its number."""
+    by_label: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """The authors of the rows that got a label."""
 
 
 async def insert(session: Session, ref: TaskRef, windows: Sequence[Window]) -> None:
@@ -70,22 +85,37 @@ async def cut(session: Session, ref: TaskRef, window: Window, key: Key | None) -
 
 
 async def add_authors(
-    session: Session, ref: TaskRef, window: Window, part: int, authors: Mapping[tuple[str, int], bytes]
+    session: Session, ref: TaskRef, window: Window, part: int, authors: Mapping[tuple[str, int], AuthorHashes]
 ) -> None:
     """Store the author hashes of a part of the claimed window, by result and slice."""
     await session.insert_many(
-        f"INSERT INTO {_authors(ref)} (task_id, slice, number, part, result, authors)",
-        ((ref.task_id, slice_, window.number, part, result, hashes) for (result, slice_), hashes in authors.items()),
+        f"INSERT INTO {_authors(ref)} (task_id, slice, number, part, result, authors, patterns)",
+        (
+            (ref.task_id, slice_, window.number, part, result, packed.authors, packed.patterns)
+            for (result, slice_), packed in authors.items()
+        ),
     )
 
 
 async def finish(
-    session: Session, ref: TaskRef, window: Window, received: int, labelled: int, results: Mapping[str, ResultRows]
+    session: Session,
+    ref: TaskRef,
+    window: Window,
+    received: int,
+    labelled: int,
+    results: Mapping[str, ResultRows],
+    hits: Mapping[str, Mapping[int, int]],
 ) -> None:
-    """Mark the claimed window done, with the number of rows read and labelled, and what each result got."""
+    """Mark the claimed window done, with the number of rows read and labelled, and what each result got.
+
+    `hits` is the number of rows that each pattern decided about, by result.
+    """
     await session.insert_many(
-        f"INSERT INTO {_results(ref)} (task_id, number, result, labelled, label_rows)",
-        ((ref.task_id, window.number, result, rows.labelled, rows.label_rows) for result, rows in results.items()),
+        f"INSERT INTO {_results(ref)} (task_id, number, result, labelled, label_rows, hits)",
+        (
+            (ref.task_id, window.number, result, rows.labelled, rows.label_rows, _pack_hits(hits[result]))
+            for result, rows in results.items()
+        ),
     )
     await session.execute(
         f"""
@@ -118,7 +148,7 @@ async def count_results(session: Session, ref: TaskRef) -> dict[str, ResultRows]
 
 async def reopen(session: Session, ref: TaskRef) -> None:
     """Open every window again, as if none had been claimed. The label rows must be deleted too."""
-    for table in (_results(ref), _authors(ref)):
+    for table in (_results(ref), _authors(ref), quote(ref.schema, "task_hit")):
         await session.execute(f"DELETE FROM {table} WHERE task_id = %(task_id)s", _task(ref), seconds=None)
     await session.execute(
         f"UPDATE {_windows(ref)} SET done = FALSE, received = NULL, labelled = NULL WHERE task_id = %(task_id)s",
@@ -126,22 +156,44 @@ async def reopen(session: Session, ref: TaskRef) -> None:
     )
 
 
-async def count_authors(session: Session, ref: TaskRef) -> Counter[str]:
+async def count_hits(session: Session, ref: TaskRef) -> Mapping[str, Counter[int]]:
+    """Return how many rows each pattern decided about in all windows, by result."""
+    counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    last: tuple[int, str] = (-1, "")
+    while True:
+        rows = await session.rows(
+            f"""
+            SELECT number, result, hits FROM {_results(ref)}
+            WHERE task_id = %(task_id)s AND (number > %(number)s OR number = %(number)s AND result > %(result)s)
+            ORDER BY number, result LIMIT {_HIT_ROWS}
+            """,
+            _task(ref) | {"number": last[0], "result": last[1]},
+        )
+        for _, result, packed in rows:
+            counts[result].update(_unpack_hits(packed))
+        if len(rows) < _HIT_ROWS:
+            return counts
+        last = rows[-1][:2]
+
+
+async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -> AuthorCounts:
     """Count the distinct authors of all windows, by result. Exact, in flat memory.
 
-    It holds a few slices at a time, fewer the more windows and results there are. The condition on the last row
-    is spelled out because the server does not use an index for a comparison of row values.
+    `labels` has the label of each pattern. A few slices are held at a time, fewer the more windows and results there
+    are. The condition on the last row is spelled out because the server does not use an index for a comparison of
+    row values.
     """
-    counts: Counter[str] = Counter()
+    counts = AuthorCounts()
     row = await session.row(f"SELECT COUNT(*) FROM {_authors(ref)} WHERE task_id = %(task_id)s", _task(ref))
     slices_at_once = max(1, SLICES * _AUTHOR_ROWS // max(int(row[0]), 1)) if row else 1
     for first in range(0, SLICES, slices_at_once):
         authors: defaultdict[str, set[int]] = defaultdict(set)
+        decided: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
         last: tuple[int, int, int, str] = (first, -1, -1, "")
         while last[0] < first + slices_at_once:
             rows = await session.rows(
                 f"""
-                SELECT slice, number, part, result, authors FROM {_authors(ref)}
+                SELECT slice, number, part, result, authors, patterns FROM {_authors(ref)}
                 WHERE task_id = %(task_id)s AND (
                   slice > %(slice)s AND slice <= %(last_slice)s
                   OR slice = %(slice)s AND number > %(number)s
@@ -153,12 +205,18 @@ async def count_authors(session: Session, ref: TaskRef) -> Counter[str]:
                 | {"last_slice": first + slices_at_once - 1}
                 | dict(zip(("slice", "number", "part", "result"), last, strict=True)),
             )
-            for _, _, _, result, packed in rows:
-                authors[result].update(unpack_hashes(packed))
+            for _, _, _, result, packed, patterns in rows:
+                hashes, numbers = unpack_authors(AuthorHashes(packed, patterns or b""))
+                authors[result].update(hashes)
+                decided[result].update(zip(hashes, numbers, strict=False))
             if len(rows) < _AUTHOR_ROWS:
                 break
             last = rows[-1][:4]
-        counts.update({result: len(hashes) for result, hashes in authors.items()})
+        for result, found in authors.items():
+            counts.all[result] += len(found)
+            counts.by_pattern[result].update(map(itemgetter(1), decided[result]))
+            with_label = {(author, labels[number]) for author, number in decided[result]}
+            counts.by_label[result].update(map(itemgetter(1), with_label))
     return counts
 
 
@@ -173,6 +231,15 @@ async def tasks_with_authors(session: Session, schema: str) -> list[str]:
     """Return the ids of the tasks that have author hashes. Reads one entry of the index for each."""
     rows = await session.rows(f"SELECT task_id FROM {quote(schema, 'task_author')} GROUP BY task_id")
     return [row[0] for row in rows]
+
+
+def _pack_hits(hits: Mapping[int, int]) -> bytes:
+    return deflate(json.dumps(list(hits.items())).encode())
+
+
+def _unpack_hits(data: bytes | None) -> dict[int, int]:
+    """Invert `_pack_hits`. Without hits, the window was labelled by an earlier release."""
+    return {} if data is None else dict(json.loads(inflate(data, "counts")))
 
 
 def _to_text(key: Key | None) -> str | None:

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncGenerator
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from jobs.model.definition import Definition
+from jobs.model.hits import ResultHits
 from jobs.model.tally import Decide, WindowTally, new_tally
 from jobs.model.task import TaskStatus, join_figures
 from jobs.model.windows import Window
-from jobs.storage import definitions, labels, state, units, windows
+from jobs.storage import definitions, hits, labels, state, units, windows
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session, connect
 from jobs.storage.cutting import key_after
@@ -19,7 +20,8 @@ from jobs.storage.input_table import window_query
 from jobs.storage.labels import label_tables, production_tables
 from jobs.storage.schema import Table
 from jobs.storage.stream import stream
-from jobs.storage.windows import ResultRows
+from jobs.storage.task_tables import LABEL_JOB_TABLES
+from jobs.storage.windows import AuthorCounts, ResultRows
 from jobs.worker.context import decide_function
 from jobs.worker.lane import Lane
 from jobs.worker.memory import peak_memory
@@ -50,7 +52,11 @@ class LabelLane(Lane):
         self.decide = await decide_function(self.definition)
         await state.start(session, self.ref)
         results = self.definition.sources.names
-        return label_tables(self.definition, results) + production_tables(self.definition.input, results)
+        return [
+            *LABEL_JOB_TABLES,
+            *label_tables(self.definition, results),
+            *production_tables(self.definition.input, results),
+        ]
 
     async def claim(self, session: Session) -> bool:
         """Claim the next window."""
@@ -66,7 +72,8 @@ class LabelLane(Lane):
             await self._cut(session)
             return
         received, labelled = 0, 0
-        rows_of, label_rows = Counter[str](), Counter[str]()
+        label_rows = Counter[str]()
+        hits_of: defaultdict[str, Counter[int]] = defaultdict(Counter)
         async with aclosing(self._tallies(self.window)) as tallies:
             async for part, tally in tallies:
                 for result, rows in tally.label_rows().items():
@@ -74,27 +81,40 @@ class LabelLane(Lane):
                 await windows.add_authors(session, self.ref, self.window, part, tally.author_hashes())
                 received += tally.received
                 labelled += tally.labelled_once()
-                rows_of.update(tally.labelled())
+                for result, rows_by_pattern in tally.hits().items():
+                    hits_of[result].update(rows_by_pattern)
                 del tally  # frees its memory before the next part grows
-        results = {result: ResultRows(rows, label_rows[result]) for result, rows in rows_of.items()}
-        await windows.finish(session, self.ref, self.window, received, labelled, results)
+        results = {result: ResultRows(rows.total(), label_rows[result]) for result, rows in hits_of.items()}
+        await windows.finish(session, self.ref, self.window, received, labelled, results, hits_of)
 
     async def complete(self, session: Session) -> bool:
         """Count the authors, cut the production job into units, and set the task to SUCCESS."""
         results = await windows.count_results(session, self.ref)
-        authors = await windows.count_authors(session, self.ref)
+        patterns = self.definition.patterns
+        authors = await windows.count_authors(session, self.ref, [label.name for label, _ in patterns])
+        await self._keep_hits(session, results, authors)
         # A last heartbeat, because a task may end between two of them.
         await state.record_heartbeat(session, self.ref, peak_memory())
         completed = await state.complete_label_job(
             session,
             self.ref,
             result=join_figures(list(results)),
-            uniq_source_author=join_figures([authors[result] for result in results]),
+            uniq_source_author=join_figures([authors.all[result] for result in results]),
             units=await units.replace(session, self.ref, results),
         )
         if completed:
             _logger.info("task %s: labelled, results: %s", self.ref.task_id, ",".join(results) or "none")
         return completed
+
+    async def _keep_hits(self, session: Session, results: Mapping[str, ResultRows], authors: AuthorCounts) -> None:
+        """Store what each pattern decided, unless a worker of an earlier release labelled windows without counting."""
+        rows = await windows.count_hits(session, self.ref)
+        if all(rows[result].total() == results[result].labelled for result in results):
+            found = {
+                result: ResultHits(rows[result], authors.by_pattern[result], authors.by_label[result])
+                for result in results
+            }
+            await hits.replace(session, self.ref, found)
 
     async def _cut(self, session: Session) -> None:
         deployment = self.context.deployment

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from patterns.matcher import Matcher
 from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
 
 
@@ -18,6 +19,12 @@ def write_pattern_file(
 def rules(texts: list[str]) -> PatternSet:
     """Return a rule_model of one label, `a`, with these regular expressions."""
     return PatternSet("rule_model", "content", (Label("a", tuple(Pattern(text, "regex") for text in texts)),))
+
+
+def decision(matcher: Matcher, text: str) -> tuple[str, str] | None:
+    """Return the label of a text and the pattern that decides, as the oracle's `decide` does."""
+    match = matcher.match(text)
+    return None if match is None else (match.label, match.rule)
 
 
 def short_id(value: object) -> str:

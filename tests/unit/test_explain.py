@@ -12,6 +12,7 @@ from patterns.explain import MAX_SPANS, Explainer, Explanation
 from patterns.matcher import build_matcher
 from patterns.pattern_set import MatchType, PatternSet
 from tests.helpers.oracle import matches
+from tests.helpers.pattern_files import decision
 from tests.unit.test_matcher import keyword_patterns, keyword_set, texts
 from tests.unit.test_rule_matcher import patterns_ as rule_patterns
 from tests.unit.test_rule_matcher import rule_set
@@ -113,8 +114,8 @@ def test_rules_are_explained_as_the_oracle_does(patterns: dict[str, list[str]], 
 @settings(max_examples=300)
 @given(keyword_patterns.map(keyword_set) | rule_patterns.map(rule_set), texts)  # type: ignore[arg-type]
 def test_the_first_hit_is_what_a_task_decides(pattern_set: PatternSet, text: str) -> None:
-    decision = Explainer(pattern_set).explain(text).decision
-    assert build_matcher(pattern_set).match(text) == (decision and (decision.label, str(decision.pattern)))
+    decides = Explainer(pattern_set).explain(text).decision
+    assert decision(build_matcher(pattern_set), text) == (decides and (decides.label, str(decides.pattern)))
 
 
 def test_a_hit_names_the_file_and_the_line_of_its_pattern() -> None:

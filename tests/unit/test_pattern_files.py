@@ -12,7 +12,7 @@ from jobs.services.patterns import read_pattern_files
 from patterns.files import PatternFileError, label_names, read_pattern_file, read_pattern_set
 from patterns.matcher import build_matcher
 from patterns.pattern_set import ModelType
-from tests.helpers.pattern_files import write_pattern_file
+from tests.helpers.pattern_files import decision, write_pattern_file
 
 
 def faults(folder: Path, text: str | bytes, model: ModelType = "keyword_model") -> list[tuple[int | None, str]]:
@@ -62,7 +62,7 @@ def test_labels_are_in_alphabetical_order_unless_labels_toml_says_otherwise(tmp_
     (tmp_path / "keyword_model" / "labels.toml").write_text('order = ["c"]\n')
     assert label_names(tmp_path, "keyword_model") == ["c", "a", "b"]
     found = read_pattern_set(tmp_path, "keyword_model", "author_name")
-    assert build_matcher(found).match("x") == ("c", "x end")
+    assert decision(build_matcher(found), "x") == ("c", "x end")
 
 
 @pytest.mark.parametrize(

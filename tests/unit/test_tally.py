@@ -12,7 +12,7 @@ from jobs.model import tally as tally_module
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
-from jobs.model.tally import SLICES, WindowTally, new_tally, unpack_hashes
+from jobs.model.tally import SLICES, WindowTally, new_tally, unpack_authors
 from jobs.model.units import slice_of
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
@@ -20,6 +20,7 @@ from tests.helpers.inputs import input_table
 from tests.helpers.oracle import decide
 
 PATTERNS = {"female": [("a", "partially")], "male": [("b", "partially"), ("c", "end")]}
+NUMBERS = {("female", "a partially"): 0, ("male", "b partially"): 1, ("male", "c end"): 2}
 SOURCES = Sources("other", {"s": ("one",), "s_a": ("one", "two", "other"), "t": ("two",)})
 Post = tuple[int, str, str, str, str]
 """id, s_id, author, post_time, content"""
@@ -57,7 +58,8 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
 ) -> None:
     votes: Counter[tuple[str, str, str]] = Counter()
     latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    labelled: Counter[str] = Counter()
+    hits: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    deciding: defaultdict[str, set[tuple[str, str, int]]] = defaultdict(set)
     labelled_once = 0
     authors: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for post_id, s_id, author, time, content in window:
@@ -67,7 +69,9 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
         for result in SOURCES.results_of(s_id):
             authors[result].add((s_id, author))
             if decided:
-                labelled[result] += 1
+                number = NUMBERS[decided]
+                hits[result][number] += 1
+                deciding[result].add((s_id, author, number))
                 key = (result, f"{s_id}_{author}", f"/{decided[0]}")
                 votes[key] += 1
                 latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
@@ -87,16 +91,24 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
         key: value[:known] for key, value in expected.items()
     }
     assert tally.received == len(window)
-    assert tally.labelled() == labelled
+    assert tally.hits() == hits
     assert tally.labelled_once() == labelled_once
     assert hashes_by_result(tally).keys() == authors.keys()
     assert all(len(hashes_by_result(tally)[result]) == len(pairs) for result, pairs in authors.items())
+    numbers: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for (result, _), packed in tally.author_hashes().items():
+        decided_authors, patterns = unpack_authors(packed)
+        assert len(set(zip(decided_authors, patterns, strict=False))) == len(patterns)
+        numbers[result].update(patterns)
+    assert {result: found for result, found in numbers.items() if found} == {
+        result: Counter(number for *_, number in triples) for result, triples in deciding.items()
+    }
 
 
 def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
     found: defaultdict[str, set[int]] = defaultdict(set)
     for (result, number), packed in tally.author_hashes().items():
-        hashes = unpack_hashes(packed)
+        hashes, _ = unpack_authors(packed)
         assert {each % SLICES for each in hashes} == {number}
         assert not found[result] & set(hashes)
         found[result] |= set(hashes)
