@@ -64,6 +64,12 @@ COMMANDS = {
         "Judge the pattern files by texts whose right label is known. An empty label: none is right.",
         "gold.csv --errors wrong.csv",
     ),
+    "hits": Command(
+        "hits",
+        "hits",
+        "Show how many rows and authors each pattern of a task decided about, and the patterns without a hit.",
+        "8fec5762412c11ec836d04ea56825baa --limit 50",
+    ),
     "suggest": Command(
         "suggest",
         "suggest",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jobs.services.create import Plan, create_task, plan_task
     from jobs.services.evaluate import GoldEvaluation, evaluate_gold
     from jobs.services.explain import load_explainer, load_task_explainer
+    from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
     from jobs.services.patterns import check_types
     from jobs.services.queueing import require_redis_url
@@ -24,8 +25,11 @@ __all__ = [
     "GoldEvaluation",
     "GoldSuggestions",
     "LintFinding",
+    "PanelCount",
+    "PatternCount",
     "Plan",
     "SampleRow",
+    "TaskHits",
     "abort_task",
     "check_status",
     "check_types",
@@ -41,6 +45,7 @@ __all__ = [
     "sample_result",
     "save_sample",
     "suggest_from_gold",
+    "task_hits",
     "task_list",
     "watch_status",
 ]
@@ -50,6 +55,7 @@ _MODULES = {
     "create": {"Plan", "create_task", "plan_task"},
     "evaluate": {"GoldEvaluation", "evaluate_gold"},
     "explain": {"load_explainer", "load_task_explainer"},
+    "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
     "patterns": {"check_types"},
     "queueing": {"require_redis_url"},

@@ -5,6 +5,7 @@ It is written when a label job ends, and does not depend on label rows: these ma
 
 from collections.abc import Mapping
 
+from jobs.errors import NO_SUCH_TABLE, DatabaseError
 from jobs.model.hits import ResultHits
 from jobs.model.task import TaskRef
 from jobs.storage.compressed import deflate, inflate
@@ -21,10 +22,18 @@ async def replace(session: Session, ref: TaskRef, hits: Mapping[str, ResultHits]
 
 
 async def find(session: Session, ref: TaskRef) -> dict[str, ResultHits]:
-    """Return the hits of a task by result, sorted by name. Raises ValueError if they are damaged."""
-    rows = await session.rows(
-        f"SELECT result, hits FROM {_table(ref)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
-    )
+    """Return the hits of a task by result, sorted by name. A schema of an earlier release has none.
+
+    Raises ValueError if they are damaged.
+    """
+    try:
+        rows = await session.rows(
+            f"SELECT result, hits FROM {_table(ref)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
+        )
+    except DatabaseError as error:
+        if error.code != NO_SUCH_TABLE:
+            raise
+        return {}
     return {result: ResultHits.from_json(inflate(data, "counts")) for result, data in sorted(rows)}
 
 
