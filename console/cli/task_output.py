@@ -32,8 +32,8 @@ SAMPLE_COLUMNS: dict[str, Callable[["SampleRow"], object]] = {
 }
 
 
-def print_task(task: Task) -> None:
-    """Print how a task stands."""
+def print_task(task: Task, stale: bool | None = None) -> None:
+    """Print how a task stands. `stale`: whether its patterns are not those of the files now; None if unknown."""
     print_fields(
         [
             ("task_id", task.task_id),
@@ -43,6 +43,7 @@ def print_task(task: Task) -> None:
             ("waits for", task.waiting_for),
             ("check point", task.check_point),
             ("model", f"{task.model_type} on {task.predict_type}"),
+            ("patterns", "stale: the pattern files have changed since the task was created" if stale else None),
             ("input", f"{task.target_table}.{task.source_table or ''}"),
             ("range", task.date_range),
             ("windows", f"{task.windows_done} of {task.windows} done" if task.windows else None),

@@ -87,11 +87,16 @@ def list_tasks(
     as_json: AsJson = False,
 ) -> None:
     """List the newest tasks and how they stand."""
-    tasks = run(lambda deployment: services.task_list(deployment, limit, output_schema), as_json)
+
+    async def service(deployment: Deployment) -> tuple[list[Task], dict[str, bool | None]]:
+        tasks = await services.task_list(deployment, limit, output_schema)
+        return tasks, services.find_stale(deployment, tasks)
+
+    tasks, stale = run(service, as_json)
     if as_json:
-        print_envelope(200, "OK", content=[task.to_json() for task in tasks])
+        print_envelope(200, "OK", content=[task.to_json() | {"stale": stale[task.task_id]} for task in tasks])
         return
-    print_table(LIST_COLUMNS, tasks)
+    print_table(LIST_COLUMNS | {"patterns": lambda task: "stale" if stale[task.task_id] else None}, tasks)
 
 
 def status(
@@ -105,11 +110,16 @@ def status(
     if watch:
         print_end(run(lambda deployment: follow(services.watch_status(deployment, task_id)), as_json), as_json)
         return
-    task = run(lambda deployment: services.check_status(deployment, task_id), as_json)
+
+    async def service(deployment: Deployment) -> tuple[Task, bool | None]:
+        task = await services.check_status(deployment, task_id)
+        return task, services.find_stale(deployment, [task])[task_id]
+
+    task, stale = run(service, as_json)
     if as_json:
-        print_status(task, 200, "OK")
+        print_status(task, 200, "OK", stale=stale)
     else:
-        print_task(task)
+        print_task(task, stale)
 
 
 def sample(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobs.services.patterns import check_types
     from jobs.services.queueing import require_redis_url
     from jobs.services.samples import SampleRow, sample_result, save_sample
+    from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold
     from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
 
@@ -27,6 +28,7 @@ __all__ = [
     "LintFinding",
     "PanelCount",
     "PatternCount",
+    "PatternHashes",
     "Plan",
     "SampleRow",
     "TaskHits",
@@ -34,7 +36,10 @@ __all__ = [
     "check_status",
     "check_types",
     "create_task",
+    "current_hashes",
     "evaluate_gold",
+    "find_stale",
+    "is_stale",
     "lint_patterns",
     "load_deployment",
     "load_explainer",
@@ -60,6 +65,7 @@ _MODULES = {
     "patterns": {"check_types"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
+    "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold"},
     "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},
 }
