@@ -119,11 +119,7 @@ def evaluate(
     on the numbers of patterns and labels alone. Raises PatternsTooLarge.
     """
     match = build_matcher(pattern_set).match
-    figures = [
-        PatternFigures(label.name, line, pattern)
-        for label in pattern_set.labels
-        for line, pattern in enumerate(label.patterns, start=1)
-    ]
+    figures = [PatternFigures(*line) for line in pattern_set.lines()]
     confusion: dict[tuple[str, str], int] = {}
     for number, text, gold in lines:
         decision = match(text)

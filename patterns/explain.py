@@ -68,11 +68,7 @@ class Explainer:
         self.pattern_set = pattern_set
         self._directory = directory
         self._matcher = build_matcher(pattern_set)
-        self._lines = [
-            (label.name, line, pattern)
-            for label in pattern_set.labels
-            for line, pattern in enumerate(label.patterns, start=1)
-        ]
+        self._lines = list(pattern_set.lines())
 
     def explain(self, text: str) -> Explanation:
         """Return the explanation of a text."""

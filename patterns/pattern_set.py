@@ -48,6 +48,12 @@ class PatternSet:
             for pattern in label.patterns:
                 yield label, pattern
 
+    def lines(self) -> Iterator[tuple[str, int, Pattern]]:
+        """Yield every pattern in deciding order, with the name of its label and its line in the label's file."""
+        for label in self.labels:
+            for line, pattern in enumerate(label.patterns, start=1):
+                yield label.name, line, pattern
+
     def to_json(self) -> bytes:
         """Return the canonical form: equal sets give equal bytes."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()

@@ -70,6 +70,12 @@ COMMANDS = {
         "Show how many rows and authors each pattern of a task decided about, and the patterns without a hit.",
         "8fec5762412c11ec836d04ea56825baa --limit 50",
     ),
+    "diff": Command(
+        "diff",
+        "diff",
+        "Compare two tasks: authors gained, lost and changed, and the patterns that made the difference.",
+        "8fec5762412c11ec836d04ea56825baa 3f0c1e7a41da11ecb7a9d04ea56825ba --list gained --limit 20",
+    ),
     "suggest": Command(
         "suggest",
         "suggest",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobs.services.connections import MAX_ROWS, load_deployment
     from jobs.services.create import Plan, create_task, plan_task
+    from jobs.services.diff import TaskDiff, diff_tasks
     from jobs.services.evaluate import GoldEvaluation, evaluate_gold
     from jobs.services.explain import load_explainer, load_task_explainer
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
@@ -31,12 +32,14 @@ __all__ = [
     "PatternHashes",
     "Plan",
     "SampleRow",
+    "TaskDiff",
     "TaskHits",
     "abort_task",
     "check_status",
     "check_types",
     "create_task",
     "current_hashes",
+    "diff_tasks",
     "evaluate_gold",
     "find_stale",
     "is_stale",
@@ -58,6 +61,7 @@ __all__ = [
 _MODULES = {
     "connections": {"MAX_ROWS", "load_deployment"},
     "create": {"Plan", "create_task", "plan_task"},
+    "diff": {"TaskDiff", "diff_tasks"},
     "evaluate": {"GoldEvaluation", "evaluate_gold"},
     "explain": {"load_explainer", "load_task_explainer"},
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},

@@ -1,7 +1,7 @@
 """What the patterns of a task decided, as its label job counted it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.deployment import Deployment
@@ -51,7 +51,7 @@ class TaskHits:
         found = self.results[result]
         counts = [
             PatternCount(label, line, pattern, found.rows[number], found.authors[number])
-            for number, (label, line, pattern) in enumerate(self._lines())
+            for number, (label, line, pattern) in enumerate(self.patterns.lines())
             if number in found.rows
         ]
         return sorted(counts, key=lambda count: -count.rows)
@@ -68,13 +68,7 @@ class TaskHits:
     def unused(self) -> list[PatternCount]:
         """Return the patterns that decided about no row of any result, in deciding order."""
         used = set().union(*(found.rows for found in self.results.values()))
-        return [PatternCount(*line) for number, line in enumerate(self._lines()) if number not in used]
-
-    def _lines(self) -> Iterator[tuple[str, int, Pattern]]:
-        """Yield the label, line and pattern of each pattern, by its number."""
-        for label in self.patterns.labels:
-            for line, pattern in enumerate(label.patterns, start=1):
-                yield label.name, line, pattern
+        return [PatternCount(*line) for number, line in enumerate(self.patterns.lines()) if number not in used]
 
 
 async def task_hits(deployment: Deployment, task_id: str) -> TaskHits:

@@ -86,6 +86,21 @@ async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: 
     return 0
 
 
+def rows_by_author(ref: TaskRef, result: str) -> tuple[str, dict[str, object]]:
+    """Return the query for the task's rows in an order that is the same for every task, author by author.
+
+    Its rows have a digest of source_author, which orders them, panel, source_author and match_content.
+    """
+    # Not by the name itself: the server sorts texts by their first max_sort_length bytes.
+    return (
+        f"""
+        SELECT {_digest("source_author")} AS author, panel, source_author, match_content
+        FROM {quote(ref.schema, production_table(result))} WHERE task_id = %(task_id)s ORDER BY author, panel
+        """,
+        {"task_id": ref.task_id},
+    )
+
+
 async def sample(session: Session, ref: TaskRef, table: str, share: float) -> list[Row]:
     """Return each of the task's rows with this probability, in the order of COLUMNS. One pass, no sorting."""
     return await session.rows(

@@ -1,0 +1,149 @@
+"""The command that compares the production rows of two tasks."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from console.cli.output import Item, print_envelope, print_lines, print_table
+from console.cli.run import AsJson, run
+from console.cli.tasks import TaskId
+from console.highlight import visible
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.errors import InvalidValue
+from jobs.model.difference import KINDS, Change, Kind, PatternChange, ResultDifference
+from jobs.services import TaskDiff
+
+_MOST = 20
+_SIDES = {"before": "first", "after": "second"}
+
+_Result = tuple[str, ResultDifference]
+_Move = tuple[str, tuple[str, ...], tuple[str, ...], int]
+
+_RESULT_COLUMNS: dict[str, Callable[[_Result], object]] = {
+    "result": lambda item: item[0],
+    "gained": lambda item: item[1].gained,
+    "lost": lambda item: item[1].lost,
+    "changed": lambda item: item[1].changed,
+    "same": lambda item: item[1].same,
+}
+_MOVE_COLUMNS: dict[str, Callable[[_Move], object]] = {
+    "result": lambda move: move[0],
+    "before": lambda move: " ".join(move[1]),
+    "after": lambda move: " ".join(move[2]),
+    "authors": lambda move: move[3],
+}
+_PATTERN_COLUMNS: dict[str, Callable[[PatternChange], object]] = {
+    "task": lambda change: _SIDES[change.side],
+    "label": lambda change: f"/{change.label}",
+    "line": lambda change: change.line,
+    "pattern": lambda change: visible(change.pattern.text),
+    "match type": lambda change: change.pattern.match_type,
+    "gained": lambda change: change.gained,
+    "lost": lambda change: change.lost,
+    "changed": lambda change: change.changed,
+    "in the other task": lambda change: "yes" if change.in_both else "no",
+}
+_CHANGE_COLUMNS: dict[str, Callable[[Change], object]] = {
+    "result": lambda change: change.result,
+    "source_author": lambda change: change.source_author,
+    "before": lambda change: " ".join(change.before),
+    "after": lambda change: " ".join(change.after),
+    "pattern before": lambda change: change.pattern_before,
+    "pattern after": lambda change: change.pattern_after,
+    "text": lambda change: change.text,
+}
+
+
+def diff(
+    task_a: TaskId,
+    task_b: TaskId,
+    list_: Annotated[str | None, typer.Option("--list", help="List authors: gained, lost or changed.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most authors to list.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two tasks: authors gained, lost and changed, and the patterns that made the difference."""
+
+    async def service(deployment: Deployment) -> TaskDiff:
+        return await services.diff_tasks(deployment, task_a, task_b, _kind(list_), limit)
+
+    found = run(service, as_json)
+    if as_json:
+        print_envelope(200, "OK", **_to_json(found, listed=list_ is not None))
+    elif list_ is not None:
+        print_table(_CHANGE_COLUMNS, found.changes)
+    else:
+        _print(found)
+
+
+def _kind(value: str | None) -> Kind | None:
+    for kind in KINDS:
+        if value == kind:
+            return kind
+    if value is None:
+        return None
+    raise InvalidValue(f"list: expected {', '.join(KINDS)}, not {value[:40]!r}")
+
+
+def _print(found: TaskDiff) -> None:
+    print_table(_RESULT_COLUMNS, found.results.items())
+    moves = [(result, *move) for result, difference in found.results.items() for move in difference.moves]
+    if moves:
+        print_lines("")
+        print_table(_MOVE_COLUMNS, _first(moves))
+    print_lines("")
+    if found.patterns is None:
+        print_lines("which patterns made the difference is not known: those of one task are not kept")
+    elif found.patterns:
+        print_lines(Text(f"the patterns that made the difference, of {len(found.patterns):,}", "dim"))
+        print_table(_PATTERN_COLUMNS, _first(found.patterns))
+    else:
+        print_lines("no pattern made a difference")
+
+
+def _first(items: Sequence[Item]) -> Sequence[Item]:
+    """Return what a terminal shows of a list; a pipe gets all of it."""
+    return items[:_MOST] if sys.stdout.isatty() else items
+
+
+def _to_json(found: TaskDiff, *, listed: bool) -> dict[str, object]:
+    document: dict[str, object] = {
+        "before": found.before.task_id,
+        "after": found.after.task_id,
+        "results": [
+            {
+                "result": result,
+                "gained": difference.gained,
+                "lost": difference.lost,
+                "changed": difference.changed,
+                "same": difference.same,
+                "moves": [
+                    {"before": before, "after": after, "authors": authors}
+                    for before, after, authors in difference.moves
+                ],
+            }
+            for result, difference in found.results.items()
+        ],
+        "patterns": None if found.patterns is None else [_pattern_json(change) for change in found.patterns],
+    }
+    if listed:
+        document["content"] = [asdict(change) for change in found.changes]
+    return document
+
+
+def _pattern_json(change: PatternChange) -> dict[str, object]:
+    return {
+        "task": change.side,
+        "label": change.label,
+        "line": change.line,
+        "pattern": change.pattern.text,
+        "match_type": change.pattern.match_type,
+        "gained": change.gained,
+        "lost": change.lost,
+        "changed": change.changed,
+        "in_both": change.in_both,
+    }
