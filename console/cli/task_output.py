@@ -57,10 +57,17 @@ def print_task(task: Task, stale: bool | None = None) -> None:
     )
 
 
-def print_status(task: Task, code: int, message: object, **more: object) -> None:
-    """Print a task as JSON."""
+def print_status(task: Task, code: int, message: object, stale: bool | None = None, **more: object) -> None:
+    """Print a task as JSON. `stale` is None if it is not known."""
     print_envelope(
-        code, message, status=task.stat, prod_status=task.prod_stat, result=task.result, task=task.to_json(), **more
+        code,
+        message,
+        status=task.stat,
+        prod_status=task.prod_stat,
+        result=task.result,
+        stale=stale,
+        **more,
+        task=task.to_json() | {"stale": stale},
     )
 
 

@@ -47,7 +47,7 @@ async def test_a_paced_tally_equals_one_that_adds_whole_batches(batches: list[li
         seen.append(text)
         if text == "slow":
             time.sleep(0.002)
-        return None if text == "none" else Match(text, text)
+        return None if text == "none" else Match(text, text, 0)
 
     of_rows = [rows_of(batch) for batch in batches]
     paced = await add_all(decide, of_rows)
@@ -56,7 +56,7 @@ async def test_a_paced_tally_equals_one_that_adds_whole_batches(batches: list[li
     for rows in of_rows:
         whole.add(rows)
     assert paced.received == whole.received
-    assert paced.labelled() == whole.labelled()
+    assert paced.labelled_once() == whole.labelled_once()
     assert {result: list(rows) for result, rows in paced.label_rows().items()} == {
         result: list(rows) for result, rows in whole.label_rows().items()
     }
