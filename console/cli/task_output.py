@@ -1,6 +1,6 @@
 """How the commands print tasks and production rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -57,7 +57,9 @@ def print_task(task: Task, stale: bool | None = None) -> None:
     )
 
 
-def print_status(task: Task, code: int, message: object, stale: bool | None = None, **more: object) -> None:
+def print_status(
+    task: Task, code: int, message: object, *, stale: bool | None = None, warnings: Sequence[str] = ()
+) -> None:
     """Print a task as JSON. `stale` is None if it is not known."""
     print_envelope(
         code,
@@ -66,17 +68,19 @@ def print_status(task: Task, code: int, message: object, stale: bool | None = No
         prod_status=task.prod_stat,
         result=task.result,
         stale=stale,
-        **more,
+        warnings=list(warnings),
         task=task.to_json() | {"stale": stale},
     )
 
 
-def print_end(task: Task, as_json: bool, configuration: dict[str, object] | None = None, **more: object) -> None:
+def print_end(
+    task: Task, as_json: bool, configuration: dict[str, object] | None = None, warnings: Sequence[str] = ()
+) -> None:
     """Print how a task ended, and exit with status 1 unless its production is finished."""
     if as_json:
         failure = f"task {task.task_id} ended {task.stat}: {task.error or 'aborted'}"
         message = (configuration or "OK") if task.produced else failure
-        print_status(task, 200 if task.produced else 500, message, **more)
+        print_status(task, 200 if task.produced else 500, message, warnings=warnings)
     else:
         print_task(task)
     if not task.produced:

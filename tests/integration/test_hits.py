@@ -15,6 +15,8 @@ from jobs import services
 from jobs.errors import Conflict
 from jobs.model import tally as tally_module
 from jobs.services import TaskHits
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Patterns, Post, SourceMap, decide
 from tests.helpers.posts import END, PATTERNS, RANGE, RULES, SOURCES, START, odd_posts
@@ -112,11 +114,7 @@ async def test_a_task_that_is_labelled_again_counts_once(few_posts: TestDeployme
     request = few_posts.request(**RANGE, countdown=100)
     task_id = await services.create_task(few_posts, request)
     ref = few_posts.ref(task_id)
-    working = asyncio.create_task(work_in_process(few_posts, ref))
-    async with asyncio.timeout(30):
-        while (await services.check_status(few_posts, task_id)).stat != "SUCCESS":
-            await asyncio.sleep(0.05)
-    working.cancel()
+    assert await LabelLane(WorkerContext(few_posts), ref).run()
     before = counted(await services.task_hits(few_posts, task_id))
     await services.abort_task(few_posts, task_id)
     assert counted(await services.task_hits(few_posts, task_id)) == before
