@@ -8,6 +8,8 @@ from typing import Any
 
 import re2
 
+from patterns.pattern_set import Pattern
+
 Patterns = Mapping[str, Sequence[tuple[str, str]] | Sequence[str]]
 """The lines of each label: (keyword, match type) pairs for keyword_model, regular expressions for rule_model."""
 
@@ -41,6 +43,11 @@ def matches(text: str, pattern: tuple[str, str] | str) -> bool:
         "start": text.startswith(keyword),
         "end": text.endswith(keyword),
     }[match_type]
+
+
+def as_line(pattern: Pattern) -> tuple[str, str] | str:
+    """Return a pattern as the oracle takes it."""
+    return pattern.text if pattern.match_type == "regex" else (pattern.text, pattern.match_type)
 
 
 def decide(text: str, patterns: Patterns) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from patterns.explain import MAX_SPANS, Explainer, Explanation
 from patterns.matcher import build_matcher
 from patterns.pattern_set import MatchType, PatternSet
-from tests.helpers.oracle import matches
+from tests.helpers.oracle import as_line, matches
 from tests.helpers.pattern_files import decision
 from tests.unit.test_matcher import keyword_patterns, keyword_set, texts
 from tests.unit.test_rule_matcher import patterns_ as rule_patterns
@@ -54,7 +54,7 @@ def check_hits(explanation: Explanation, pattern_set: PatternSet) -> None:
     expected = [
         (label, line, pattern, naive_spans(explanation.text, given))
         for label, line, pattern in lines
-        for given in [pattern.text if pattern.match_type == "regex" else (pattern.text, pattern.match_type)]
+        for given in [as_line(pattern)]
         if matches(explanation.text, given)
     ]
     assert [(hit.label, hit.line, hit.pattern, list(hit.spans)) for hit in explanation.hits] == expected

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from patterns.lint import Kind, PatternWarning, lint
 from patterns.matcher import rule_options
 from patterns.pattern_set import Label, MatchType, Pattern, PatternSet
-from tests.helpers.oracle import matches
+from tests.helpers.oracle import as_line, matches
 from tests.unit.test_matcher import keyword_patterns, keyword_set, match_types, texts
 from tests.unit.test_rule_matcher import rule_set
 
@@ -31,8 +31,7 @@ def lines_of(pattern_set: PatternSet) -> dict[Position, Pattern]:
 def deciding(pattern_set: PatternSet, text: str) -> Position | None:
     """Return the line that decides about a text, by trying one after the other."""
     for position, pattern in lines_of(pattern_set).items():
-        given = pattern.text if pattern.match_type == "regex" else (pattern.text, pattern.match_type)
-        if matches(text, given):
+        if matches(text, as_line(pattern)):
             return position
     return None
 
