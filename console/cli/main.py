@@ -58,6 +58,12 @@ COMMANDS = {
         "Check the pattern files: faults, and lines that probably do not do what they seem to.",
         "--predict-type author_name --strict",
     ),
+    "preview": Command(
+        "preview",
+        "preview",
+        "Show what the pattern files as they are would do to a range, from a random sample. Nothing is written.",
+        '--start-time "2020-01-01 00:00:00" --end-time "2021-01-01 00:00:00" --rows 20000',
+    ),
     "evaluate": Command(
         "evaluate",
         "evaluate",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -10,10 +10,16 @@ from console.cli.output import exit_with, print_error
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
+from jobs.model.task_request import TaskRequest
 
 Result = TypeVar("Result")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {error_code, error_message, ...}.")]
+
+
+def option(parameter: str) -> Any:
+    """Return the option of a parameter of a task, with its description."""
+    return typer.Option(help=TaskRequest.model_fields[parameter].description)
 
 
 def run(service: Callable[[Deployment], Awaitable[Result]], as_json: bool) -> Result:

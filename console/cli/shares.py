@@ -4,9 +4,11 @@ from patterns.intervals import Share
 
 
 def percent(share: Share) -> str:
-    """Return a share with its interval: 97.8 (97.5-98.1). A dash for the share of nothing."""
+    """Return a share with its interval, unless it is exact: 97.8 (97.5-98.1). A dash for the share of nothing."""
     if share.value is None:
         return "-"
+    if share.low == share.high:
+        return _number(share.value, 1)
     decimals = 1 if share.high - share.low > 0.001 else 2
     return f"{_number(share.value, decimals)} ({_number(share.low, decimals)}-{_number(share.high, decimals)})"
 

@@ -1,7 +1,7 @@
 """The command that suggests lines for the pattern files."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +10,15 @@ from rich.text import Text
 
 from console.cli.evaluate import bad_lines_json, print_bad_lines
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
-from console.cli.run import AsJson
+from console.cli.run import AsJson, option, run
 from console.cli.shares import percent, share_json
 from jobs import services
-from jobs.errors import AudienceError
+from jobs.deployment import Deployment
+from jobs.errors import AudienceError, InvalidValue
+from jobs.model.task_request import TaskRequest
 from jobs.services import GoldSuggestions
 from patterns.evaluation import Evaluation
+from patterns.frequent import FrequentSequence
 from patterns.suggestions import Suggestion
 
 _SHOWN = 30
@@ -34,16 +37,49 @@ _COLUMNS: dict[str, Callable[[Suggestion], object]] = {
 }
 
 
+_FREQUENT_COLUMNS: dict[str, Callable[[FrequentSequence], object]] = {
+    "pattern": lambda one: one.pattern.text,
+    "match type": lambda one: one.pattern.match_type,
+    "texts": lambda one: one.texts,
+    "share %": lambda one: percent(one.share),
+    "examples": lambda one: ", ".join(one.examples),
+}
+
+
 def suggest(
-    gold: Annotated[Path, typer.Argument(metavar="GOLD.csv", help="CSV with the columns text and label.")],
-    model_type: Annotated[str, typer.Option(help="keyword_model or rule_model.")] = "keyword_model",
-    predict_type: Annotated[str, typer.Option(help="author_name, s_area_id, title or content.")] = "author_name",
+    gold: Annotated[
+        Path | None,
+        typer.Argument(metavar="[GOLD.csv]", help="CSV with the columns text and label.  [default: sample a range]"),
+    ] = None,
+    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
+    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
     label: Annotated[str | None, typer.Option(help="Suggest lines for this label only.")] = None,
     precision: Annotated[float, typer.Option(help="The least precision of a line, below 1.")] = 0.97,
     support: Annotated[int, typer.Option(help="The least number of texts that a line decides about.")] = 20,
+    start_time: Annotated[str | None, option("start_time")] = None,
+    end_time: Annotated[str | None, option("end_time")] = None,
+    target_schema: Annotated[str | None, option("target_schema")] = None,
+    target_table: Annotated[str | None, option("target_table")] = None,
+    rows: Annotated[int, typer.Option(help="About how many rows of the range to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
-    """Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other."""
+    """Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.
+
+    Without a gold file: show what texts of a range have in common that get no label.
+    """
+    if gold is None:
+        if start_time is None or end_time is None:
+            exit_with(InvalidValue("give a gold file, or a range with --start-time and --end-time"), as_json)
+        values = {
+            "model_type": model_type,
+            "predict_type": predict_type,
+            "start_time": start_time,
+            "end_time": end_time,
+            "target_schema": target_schema,
+            "target_table": target_table,
+        }
+        _suggest_from_sample(values, rows, support, as_json)
+        return
     try:
         types = services.check_types(model_type, predict_type)
         directory = services.load_deployment().settings.patterns_dir
@@ -55,6 +91,31 @@ def suggest(
         return
     print_bad_lines(found.bad, found.bad_count)
     _print(found, precision)
+
+
+def _suggest_from_sample(values: Mapping[str, object], rows: int, support: int, as_json: bool) -> None:
+    async def service(deployment: Deployment) -> list[FrequentSequence]:
+        request = TaskRequest.from_values(deployment.settings, values)
+        return await services.suggest_from_sample(deployment, request, rows, support)
+
+    found = run(service, as_json)
+    if as_json:
+        content = [
+            {
+                "pattern": one.pattern.text,
+                "match_type": one.pattern.match_type,
+                "texts": one.texts,
+                "share": share_json(one.share),
+                "examples": one.examples,
+            }
+            for one in found
+        ]
+        print_envelope(200, "OK", content=content)
+    elif found or not sys.stdout.isatty():
+        shown = found[:_SHOWN] if sys.stdout.isatty() else found
+        print_table(_FREQUENT_COLUMNS, shown)
+    else:
+        print_lines(Text(f"no {support} texts without a label have anything in common", "yellow"))
 
 
 def _print(found: GoldSuggestions, precision: float) -> None:

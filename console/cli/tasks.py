@@ -1,13 +1,13 @@
 """The commands on tasks: create, list, status, sample, abort, resume."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
-from console.cli.run import AsJson, run
+from console.cli.run import AsJson, option, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task
 from jobs import services
 from jobs.deployment import Deployment
@@ -21,20 +21,16 @@ OutputSchema = Annotated[
 ]
 
 
-def _option(parameter: str) -> Any:
-    return typer.Option(help=TaskRequest.model_fields[parameter].description)
-
-
 def create(
-    start_time: Annotated[str, _option("start_time")],
-    end_time: Annotated[str, _option("end_time")],
-    model_type: Annotated[str, _option("model_type")] = TaskRequest.model_fields["model_type"].default,
-    predict_type: Annotated[str, _option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
-    target_schema: Annotated[str | None, _option("target_schema")] = None,
-    target_table: Annotated[str | None, _option("target_table")] = None,
-    output_schema: Annotated[str | None, _option("output_schema")] = None,
-    countdown: Annotated[str | None, _option("countdown")] = None,
-    queue: Annotated[str | None, _option("queue")] = None,
+    start_time: Annotated[str, option("start_time")],
+    end_time: Annotated[str, option("end_time")],
+    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
+    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
+    target_schema: Annotated[str | None, option("target_schema")] = None,
+    target_table: Annotated[str | None, option("target_table")] = None,
+    output_schema: Annotated[str | None, option("output_schema")] = None,
+    countdown: Annotated[str | None, option("countdown")] = None,
+    queue: Annotated[str | None, option("queue")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished; status 1 if it fails.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
     from jobs.services.patterns import check_types
+    from jobs.services.preview import Preview, ResultShares, preview
     from jobs.services.queueing import require_redis_url
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
-    from jobs.services.suggest import GoldSuggestions, suggest_from_gold
+    from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
     from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "PatternCount",
     "PatternHashes",
     "Plan",
+    "Preview",
+    "ResultShares",
     "SampleRow",
     "TaskDiff",
     "TaskHits",
@@ -48,11 +51,13 @@ __all__ = [
     "load_explainer",
     "load_task_explainer",
     "plan_task",
+    "preview",
     "require_redis_url",
     "resume_task",
     "sample_result",
     "save_sample",
     "suggest_from_gold",
+    "suggest_from_sample",
     "task_hits",
     "task_list",
     "watch_status",
@@ -67,10 +72,11 @@ _MODULES = {
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
     "patterns": {"check_types"},
+    "preview": {"Preview", "ResultShares", "preview"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
-    "suggest": {"GoldSuggestions", "suggest_from_gold"},
+    "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
     "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},
 }
 

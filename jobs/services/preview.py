@@ -16,9 +16,10 @@ from jobs.model.sources import Sources, read_sources
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import input_session
 from jobs.services.patterns import load_patterns
-from jobs.storage.connection import Row
-from jobs.storage.input_table import describe_input, estimate_range
+from jobs.storage.cutting import estimate_range
+from jobs.storage.input_table import describe_input
 from jobs.storage.sampling import sample_rows
+from jobs.storage.values import Row
 from patterns.hits import HitCounter, PatternHits
 from patterns.intervals import Share
 from patterns.pattern_set import PatternSet
@@ -70,7 +71,7 @@ class Preview:
 async def preview(
     deployment: Deployment, request: TaskRequest, rows: int = 20_000, seed: int | None = None
 ) -> AsyncGenerator[Preview, None]:
-    """Yield previews of a task from a growing random sample; the last one has about this many rows.
+    """Yield previews of a task, at least one, from a growing random sample of about this many rows.
 
     Nothing is written. Closing the iterator stops the sampling. Raises InvalidValue, CannotStart,
     UnreadablePatterns.
@@ -96,10 +97,10 @@ async def sample_input(
     """Yield the batches of a random sample of a task's rows. Raises InvalidValue, CannotStart."""
     if not 1 <= rows <= MAX_SAMPLE:
         raise InvalidValue(f"rows: expected 1 to {MAX_SAMPLE:,}, not {rows}")
-    schema, table_name = request.target_schema, request.target_table
     async with input_session(deployment) as session:
-        table = await describe_input(session, schema, table_name, request.predict_type)
-        estimate = await estimate_range(session, schema, table_name, request.start_time, request.end_time)
+        table = await describe_input(session, request.target_schema, request.target_table, request.predict_type)
+        window_rows = deployment.settings.window_rows
+        estimate = await estimate_range(session, table, request.start_time, request.end_time, window_rows)
         wanted = SampleRequest(table, request.start_time, request.end_time, rows)
         batches = sample_rows(deployment.input, session, wanted, estimate, random.Random(seed))
         async with aclosing(batches):
@@ -110,7 +111,7 @@ async def sample_input(
 def text_of(table: InputTable, row: Row) -> str:
     """Return the text of a row that is matched."""
     who: bytes = row[0]
-    return who[who.index(SEPARATOR) + 1 :].decode() if table.text == "author" else str(row[3])
+    return who[who.index(SEPARATOR) + 1 :].decode() if table.matches_author else str(row[3])
 
 
 _ROWS, _LABELLED = ("rows",), ("labelled",)
@@ -135,15 +136,17 @@ class _Counts:
         for row in cluster.rows:
             label = self._hits.add(text_of(table, row))
             who: bytes = row[0]
-            result = self._sources.result_of(who[: who.index(SEPARATOR)].decode())
+            results = self._sources.results_of(who[: who.index(SEPARATOR)].decode())
             counts[_ROWS] += 1
-            counts["rows", result] += 1
-            self._results[result] += 1
             if label is not None:
                 counts[_LABELLED] += 1
-                counts["labelled", result] += 1
                 counts["panel", f"/{label}"] += 1
-                counts["panel", f"/{label}", result] += 1
+            for result in results:
+                counts["rows", result] += 1
+                self._results[result] += 1
+                if label is not None:
+                    counts["labelled", result] += 1
+                    counts["panel", f"/{label}", result] += 1
             if who not in self._met:
                 authors[_ROWS] += 1
                 self._met[who] = False

@@ -1,11 +1,17 @@
 """Suggesting lines for the pattern files: from a gold file, or from a sample of texts without a label."""
 
+import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.deployment import Deployment
 from jobs.errors import InvalidValue
+from jobs.model.task_request import TaskRequest
 from jobs.services.patterns import load_patterns
+from jobs.services.preview import sample_input, text_of
 from patterns.files import pattern_path
+from patterns.frequent import FrequentSequence, frequent
 from patterns.gold import BadLine, GoldFileError, open_gold_file
 from patterns.pattern_set import ModelType, PatternSet, PredictType
 from patterns.suggestions import Suggestions, suggest
@@ -38,8 +44,7 @@ def suggest_from_gold(
     """
     if not 0 < precision < 1:
         raise InvalidValue(f"precision: expected a number between 0 and 1, not {precision}; none can be proved to be 1")
-    if support < 1:
-        raise InvalidValue(f"support: expected at least 1, not {support}")
+    _check_support(support)
     patterns = _patterns(directory, model_type, predict_type)
     try:
         with open_gold_file(gold_file) as gold:
@@ -52,6 +57,28 @@ def suggest_from_gold(
         raise InvalidValue(f"label: no line of {gold_file} has the label {wanted[:40]!r}")
     found = suggest(patterns, lines, label=wanted or None, precision=precision, support=support)
     return GoldSuggestions(found, bad, bad_count)
+
+
+async def suggest_from_sample(
+    deployment: Deployment, request: TaskRequest, rows: int = 20_000, support: int = 20, limit: int = 50
+) -> list[FrequentSequence]:
+    """Return the most frequent sequences of the texts that get no label, in a random sample of a range.
+
+    A text counts once, however many rows have it. Raises InvalidValue, CannotStart, UnreadablePatterns.
+    """
+    _check_support(support)
+    directory = deployment.settings.patterns_dir
+    patterns = await asyncio.to_thread(_patterns, directory, request.model_type, request.predict_type)
+    texts: dict[str, None] = {}
+    async with aclosing(sample_input(deployment, request, rows)) as batches:
+        async for table, batch in batches:
+            texts |= dict.fromkeys(text_of(table, row) for cluster in batch.clusters for row in cluster.rows)
+    return await asyncio.to_thread(frequent, patterns, texts, support=support, limit=limit)
+
+
+def _check_support(support: int) -> None:
+    if support < 1:
+        raise InvalidValue(f"support: expected at least 1, not {support}")
 
 
 def _patterns(directory: Path, model_type: ModelType, predict_type: PredictType) -> PatternSet:

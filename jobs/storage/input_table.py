@@ -22,23 +22,14 @@ def window_query(table: InputTable, window: Window) -> tuple[str, dict[str, obje
 
     It returns the columns of tally.InputRow.
     """
-    columns = [
-        f"CONCAT(BINARY {_text(table.s_id)}, UNHEX('{SEPARATOR.hex()}'), {_text(table.author)})",
-        "post_time",
-        quote(table.id.name) if table.id.kind in ("integer", "decimal") else _text(table.id),
-    ]
-    if not table.matches_author:
-        columns.append(_text(table.matched))
     index = table.time_index
-    conditions = ["post_time BETWEEN %(start)s AND %(end)s"]
+    conditions = [row_conditions(table)]
     if table.key is not None and window.by_key:
         index = "PRIMARY"
         if window.from_key is not None:
             conditions.append(f"{quote(table.key.name)} >= %(from_key)s")
         if window.before_key is not None:
             conditions.append(f"{quote(table.key.name)} < %(before_key)s")
-    for name in dict.fromkeys(column.name for column in (table.id, table.s_id, table.author, table.matched)):
-        conditions.append(f"{quote(name)} IS NOT NULL")
     arguments: dict[str, object] = {
         "start": window.start_time,
         "end": window.end_time,
@@ -46,7 +37,27 @@ def window_query(table: InputTable, window: Window) -> tuple[str, dict[str, obje
         "before_key": window.before_key,
     }
     source = f"{quote(table.schema, table.table)} {f'FORCE INDEX ({quote(index)})' if index else ''}"
-    return f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(conditions)}", arguments
+    return f"SELECT {row_columns(table)} FROM {source} WHERE {' AND '.join(conditions)}", arguments
+
+
+def row_columns(table: InputTable) -> str:
+    """Return the SQL of the columns of tally.InputRow."""
+    columns = [
+        f"CONCAT(BINARY {_text(table.s_id)}, UNHEX('{SEPARATOR.hex()}'), {_text(table.author)})",
+        "post_time",
+        quote(table.id.name) if table.id.kind in ("integer", "decimal") else _text(table.id),
+    ]
+    if not table.matches_author:
+        columns.append(_text(table.matched))
+    return ", ".join(columns)
+
+
+def row_conditions(table: InputTable) -> str:
+    """Return the SQL conditions of the rows from %(start)s to %(end)s that have no NULL in a required column."""
+    required = dict.fromkeys(column.name for column in (table.id, table.s_id, table.author, table.matched))
+    return " AND ".join(
+        ["post_time BETWEEN %(start)s AND %(end)s", *(f"{quote(name)} IS NOT NULL" for name in required)]
+    )
 
 
 def _text(column: InputColumn) -> str:

@@ -10,19 +10,20 @@ from math import ceil
 
 from jobs.model.input_table import RangeEstimate
 from jobs.model.sampling import Batch, Cluster, SampleRequest, draw_cells
-from jobs.storage.connection import Arguments, Row, Server, Session
+from jobs.storage.connection import Arguments, Session
+from jobs.storage.endpoint import Server
+from jobs.storage.input_table import row_columns, row_conditions
 from jobs.storage.sampling_axis import cut_into_cells, find_axis
 from jobs.storage.sampling_queries import (
     Axis,
     Bounds,
-    columns_of,
     queries_between,
     random_rows_between,
     range_arguments,
-    row_conditions,
     table_name,
 )
 from jobs.storage.stream import stream
+from jobs.storage.values import Row
 
 # Few enough rows in a cluster to spread the sample, enough to pay for the search.
 _CLUSTER_ROWS = 25
@@ -44,7 +45,7 @@ async def sample_rows(
     A range with few more rows than that is read as a whole. Clusters are drawn along post_time if it has an
     index, else along a primary key that is a whole number. A table with neither is scanned.
     """
-    if estimate.indexed and estimate.estimated_rows <= 2 * request.rows:
+    if request.table.time_index is not None and estimate.rows <= 2 * request.rows:
         async for batch in _everything(server, request, estimate):
             yield batch
         return
@@ -57,12 +58,16 @@ async def sample_rows(
 
 
 async def _everything(server: Server, request: SampleRequest, estimate: RangeEstimate) -> AsyncGenerator[Batch, None]:
+    sql = f"SELECT {row_columns(request.table)} FROM {table_name(request)} WHERE {row_conditions(request.table)}"
     read = 0
-    sql = f"SELECT {columns_of(request)} FROM {table_name(request)} WHERE {row_conditions(request)}"
+    pending: list[Cluster] = []
     async with stream(server, sql, range_arguments(request)) as batches:
         async for rows in batches:
+            if pending:
+                yield Batch(pending, min(read / max(estimate.rows, 1), 0.99), everything=True)
             read += len(rows)
-            yield Batch([Cluster(1.0, rows)], min(read / max(estimate.estimated_rows, 1), 1.0), everything=True)
+            pending = [Cluster(1.0, rows)]
+    yield Batch(pending, 1.0, everything=True)
 
 
 async def _scan(server: Server, request: SampleRequest, estimate: RangeEstimate, rng: random.Random) -> Batch:
@@ -72,8 +77,8 @@ async def _scan(server: Server, request: SampleRequest, estimate: RangeEstimate,
     """
     share = min(1.0, 4 * request.rows / estimate.table_rows) if estimate.table_rows else 1.0
     sql = (
-        f"SELECT {columns_of(request)} FROM {table_name(request)}"
-        f" WHERE {row_conditions(request)} AND RAND() < %(share)s"
+        f"SELECT {row_columns(request.table)} FROM {table_name(request)}"
+        f" WHERE {row_conditions(request.table)} AND RAND() < %(share)s"
     )
     kept: list[Row] = []
     seen = 0
@@ -131,7 +136,7 @@ async def _clusters(
         some = draws[start : start + _CLUSTERS_AT_ONCE]
         bounds = [pair for _, pair in some]
         queries, arguments = queries_between(
-            request, axis, bounds, columns_of(request), filtered=True, limit=f"LIMIT {limit}"
+            request, axis, bounds, row_columns(request.table), filtered=True, limit=f"LIMIT {limit}"
         )
         found = await _rows(session, queries, arguments)
         for draw, rows in zip(some, found, strict=True):

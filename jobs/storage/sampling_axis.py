@@ -9,7 +9,6 @@ from jobs.model.input_table import RangeEstimate
 from jobs.model.sampling import Cell, SampleRequest
 from jobs.storage.connection import Session, quote
 from jobs.storage.sampling_queries import Axis, queries_between, table_name
-from jobs.storage.schema import INTEGERS, existing_columns
 
 _ESTIMATES_AT_ONCE = 100
 # With more rows at each of its values, an axis cannot be cut into clusters.
@@ -26,22 +25,21 @@ async def find_axis(
     session: Session, request: SampleRequest, estimate: RangeEstimate, rng: random.Random
 ) -> Axis | None:
     """Return the axis to draw clusters along, or None if the table has none."""
-    if estimate.indexed and estimate.first is not None and estimate.last is not None:
-        index = await _index_of(session, request, "post_time")
+    index = request.table.time_index
+    if index is not None and estimate.first is not None and estimate.last is not None:
         length = (estimate.last - estimate.first) // _MICROSECOND
         grain = await _grain(session, request, index, estimate.first, length, rng)
-        if estimate.estimated_rows * grain <= _MAX_ROWS_PER_VALUE * (length + grain):
+        if estimate.rows * grain <= _MAX_ROWS_PER_VALUE * (length + grain):
             primary = await _columns_of(session, request, "PRIMARY")
             return Axis("post_time", index, estimate.first, length + grain, grain, primary)
     key = request.table.key
-    if key is not None:
-        columns = await existing_columns(session, request.table.schema, request.table.table)
-        if columns[key.lower()].data_type in INTEGERS:
-            row = await session.row(f"SELECT MIN({quote(key)}), MAX({quote(key)}) FROM {table_name(request)}")
-            if row is not None and row[0] is not None:
-                length = int(row[1]) - int(row[0]) + 1
-                if estimate.table_rows <= _MAX_ROWS_PER_VALUE * length:
-                    return Axis(key, "PRIMARY", int(row[0]), length, 1, (key,))
+    if key is not None and key.kind == "integer":
+        column = quote(key.name)
+        row = await session.row(f"SELECT MIN({column}), MAX({column}) FROM {table_name(request)}")
+        if row is not None and row[0] is not None:
+            length = int(row[1]) - int(row[0]) + 1
+            if estimate.table_rows <= _MAX_ROWS_PER_VALUE * length:
+                return Axis(key.name, "PRIMARY", int(row[0]), length, 1, (key.name,))
     return None
 
 
@@ -55,19 +53,6 @@ async def _columns_of(session: Session, request: SampleRequest, index: str) -> t
         {"schema": request.table.schema, "table": request.table.table, "index": index},
     )
     return tuple(str(name) for (name,) in rows)
-
-
-async def _index_of(session: Session, request: SampleRequest, column: str) -> str:
-    """Return the name of an index that a column leads."""
-    row = await session.row(
-        """
-        SELECT index_name FROM information_schema.statistics
-        WHERE table_schema = %(schema)s AND table_name = %(table)s AND column_name = %(column)s AND seq_in_index = 1
-        """,
-        {"schema": request.table.schema, "table": request.table.table, "column": column},
-    )
-    assert row is not None
-    return str(row[0])
 
 
 async def _grain(

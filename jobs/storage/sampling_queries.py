@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from jobs.model.sampling import SampleRequest
 from jobs.storage.connection import quote
+from jobs.storage.input_table import row_columns, row_conditions
 
 Bounds = tuple[int, int]
 """Positions on an axis: the first one, and the one after the last."""
@@ -44,7 +45,7 @@ def queries_between(
         where, values = _between(axis, number, pair)
         arguments |= values
         if filtered:
-            where = f"{where} AND {row_conditions(request)}"
+            where = f"{where} AND {row_conditions(request.table)}"
         queries.append(f"(SELECT {number}, {columns} FROM {_indexed(request, axis)} WHERE {where} {limit})")
     return queries, arguments
 
@@ -64,24 +65,12 @@ def random_rows_between(request: SampleRequest, axis: Axis, parts: Sequence[tupl
             source = f"(SELECT {key} FROM {chosen}) AS chosen JOIN {table_name(request)} USING ({key}) WHERE"
         else:
             source = f"{chosen} AND"
-        queries.append(f"(SELECT {number}, {columns_of(request)} FROM {source} {row_conditions(request)})")
+        queries.append(f"(SELECT {number}, {row_columns(request.table)} FROM {source} {row_conditions(request.table)})")
     return queries, arguments
 
 
-def columns_of(request: SampleRequest) -> str:
-    """Return what is selected of a row."""
-    return ", ".join(request.table.select)
-
-
-def row_conditions(request: SampleRequest) -> str:
-    """Return the conditions of the rows that a task reads: those of the range without a NULL in a required column."""
-    required = dict.fromkeys(("id", "s_id", "author", request.table.text))
-    not_null = [f"{quote(name)} IS NOT NULL" for name in required]
-    return " AND ".join(["post_time BETWEEN %(start)s AND %(end)s", *not_null])
-
-
 def range_arguments(request: SampleRequest) -> dict[str, object]:
-    """Return the arguments of `row_conditions`."""
+    """Return the arguments of the conditions of the rows that a task reads."""
     return {"start": request.start, "end": request.end}
 
 

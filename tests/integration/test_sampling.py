@@ -11,7 +11,8 @@ import pytest
 from jobs.model.input_table import RangeEstimate
 from jobs.model.sampling import Key, SampleRequest, ShareEstimator
 from jobs.storage.connection import Session, connect
-from jobs.storage.input_table import describe_input, estimate_range
+from jobs.storage.cutting import estimate_range
+from jobs.storage.input_table import describe_input
 from jobs.storage.sampling import sample_rows
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Post
@@ -58,7 +59,9 @@ async def described(
     schema, table = deployment.input_schema, deployment.table
     last = end or datetime(2030, 1, 1)
     input_table = await describe_input(session, schema, table, "author_name")
-    return SampleRequest(input_table, START, last, rows), await estimate_range(session, schema, table, START, last)
+    return SampleRequest(input_table, START, last, rows), await estimate_range(
+        session, input_table, START, last, 600_000
+    )
 
 
 @pytest.mark.timeout(300)

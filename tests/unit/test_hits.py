@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from patterns.hits import EXAMPLES, HitCounter
 from patterns.pattern_set import PatternSet
 from tests.helpers.oracle import as_line, matches
-from tests.unit.test_matcher import keyword_patterns, keyword_set, rule_patterns, rule_set, texts
+from tests.unit.test_matcher import keyword_patterns, keyword_set, texts
+from tests.unit.test_rule_matcher import patterns_ as rule_patterns
+from tests.unit.test_rule_matcher import rule_set
 
 
 @settings(max_examples=500)

@@ -1,0 +1,131 @@
+"""The command that shows what the pattern files would do, from a random sample."""
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, nullcontext
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from console.cli.output import print_envelope, print_lines, print_table
+from console.cli.preview_json import preview_json
+from console.cli.run import AsJson, option, run
+from console.cli.shares import percent
+from console.highlight import visible
+from console.sanitize import sanitize
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.model.task_request import TaskRequest
+from jobs.services import Preview, ResultShares
+from patterns.hits import PatternHits
+
+_SHOWN = 15
+
+_PATTERN_COLUMNS: dict[str, Callable[[PatternHits], object]] = {
+    "label": lambda one: f"/{one.label}",
+    "line": lambda one: one.line,
+    "pattern": lambda one: visible(one.pattern.text),
+    "match type": lambda one: one.pattern.match_type,
+    "hits": lambda one: one.hits,
+    "decided": lambda one: one.decided,
+    "alone": lambda one: one.alone,
+    "conflicts": lambda one: one.conflicts,
+    "example": lambda one: one.examples[0] if one.examples else None,
+}
+
+
+def preview(
+    start_time: Annotated[str, option("start_time")],
+    end_time: Annotated[str, option("end_time")],
+    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
+    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
+    target_schema: Annotated[str | None, option("target_schema")] = None,
+    target_table: Annotated[str | None, option("target_table")] = None,
+    rows: Annotated[int, typer.Option(help="About how many rows to draw at random.")] = 20_000,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the pattern files as they are would do to a range, from a random sample. Nothing is written."""
+    values = {
+        "model_type": model_type,
+        "predict_type": predict_type,
+        "start_time": start_time,
+        "end_time": end_time,
+        "target_schema": target_schema,
+        "target_table": target_table,
+    }
+
+    async def service(deployment: Deployment) -> Preview:
+        request = TaskRequest.from_values(deployment.settings, values)
+        return await _last(services.preview(deployment, request, rows))
+
+    found = run(service, as_json)
+    if as_json:
+        print_envelope(200, "OK", **preview_json(found))
+    elif found.rows == 0:
+        print_lines(Text("the range has no rows that a task would read", "yellow"))
+    else:
+        _print(found)
+
+
+async def _last(previews: AsyncGenerator[Preview, None]) -> Preview:
+    """Return the last preview. A bar on a terminal shows the progress."""
+    progress = Progress(
+        TextColumn("sampling"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with progress if sys.stderr.isatty() else nullcontext():
+        bar = progress.add_task("sampling", total=1.0, rows=0)
+        async with aclosing(previews):
+            async for found in previews:
+                progress.update(bar, completed=found.done, rows=found.rows)
+    return found
+
+
+def _print(found: Preview) -> None:
+    drawn = "all of the range" if found.everything else f"drawn in {found.clusters:,} places"
+    print_lines(Text(f"{found.rows:,} rows, {drawn}, in {found.seconds:.1f} s; shares in per cent", "dim"), "")
+    print_table(_result_columns(found), [*found.results, None])
+    authors = f"{percent(found.authors_labelled)} % of the {found.authors:,} authors met get a label"
+    print_lines("", authors, "")
+    if found.conflicts:
+        print_table(
+            {
+                "several labels": lambda item: f"/{item[0][0]} before /{item[0][1]}",
+                "rows": lambda item: item[1],
+            },
+            sorted(found.conflicts.items(), key=lambda item: -item[1]),
+        )
+        print_lines("")
+    _print_patterns(found)
+
+
+def _print_patterns(found: Preview) -> None:
+    hitting = sorted((one for one in found.patterns if one.hits), key=lambda one: -one.hits)
+    if not sys.stdout.isatty():
+        print_table(_PATTERN_COLUMNS, found.patterns)
+        return
+    columns = {name: read for name, read in _PATTERN_COLUMNS.items() if name != "conflicts" or found.conflicts}
+    print_table(columns, hitting[:_SHOWN])
+    silent = len(found.patterns) - len(hitting)
+    more = f"{len(hitting) - _SHOWN:,} more patterns with hits, and " if len(hitting) > _SHOWN else ""
+    print_lines(Text(f"{more}{silent:,} of {len(found.patterns):,} patterns without a hit in the sample", "dim"))
+
+
+def _result_columns(found: Preview) -> dict[str, Callable[[ResultShares | None], object]]:
+    """Return the columns of the table of results, whose last line is about all of them."""
+    columns: dict[str, Callable[[ResultShares | None], object]] = {
+        "result": lambda one: Text("all", "bold") if one is None else one.result,
+        "rows": lambda one: found.rows if one is None else one.rows,
+        "labelled": lambda one: percent(found.labelled if one is None else one.labelled),
+    }
+    for number, (panel, share) in enumerate(found.panels.items()):
+        columns[sanitize(panel)] = lambda one, number=number, share=share: percent(  # type: ignore[misc]
+            share if one is None else one.panels[number]
+        )
+    return columns
