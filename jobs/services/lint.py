@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.services.patterns import PatternFile, check_model_type, check_predict_type, read_pattern_files
-from patterns.files import Fault, pattern_path
+from patterns.files import Fault, file_exists, pattern_path
 from patterns.lint import Kind, lint
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, Label, Pattern, PatternSet
@@ -35,7 +35,10 @@ def lint_patterns(directory: Path, model_type: str | None = None, predict_type: 
     Lines are compared across the labels of a model and a predict type. If one of these files has faults,
     there are no warnings about any of them. Raises InvalidValue.
     """
-    models = MODEL_TYPES if model_type is None else (check_model_type(model_type),)
+    if model_type is None:  # a model without a folder is not in use
+        models = tuple(model for model in MODEL_TYPES if file_exists(directory / model)) or MODEL_TYPES
+    else:
+        models = (check_model_type(model_type),)
     predicts = PREDICT_TYPES if predict_type is None else (check_predict_type(predict_type),)
     files, faults = read_pattern_files(directory, models, predicts)
     findings = [_fault(fault) for fault in faults]

@@ -82,6 +82,14 @@ def test_wrong_options_and_missing_files_have_their_code(folder: Path, options: 
     assert_inert(run_lint(*options).output)
 
 
+def test_a_model_without_a_folder_is_a_fault_only_if_it_is_asked_for_or_none_has_one(folder: Path) -> None:
+    (folder / "rule_model").rename(folder / "gone")
+    assert document()["error_code"] == 200
+    assert document("--model-type", "rule_model")["error_code"] == 501
+    (folder / "keyword_model").rename(folder / "gone too")
+    assert [entry["kind"] for entry in document()["content"]] == ["fault", "fault"]
+
+
 def test_hostile_lines_are_inert(folder: Path) -> None:
     write_pattern_file(folder, "\x1b[2J\u202e\tend\nx\t\x1b\n\u200b\tpartially\n")
     write_pattern_file(folder, "\x1b\u202e*\n", label="male", model="rule_model")
