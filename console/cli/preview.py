@@ -59,7 +59,7 @@ def preview(
 
     async def service(deployment: Deployment) -> Preview:
         request = TaskRequest.from_values(deployment.settings, values)
-        return await _last(services.preview(deployment, request, rows))
+        return await _last(services.preview_task(deployment, request, rows))
 
     found = run(service, as_json)
     if as_json:

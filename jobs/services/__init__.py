@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
     from jobs.services.patterns import check_types
-    from jobs.services.preview import Preview, ResultShares, preview
+    from jobs.services.preview import Preview, ResultShares, preview_task
     from jobs.services.queueing import require_redis_url
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
@@ -51,7 +51,7 @@ __all__ = [
     "load_explainer",
     "load_task_explainer",
     "plan_task",
-    "preview",
+    "preview_task",
     "require_redis_url",
     "resume_task",
     "sample_result",
@@ -72,7 +72,7 @@ _MODULES = {
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
     "patterns": {"check_types"},
-    "preview": {"Preview", "ResultShares", "preview"},
+    "preview": {"Preview", "ResultShares", "preview_task"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},

@@ -68,7 +68,7 @@ class Preview:
     """The rows that several labels hit, by the label that decides and another one."""
 
 
-async def preview(
+async def preview_task(
     deployment: Deployment, request: TaskRequest, rows: int = 20_000, seed: int | None = None
 ) -> AsyncGenerator[Preview, None]:
     """Yield previews of a task, at least one, from a growing random sample of about this many rows.

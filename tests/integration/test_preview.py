@@ -21,7 +21,7 @@ COMMAND = ("preview", "--start-time", YEAR_START, "--end-time", YEAR_END)
 
 async def last(deployment: TestDeployment, rows: int = 20_000, **values: object) -> Preview:
     """Return the last preview of a range."""
-    found = [one async for one in services.preview(deployment, deployment.request(**RANGE | values), rows, seed=1)]
+    found = [one async for one in services.preview_task(deployment, deployment.request(**RANGE | values), rows, seed=1)]
     return found[-1]
 
 
@@ -79,7 +79,7 @@ async def test_a_sample_grows_and_its_shares_come_with_their_intervals(deploymen
     posts = odd_posts(30_000, seed=12)
     deployment.write_patterns(PATTERNS)
     deployment.write_posts(posts, id_type="VARCHAR(64) PRIMARY KEY")
-    found = [one async for one in services.preview(deployment, deployment.request(**RANGE), 4_000, seed=2)]
+    found = [one async for one in services.preview_task(deployment, deployment.request(**RANGE), 4_000, seed=2)]
     assert [one.rows for one in found] == sorted(one.rows for one in found) and len(found) > 3
     assert [one.done for one in found] == sorted(one.done for one in found) and found[-1].done == 1
     final = found[-1]
@@ -109,7 +109,7 @@ async def test_a_preview_shows_conflicts_examples_and_patterns_without_a_hit(dep
 async def test_an_empty_range_gives_no_rows(deployment: TestDeployment) -> None:
     deployment.write_patterns(PATTERNS)
     deployment.write_posts([])
-    assert [one.rows async for one in services.preview(deployment, deployment.request())] == [0]
+    assert [one.rows async for one in services.preview_task(deployment, deployment.request())] == [0]
     done = deployment.command(*COMMAND)
     assert (done.returncode, done.stdout.strip()) == (0, "the range has no rows that a task would read")
     assert json.loads(deployment.command(*COMMAND, "--json").stdout)["rows"] == 0
@@ -132,7 +132,7 @@ async def test_a_preview_that_is_cancelled_at_any_time_leaves_no_query_running(d
     for number in range(15):
 
         async def run() -> None:
-            async with aclosing(services.preview(deployment, deployment.request(**RANGE), 5_000)) as previews:
+            async with aclosing(services.preview_task(deployment, deployment.request(**RANGE), 5_000)) as previews:
                 async for _ in previews:
                     pass
 
