@@ -94,7 +94,7 @@ def read_pattern_file(path: Path, model_type: ModelType) -> tuple[list[Pattern],
     read_line = _keyword if model_type == "keyword_model" else _rule
     patterns: list[Pattern] = []
     faults: list[Fault] = []
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         try:
             patterns.append(read_line(_not_too_long(line)))
         except ValueError as error:
@@ -131,7 +131,7 @@ def label_names(directory: Path, model_type: ModelType) -> list[str]:
             )
         if not (folder / name).is_dir():
             raise PatternFileError(Fault(folder / name, None, "is a link that leads nowhere"))
-        _check_inside(folder / name, directory)
+        check_inside(folder / name, directory)
     order = _label_order(directory, folder / "labels.toml", names)
     return order + [name for name in names if name not in order]
 
@@ -219,21 +219,23 @@ def file_exists(path: Path) -> bool:
 
 def _read(path: Path, directory: Path) -> str:
     """Return the text of a file below the directory of all pattern files. Raises PatternFileError."""
-    _check_inside(path, directory)
+    check_inside(path, directory)
     try:
         return read_text(path)
     except TextFileError as error:
         raise PatternFileError(Fault(path, error.line, str(error))) from error
 
 
-def _check_inside(path: Path, directory: Path) -> None:
+def check_inside(path: Path, directory: Path) -> None:
+    """Raise PatternFileError if a path below the directory of all pattern files leads out of it."""
     # The directory itself may be a link, or below one. Unlike Path.resolve, realpath accepts loops.
     top = os.path.realpath(directory)
     if not Path(os.path.realpath(path)).is_relative_to(top):
         raise PatternFileError(Fault(path, None, f"is a link that leads out of {directory}; put a copy in its place"))
 
 
-def _lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a pattern file without their ends."""
     # Not str.splitlines, which also splits at form feeds and U+2028: a keyword may contain them.
     lines = text.split("\n")
     if lines[-1] == "":

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from console.cli.output import exit_with, print_envelope, print_error, print_lines, print_table
 from console.cli.run import AsJson
-from console.cli.shares import percent, share_json
 from console.highlight import visible
 from console.sanitize import sanitize
+from console.shares import percent, share_json
 from jobs import services
 from jobs.errors import AudienceError
 from jobs.services import GoldEvaluation

@@ -13,7 +13,7 @@ from rich.text import Text
 from console.cli.output import print_envelope, print_lines, print_table
 from console.cli.preview_json import preview_json
 from console.cli.run import AsJson, option, run
-from console.cli.shares import percent
+from console.shares import percent
 from console.highlight import visible
 from console.sanitize import sanitize
 from jobs import services

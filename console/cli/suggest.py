@@ -11,7 +11,7 @@ from rich.text import Text
 from console.cli.evaluate import bad_lines_json, print_bad_lines
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
 from console.cli.run import AsJson, option, run
-from console.cli.shares import percent, share_json
+from console.shares import percent, share_json
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, InvalidValue

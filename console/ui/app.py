@@ -29,10 +29,10 @@ from console.ui.screens.dialogs import Confirm
 from console.ui.screens.help import HelpScreen
 from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
-from console.ui.screens.patterns import PatternsScreen
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.task_actions import TaskActions
 from console.ui.screens.tasks import TasksScreen
+from console.ui.screens.workbench import WorkbenchScreen
 from console.ui.screens.workers import WorkersScreen
 from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
 from jobs import services
@@ -50,7 +50,7 @@ EXIT_SECONDS = 3.0
 _NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
     "workers": WorkersScreen,
-    "patterns": PatternsScreen,
+    "patterns": WorkbenchScreen,
     "messages": MessagesScreen,
     "help": HelpScreen,
 }

@@ -29,12 +29,18 @@ class GoldEvaluation:
 
 
 def evaluate_gold(
-    directory: Path, gold_file: Path, model_type: ModelType, predict_type: PredictType, errors: Path | None = None
+    directory: Path,
+    gold_file: Path,
+    model_type: ModelType,
+    predict_type: PredictType,
+    errors: Path | None = None,
+    on_wrong: Callable[[Wrong], object] | None = None,
 ) -> GoldEvaluation:
-    """Judge the pattern files by a gold file. `errors` is a new .csv or .jsonl file for the texts they are wrong about.
+    """Judge the pattern files by a gold file.
 
-    Takes a few seconds for a million lines. Raises UnreadablePatterns, InvalidValue for a gold file that
-    cannot be used, and ResultUnreadable if `errors` cannot be written.
+    The texts that they are wrong about go to `errors`, a new .csv or .jsonl file, or else to `on_wrong`. Takes a
+    few seconds for a million lines. Raises UnreadablePatterns, InvalidValue for a gold file that cannot be used,
+    and ResultUnreadable if `errors` cannot be written.
     """
     patterns = load_patterns(directory, model_type, predict_type)
 
@@ -48,7 +54,7 @@ def evaluate_gold(
 
     try:
         with open_gold_file(gold_file) as gold, _error_file(errors) as write:
-            evaluation = evaluate(patterns, gold, (lambda wrong: write(fields(wrong))) if write else None)
+            evaluation = evaluate(patterns, gold, (lambda wrong: write(fields(wrong))) if write else on_wrong)
             return GoldEvaluation(evaluation, tuple(gold.bad), gold.bad_count)
     except GoldFileError as error:
         raise InvalidValue(f"gold file {error}") from error

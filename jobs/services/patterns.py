@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from jobs.errors import InvalidValue, UnreadablePatterns
+from patterns.edits import append_pattern
 from patterns.files import (
     Fault,
     PatternFileError,
@@ -88,6 +89,14 @@ def pattern_warnings(pattern_set: PatternSet) -> tuple[str, ...]:
     if len(slow) > _MAX_WARNINGS:
         warnings.append(f"{len(slow) - _MAX_WARNINGS:,} more rules are slow")
     return tuple(warnings)
+
+
+def add_pattern(directory: Path, model_type: ModelType, label: str, predict_type: PredictType, pattern: Pattern) -> int:
+    """Append a line to a pattern file, which may not exist yet, and return its number. Raises UnreadablePatterns."""
+    try:
+        return append_pattern(directory, model_type, label, predict_type, pattern)
+    except PatternFileError as error:
+        raise UnreadablePatterns(f"line not added: {error}") from error
 
 
 @contextmanager

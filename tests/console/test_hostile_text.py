@@ -4,9 +4,9 @@ import shutil
 
 from textual.widgets import Input, Select
 
-from console.ui.screens.patterns import PatternsScreen
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.tasks import TasksScreen
+from console.ui.screens.workbench import WorkbenchScreen
 from tests.helpers.assertions import assert_inert
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.foreign import foreign_state_table
@@ -34,7 +34,7 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         await pilot.press("escape")
         await opened(pilot, TasksScreen)
         await pilot.press("p")
-        await opened(pilot, PatternsScreen)
+        await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: "[red]female" in shown(pilot))
         pilot.app.screen.query_one("#try", Input).value = NAMES[0]
         await wait_until(pilot, lambda: "/[red]female by ann partially" in shown(pilot))

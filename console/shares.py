@@ -1,4 +1,4 @@
-"""How the commands show shares: in per cent, with their 95 % interval."""
+"""How commands and screens show shares: in per cent, with their 95 % interval."""
 
 from patterns.intervals import Share
 

@@ -1,0 +1,76 @@
+"""What the workbench says about a pattern, a text and an evaluation."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from console.highlight import highlight, visible
+from console.sanitize import sanitize
+from console.shares import percent
+from console.ui.judgement import Judgement, label_name
+from console.ui.pattern_columns import PatternRow
+from jobs.services import LintFinding
+from patterns.evaluation import Wrong
+from patterns.explain import Explanation
+
+_MAX_HITS = 6
+
+
+def finding_lines(findings: Iterable[LintFinding]) -> list[Text]:
+    """Return what was found, a line each."""
+    return [Text(sanitize(finding.message), "bold failed" if finding.is_fault else "waiting") for finding in findings]
+
+
+def gold_lines(row: PatternRow, judgement: Judgement) -> list[Text]:
+    """Return what a gold file says about a pattern: its precision, and what it is wrong about."""
+    figures = row.gold
+    if figures is None:
+        return [Text(f"decides no text of {sanitize(judgement.gold_file.name)}", "muted")]
+    right = f"right in {figures.right:,} of {figures.decided:,} gold texts, {percent(figures.precision)} %"
+    return [Text(right), *(_wrong(one) for one in judgement.wrong_texts(figures))]
+
+
+def _wrong(one: Wrong) -> Text:
+    right = f"  should get {sanitize(label_name(one.label))}, line {one.line}"
+    return Text.assemble(("✗ ", "failed"), sanitize(one.text), (right, "muted"))
+
+
+def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
+    """Return an evaluation in a line."""
+    found = judgement.found
+    text = Text.assemble(("gold  ", "muted"), f"{percent(found.evaluation.coverage)} % labelled, ")
+    text.append(f"{percent(found.evaluation.precision)} % of those right; {found.evaluation.lines:,} texts")
+    if found.bad_count:
+        text.append(f"; {found.bad_count:,} lines left out", "waiting")
+    if old:
+        text.append("; the files have changed since", "waiting")
+    return text
+
+
+def verdict(explanation: Explanation) -> Text:
+    """Return which label a text gets, by which pattern, and why the others do not decide."""
+    decision, text = explanation.decision, explanation.text
+    if decision is None:
+        return Text("no pattern matches: the text gets no label", "waiting")
+    shown = Text.assemble(
+        (f"/{sanitize(decision.label)}", "bold done"),
+        f" by {sanitize(visible(decision.pattern.text))} {decision.pattern.match_type}, line {decision.line}:  ",
+        highlight(text, decision.spans),
+    )
+    for hit in explanation.hits[1:_MAX_HITS]:
+        pattern = f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}, line {hit.line}"
+        shown.append(f"\n  also /{sanitize(hit.label)} by {pattern}: {sanitize(explanation.reason(hit))}", "muted")
+    if len(explanation.hits) > _MAX_HITS:
+        shown.append(f"\n  and {len(explanation.hits) - _MAX_HITS} more", "muted")
+    return shown
+
+
+def place(path: Path, directory: Path) -> str:
+    """Return a path below the folder of all pattern files."""
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
+
+
+def joined(lines: Sequence[Text]) -> Text:
+    """Return lines as one text."""
+    return Text("\n").join(lines)

@@ -1,0 +1,277 @@
+"""The workbench: pattern files, what is wrong with them, and how well each pattern does."""
+
+from collections import Counter
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.widgets import Input
+
+from console.highlight import visible
+from console.sanitize import sanitize
+from console.ui import pattern_words
+from console.ui.formatting import cell, number
+from console.ui.judgement import Judgement
+from console.ui.pattern_book import Node, SetKey
+from console.ui.pattern_columns import PatternRow, Source
+from console.ui.screens.base import ScreenContext
+from console.ui.screens.pattern_files import PatternFilesScreen
+from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.pane import Pane, set_title
+from console.ui.widgets.pattern_table import PatternTable
+from console.ui.widgets.pattern_tree import PatternTree
+from console.ui.widgets.text_input import TextInput
+from jobs.services import LintFinding
+from jobs.services.patterns import PatternFile
+
+
+class WorkbenchScreen(PatternFilesScreen):
+    """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
+
+    TITLE = "Patterns"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "try", "Try a text"),
+        Binding("n", "next_finding", "Next warning"),
+    ]
+
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__(context)
+        self._found: list[LintFinding] = []
+        self._judgements: dict[SetKey, Judgement] = {}
+        self._jump: tuple[str, int] | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            with Pane(id="tree-pane"):
+                yield PatternTree(id="files")
+            with Container(id="bench"):
+                with Pane(id="table-pane"):
+                    yield LiveText(id="figures")
+                    yield PatternTable(id="patterns")
+                    yield LiveTable(id="found")
+                with Pane(id="chosen-pane"):
+                    with VerticalScroll(id="chosen-scroll"):
+                        yield LiveText(id="chosen")
+                    yield LiveText(id="verdict")
+                    yield TextInput(placeholder="t: try a text", id="try", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#figures", LiveText).set_text(Text("reading ...", "muted"))
+        self.query_one("#found").display = False
+        super().on_mount()
+        set_title(self.query_one("#tree-pane"), "Files")
+        self._tree.focus()
+
+    @property
+    def _tree(self) -> PatternTree:
+        return self.query_one(PatternTree)
+
+    @property
+    def _table(self) -> PatternTable:
+        return self.query_one(PatternTable)
+
+    @property
+    def _node(self) -> Node | None:
+        return self._tree.chosen
+
+    @property
+    def _file(self) -> PatternFile | None:
+        return self._node.file if self._node else None
+
+    @property
+    def _set(self) -> SetKey | None:
+        file = self._file
+        return (file.model_type, file.predict_type) if file else None
+
+    def show_book(self) -> None:
+        """Show the files, and what is chosen of them."""
+        if self.book is not None and self.is_mounted:
+            self._tree.show_book(self.book)
+            self._show_node()
+            self._try(self.query_one("#try", Input).value)
+
+    @on(LiveTable.RowHighlighted, "#files")
+    def _node_highlighted(self) -> None:
+        self._show_node()
+        self._try(self.query_one("#try", Input).value)
+
+    @on(LiveTable.RowSelected, "#files")
+    def _node_selected(self) -> None:
+        (self._table if self._table.display else self.query_one("#found")).focus()
+
+    def _show_node(self) -> None:
+        """Show the patterns of a file; of anything else, and of a file with faults, what was found."""
+        node, book = self._node, self.book
+        if book is None:
+            return
+        file = node.file if node else None
+        usable = file is not None and not file.faults
+        found_table = self.query_one("#found", LiveTable)
+        if found_table.display == usable:  # the other one takes its place, and the focus
+            focused = self.focused in (self._table, found_table)
+            self._table.display, found_table.display = usable, not usable
+            if focused:
+                (self._table if usable else found_table).focus()
+        self._found = list(book.findings_below(node)) if node else [*book.findings.get(book.directory, ())]
+        if usable and file is not None:
+            rows = self._rows(file)
+            self._table.show_rows(rows, self._sources)
+            if self._jump and self._jump[0] == file.key:
+                self._table.select_line(self._jump[1])
+                self._jump = None
+        else:
+            self._show_found(found_table, node)
+        self._show_figures()
+        self._show_chosen()
+        self.refresh_keys()
+
+    @property
+    def _sources(self) -> tuple[Source, ...]:
+        return ("file", "gold") if self._set in self._judgements else ("file",)
+
+    def _rows(self, file: PatternFile) -> list[PatternRow]:
+        warnings = Counter(finding.line for finding in self._found)
+        judgement = self._judgements.get((file.model_type, file.predict_type))
+        return [
+            PatternRow(line, pattern, warnings[line], judgement.of(file.label, line, pattern) if judgement else None)
+            for line, pattern in enumerate(file.patterns, start=1)
+        ]
+
+    def _show_found(self, table: LiveTable, node: Node | None) -> None:
+        book, found = self.book, self._found
+        assert book is not None
+        places = [
+            "/".join(pattern_words.place(one.file, book.directory).removesuffix(".txt").split("/")[1:]) for one in found
+        ]
+        with_place = node is None or node.file is None
+        width = min(max((len(place) for place in places), default=4), 24) if with_place else 0
+        columns = {"file": width, "line": 6} if with_place else {"line": 6}
+        rest = table.size.width - 3 - sum(columns.values()) - 2 * len(columns)
+        table.set_columns({**columns, "what was found": max(rest, 20)})
+
+        def cells(key: str) -> tuple[Text, ...]:
+            one = found[int(key)]
+            line = cell(one.line or "", "muted", right=True)
+            message = cell(one.message, "failed" if one.is_fault else "waiting")
+            return (cell(places[int(key)]), line, message) if with_place else (line, message)
+
+        table.show([str(index) for index in range(len(found))], cells)
+
+    def _show_figures(self) -> None:
+        """Show the title of the table, and the lines above it."""
+        node, book, file = self._node, self.book, self._file
+        assert book is not None
+        lines: list[Text] = []
+        title = "Patterns"
+        if node is None:
+            lines.append(Text(sanitize(f"no pattern files in {book.directory}"), "waiting"))
+        elif file is None:
+            title = f"{node.key} ─ {node.faults} faults, {node.warnings} warnings"
+            if not self._found:
+                lines.append(
+                    Text("nothing found" if book.linted else "checking ...", "done" if book.linted else "muted")
+                )
+        else:
+            title = f"/{file.label} {file.predict_type} ─ {number(len(file.patterns))} patterns"
+            if file.faults:
+                title = f"/{file.label} {file.predict_type} ─ {len(file.faults)} faults"
+                lines.append(Text("no task can be created with this file", "bold failed"))
+            elif self._table.sort.label != "line" or self._table.descending:
+                title += f" ─ by {self._table.sort.label} {'↓' if self._table.descending else '↑'}"
+        judgement = self._judgements.get(self._set) if self._set else None
+        if judgement:
+            lines.append(pattern_words.evaluation_line(judgement, old=False))
+        set_title(self.query_one("#table-pane"), title)
+        figures = self.query_one("#figures", LiveText)
+        figures.set_text(pattern_words.joined(lines))
+        figures.display = bool(lines)
+
+    @on(LiveTable.RowHighlighted, "#patterns")
+    @on(LiveTable.RowHighlighted, "#found")
+    def _row_highlighted(self) -> None:
+        self._show_chosen()
+
+    @on(PatternTable.Arranged)
+    def _arranged(self) -> None:
+        self._show_figures()
+
+    def _show_chosen(self) -> None:
+        """Show everything about the line under the cursor."""
+        title, lines = "Chosen", list[Text]()
+        row, file = (self._table.chosen if self._table.display else None), self._file
+        found = self._chosen_finding
+        if row is not None and file is not None:
+            title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
+            lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
+            judgement = self._judgements.get((file.model_type, file.predict_type))
+            if judgement:
+                lines += pattern_words.gold_lines(row, judgement)
+        elif found is not None and self.book is not None:
+            title = f"{pattern_words.place(found.file, self.book.directory)}"
+            lines += [Text(f"line {found.line:,}", "muted")] if found.line else []
+            lines += pattern_words.finding_lines([found])
+        set_title(self.query_one("#chosen-pane"), title)
+        self.query_one("#chosen", LiveText).set_text(pattern_words.joined(lines))
+
+    @property
+    def _chosen_finding(self) -> LintFinding | None:
+        table = self.query_one("#found", LiveTable)
+        key = table.cursor_key
+        return self._found[int(key)] if table.display and key is not None and int(key) < len(self._found) else None
+
+    @on(LiveTable.RowSelected, "#found")
+    def _go_to_finding(self) -> None:
+        """Show the line that a finding is about."""
+        found = self._chosen_finding
+        file = self.book.file_at(found.file) if self.book and found else None
+        if file is not None and found is not None and not file.faults:
+            self._go_to(file, found.line or 1)
+
+    def _go_to(self, file: PatternFile, line: int) -> None:
+        self._jump = (file.key, line)
+        self._tree.select_when_shown(file.key)
+        self.show_book()
+        self._table.focus()
+
+    def action_next_finding(self) -> None:
+        """Move to the next line of the file with a warning."""
+        row = self._table.chosen
+        lines = sorted({one.line for one in self._found if one.line is not None})
+        if not self._table.display or row is None or not lines:
+            self.show_message("no warnings here")
+            return
+        self._table.select_line(next((line for line in lines if line > row.line), lines[0]))
+        self._table.focus()
+
+    def action_try(self) -> None:
+        """Move to the box that tries texts."""
+        self.query_one("#try").focus()
+
+    def action_back(self) -> None:
+        """Leave the box, or else the screen."""
+        if self.focused is self.query_one("#try"):
+            (self._table if self._table.display else self._tree).focus()
+        else:
+            super().action_back()
+
+    @on(Input.Changed, "#try")
+    def _text_changed(self, event: Input.Changed) -> None:
+        self._try(event.value)
+
+    @work(group="try", exclusive=True, exit_on_error=False)
+    async def _try(self, text: str) -> None:
+        key, shown = self._set, self.query_one("#verdict", LiveText)
+        shown.display = key is not None and bool(text)
+        if key is None or not text:
+            return
+        explainer = await self.explainer_of(key)
+        if isinstance(explainer, str):
+            shown.set_text(Text(sanitize(explainer), "failed"))
+        else:
+            shown.set_text(pattern_words.verdict(explainer.explain(text)))

@@ -1,0 +1,89 @@
+"""The table of a file's patterns: sorted, with the columns that are known and fit."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from console.ui.pattern_columns import COLUMNS, LINE, Column, PatternRow, Source, columns_for, sort_rows
+from console.ui.widgets.live_table import Cells, LiveTable
+
+
+class PatternTable(LiveTable):
+    """A row for each line of a file. The key of a row is its line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(column.key, f"sort_by({number})", f"Sort by {column.label}", show=False)
+            for number, column in enumerate(COLUMNS)
+        ),
+        Binding("i", "reverse", "Reverse the order", show=False),
+    ]
+
+    class Arranged(Message):
+        """The operator has sorted the rows."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.sort = LINE
+        self.descending = False
+        self._of_line: dict[str, PatternRow] = {}
+        self._sources: tuple[Source, ...] = ()
+
+    @property
+    def chosen(self) -> PatternRow | None:
+        """The row under the cursor."""
+        return self._of_line.get(self.cursor_key or "")
+
+    def show_rows(self, rows: Sequence[PatternRow], sources: tuple[Source, ...]) -> None:
+        """Show these rows with the columns of these sources."""
+        self._of_line, self._sources = {str(row.line): row for row in rows}, sources
+        self.refresh_rows()
+
+    def refresh_rows(self) -> None:
+        """Sort and draw the rows again, with the columns that fit."""
+        if self.sort.source not in self._sources:
+            self.sort, self.descending = LINE, False
+        rows = sort_rows(list(self._of_line.values()), self.sort, self.descending)
+        columns = columns_for(self.size.width - 1, self._sources)
+        self.set_columns(
+            {column.label: width for column, width in columns.items()}, {column.label: column.key for column in columns}
+        )
+
+        def cells(key: str) -> Cells:
+            row = self._of_line[key]
+            return tuple(column.show(row) for column in columns)
+
+        self.show([str(row.line) for row in rows], cells)
+
+    def on_resize(self) -> None:
+        """Drop the columns that do not fit."""
+        self.refresh_rows()
+
+    def select_line(self, line: int) -> None:
+        """Move the cursor to a line, as soon as it is shown."""
+        self.select_when_shown(str(line))
+        self.refresh_rows()
+
+    def action_sort_by(self, number: int) -> None:
+        """Sort by a column; the current one reverses the order."""
+        self.sort_by(COLUMNS[number])
+
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self.sort_by(self.sort)
+
+    @on(LiveTable.HeaderSelected)
+    def _header_selected(self, event: LiveTable.HeaderSelected) -> None:
+        event.stop()
+        self.sort_by(next(column for column in COLUMNS if column.label == event.key))
+
+    def sort_by(self, column: Column) -> None:
+        """Sort by a column, or reverse the order if the table is sorted by it already."""
+        if column.source in self._sources:
+            self.descending = not self.descending if column is self.sort else column.descends
+            self.sort = column
+            self.refresh_rows()
+            self.post_message(self.Arranged())
