@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.ui.pattern_book import SetKey
+from console.ui.pattern_book import SetKey, state_of
 from jobs.services import GoldEvaluation, evaluate_gold
+from patterns.edits import Fingerprint, fingerprint
 from patterns.evaluation import NONE, PatternFigures, Wrong
 from patterns.pattern_set import Pattern
 
@@ -22,6 +23,8 @@ class Judgement:
     wrong: Mapping[tuple[str, int], tuple[Wrong, ...]]
     """By label and line."""
     figures: Mapping[tuple[str, int], PatternFigures]
+    files: Fingerprint
+    """The files of the set when they were judged."""
 
     def of(self, label: str, line: int, pattern: Pattern) -> PatternFigures | None:
         """Return what a line decided: nothing if it did not, or if the file has another pattern there by now."""
@@ -35,6 +38,7 @@ class Judgement:
 
 def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
     """Evaluate the pattern files as they are. Raises what `evaluate_gold` raises."""
+    files = state_of(fingerprint(directory), directory, key)
     wrong: dict[tuple[str, int], list[Wrong]] = defaultdict(list)
 
     def keep(one: Wrong) -> None:
@@ -45,7 +49,7 @@ def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
 
     found = evaluate_gold(directory, gold_file, *key, on_wrong=keep)
     figures = {(one.label, one.line): one for one in found.evaluation.patterns}
-    return Judgement(gold_file, found, {place: tuple(texts) for place, texts in wrong.items()}, figures)
+    return Judgement(gold_file, found, {place: tuple(texts) for place, texts in wrong.items()}, figures, files)
 
 
 def label_name(label: str) -> str:

@@ -1,5 +1,6 @@
 """All pattern files at one moment, with what lint found in them, as a tree of models, labels and files."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -88,6 +89,12 @@ class PatternBook:
         findings = self.findings_below(node)
         faults = sum(finding.is_fault for finding in findings)
         return replace(node, faults=faults, warnings=len(findings) - faults)
+
+
+def state_of(state: Fingerprint, directory: Path, key: SetKey) -> Fingerprint:
+    """Return the part of a folder's fingerprint that the files of a pattern set, and their order, make up."""
+    model, name = f"{directory / key[0]}{os.sep}", f"{os.sep}{key[1]}.txt"
+    return frozenset(one for one in state if one[0].startswith(model) and one[0].endswith((name, "labels.toml")))
 
 
 def read_book(directory: Path) -> PatternBook:

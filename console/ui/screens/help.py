@@ -19,7 +19,7 @@ A task reads a range of posts, gives each author a label by the pattern files, a
 the production job writes the wh_panel_mapping_ tables. Leaving the console stops neither workers nor tasks.
 """
 
-_WRITING = ("new", "abort", "resume", "rerun", "launch")
+_WRITING = ("new", "abort", "resume", "rerun", "launch", "edit", "add")
 # Textual's own, which an operator of a terminal knows or has no use for.
 _NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process")
 

@@ -29,7 +29,7 @@ class PatternFilesScreen(BaseScreen):
         self._looking = False
 
     def on_mount(self) -> None:
-        super().on_mount()
+        # Textual calls the handlers of base classes by itself; a second call would watch twice.
         self.read_files()
         self.set_interval(_LOOK_SECONDS, self._ask_to_look)
 

@@ -1,6 +1,7 @@
 """The workbench: pattern files, what is wrong with them, and how well each pattern does."""
 
 from collections import Counter
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,12 +14,12 @@ from textual.widgets import Input
 from console.highlight import visible
 from console.sanitize import sanitize
 from console.ui import pattern_words
-from console.ui.formatting import cell, number
-from console.ui.judgement import Judgement
+from console.ui.formatting import number
 from console.ui.pattern_book import Node, SetKey
 from console.ui.pattern_columns import PatternRow, Source
 from console.ui.screens.base import ScreenContext
-from console.ui.screens.pattern_files import PatternFilesScreen
+from console.ui.screens.pattern_figures import PatternFiguresScreen
+from console.ui.widgets.finding_table import FindingTable
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
@@ -29,7 +30,7 @@ from jobs.services import LintFinding
 from jobs.services.patterns import PatternFile
 
 
-class WorkbenchScreen(PatternFilesScreen):
+class WorkbenchScreen(PatternFiguresScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
 
     TITLE = "Patterns"
@@ -37,13 +38,13 @@ class WorkbenchScreen(PatternFilesScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "try", "Try a text"),
-        Binding("n", "next_finding", "Next warning"),
+        Binding("e", "edit", "Edit"),
+        Binding("n", "next_finding", "Next warning", show=False),
     ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
         self._found: list[LintFinding] = []
-        self._judgements: dict[SetKey, Judgement] = {}
         self._jump: tuple[str, int] | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -54,7 +55,7 @@ class WorkbenchScreen(PatternFilesScreen):
                 with Pane(id="table-pane"):
                     yield LiveText(id="figures")
                     yield PatternTable(id="patterns")
-                    yield LiveTable(id="found")
+                    yield FindingTable(id="found")
                 with Pane(id="chosen-pane"):
                     with VerticalScroll(id="chosen-scroll"):
                         yield LiveText(id="chosen")
@@ -64,7 +65,6 @@ class WorkbenchScreen(PatternFilesScreen):
     def on_mount(self) -> None:
         self.query_one("#figures", LiveText).set_text(Text("reading ...", "muted"))
         self.query_one("#found").display = False
-        super().on_mount()
         set_title(self.query_one("#tree-pane"), "Files")
         self._tree.focus()
 
@@ -85,9 +85,19 @@ class WorkbenchScreen(PatternFilesScreen):
         return self._node.file if self._node else None
 
     @property
-    def _set(self) -> SetKey | None:
+    def chosen_set(self) -> SetKey | None:
         file = self._file
         return (file.model_type, file.predict_type) if file else None
+
+    @property
+    def edit_target(self) -> tuple[Path, int | None] | None:
+        """The line that the editor opens."""
+        found, row, file = self._chosen_finding, self._table.chosen, self._file
+        if found is not None:
+            return found.file, found.line
+        if file is None or self.book is None:
+            return None
+        return self.book.path_of(file), row.line if self._table.display and row else None
 
     def show_book(self) -> None:
         """Show the files, and what is chosen of them."""
@@ -105,6 +115,11 @@ class WorkbenchScreen(PatternFilesScreen):
     def _node_selected(self) -> None:
         (self._table if self._table.display else self.query_one("#found")).focus()
 
+    def show_figures(self) -> None:
+        """Show what is known about the patterns."""
+        if self.is_mounted:
+            self._show_node()
+
     def _show_node(self) -> None:
         """Show the patterns of a file; of anything else, and of a file with faults, what was found."""
         node, book = self._node, self.book
@@ -112,7 +127,7 @@ class WorkbenchScreen(PatternFilesScreen):
             return
         file = node.file if node else None
         usable = file is not None and not file.faults
-        found_table = self.query_one("#found", LiveTable)
+        found_table = self.query_one(FindingTable)
         if found_table.display == usable:  # the other one takes its place, and the focus
             focused = self.focused in (self._table, found_table)
             self._table.display, found_table.display = usable, not usable
@@ -126,42 +141,23 @@ class WorkbenchScreen(PatternFilesScreen):
                 self._table.select_line(self._jump[1])
                 self._jump = None
         else:
-            self._show_found(found_table, node)
+            model = None if node is None or file else book.directory / node.key.split("/")[0]
+            found_table.show_findings(self._found, model)
         self._show_figures()
         self._show_chosen()
         self.refresh_keys()
 
     @property
     def _sources(self) -> tuple[Source, ...]:
-        return ("file", "gold") if self._set in self._judgements else ("file",)
+        return ("file", "gold") if self.chosen_set in self.judgements else ("file",)
 
     def _rows(self, file: PatternFile) -> list[PatternRow]:
         warnings = Counter(finding.line for finding in self._found)
-        judgement = self._judgements.get((file.model_type, file.predict_type))
+        judgement = self.judgements.get((file.model_type, file.predict_type))
         return [
             PatternRow(line, pattern, warnings[line], judgement.of(file.label, line, pattern) if judgement else None)
             for line, pattern in enumerate(file.patterns, start=1)
         ]
-
-    def _show_found(self, table: LiveTable, node: Node | None) -> None:
-        book, found = self.book, self._found
-        assert book is not None
-        places = [
-            "/".join(pattern_words.place(one.file, book.directory).removesuffix(".txt").split("/")[1:]) for one in found
-        ]
-        with_place = node is None or node.file is None
-        width = min(max((len(place) for place in places), default=4), 24) if with_place else 0
-        columns = {"file": width, "line": 6} if with_place else {"line": 6}
-        rest = table.size.width - 3 - sum(columns.values()) - 2 * len(columns)
-        table.set_columns({**columns, "what was found": max(rest, 20)})
-
-        def cells(key: str) -> tuple[Text, ...]:
-            one = found[int(key)]
-            line = cell(one.line or "", "muted", right=True)
-            message = cell(one.message, "failed" if one.is_fault else "waiting")
-            return (cell(places[int(key)]), line, message) if with_place else (line, message)
-
-        table.show([str(index) for index in range(len(found))], cells)
 
     def _show_figures(self) -> None:
         """Show the title of the table, and the lines above it."""
@@ -184,9 +180,10 @@ class WorkbenchScreen(PatternFilesScreen):
                 lines.append(Text("no task can be created with this file", "bold failed"))
             elif self._table.sort.label != "line" or self._table.descending:
                 title += f" ─ by {self._table.sort.label} {'↓' if self._table.descending else '↑'}"
-        judgement = self._judgements.get(self._set) if self._set else None
-        if judgement:
-            lines.append(pattern_words.evaluation_line(judgement, old=False))
+        judgement = self.judgements.get(self.chosen_set) if self.chosen_set else None
+        if judgement and self.chosen_set:
+            lines.append(pattern_words.evaluation_line(judgement, old=self.is_old(judgement, self.chosen_set)))
+        lines += self.figure_lines()
         set_title(self.query_one("#table-pane"), title)
         figures = self.query_one("#figures", LiveText)
         figures.set_text(pattern_words.joined(lines))
@@ -209,7 +206,7 @@ class WorkbenchScreen(PatternFilesScreen):
         if row is not None and file is not None:
             title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
             lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
-            judgement = self._judgements.get((file.model_type, file.predict_type))
+            judgement = self.judgements.get((file.model_type, file.predict_type))
             if judgement:
                 lines += pattern_words.gold_lines(row, judgement)
         elif found is not None and self.book is not None:
@@ -221,9 +218,8 @@ class WorkbenchScreen(PatternFilesScreen):
 
     @property
     def _chosen_finding(self) -> LintFinding | None:
-        table = self.query_one("#found", LiveTable)
-        key = table.cursor_key
-        return self._found[int(key)] if table.display and key is not None and int(key) < len(self._found) else None
+        table = self.query_one(FindingTable)
+        return table.chosen if table.display else None
 
     @on(LiveTable.RowSelected, "#found")
     def _go_to_finding(self) -> None:
@@ -231,11 +227,12 @@ class WorkbenchScreen(PatternFilesScreen):
         found = self._chosen_finding
         file = self.book.file_at(found.file) if self.book and found else None
         if file is not None and found is not None and not file.faults:
-            self._go_to(file, found.line or 1)
+            self.go_to(file.key, found.line or 1)
 
-    def _go_to(self, file: PatternFile, line: int) -> None:
-        self._jump = (file.key, line)
-        self._tree.select_when_shown(file.key)
+    def go_to(self, key: str, line: int) -> None:
+        """Show a line of a file, as soon as it has been read."""
+        self._jump = (key, line)
+        self._tree.select_when_shown(key)
         self.show_book()
         self._table.focus()
 
@@ -249,15 +246,29 @@ class WorkbenchScreen(PatternFilesScreen):
         self._table.select_line(next((line for line in lines if line > row.line), lines[0]))
         self._table.focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no changes if nothing may be changed."""
+        if action == "edit":
+            return self.is_mounted and not self.deployment.read_only
+        return super().check_action(action, parameters)
+
+    def action_edit(self) -> None:
+        """Open the line under the cursor in the operator's editor."""
+        if self.edit_target is not None:
+            self.stop()
+            self.open_editor(*self.edit_target)
+        else:
+            self.show_message("choose a file")
+
     def action_try(self) -> None:
         """Move to the box that tries texts."""
         self.query_one("#try").focus()
 
     def action_back(self) -> None:
-        """Leave the box, or else the screen."""
+        """Leave the box, or else stop what is being worked on, or else leave the screen."""
         if self.focused is self.query_one("#try"):
             (self._table if self._table.display else self._tree).focus()
-        else:
+        elif not self.stop():
             super().action_back()
 
     @on(Input.Changed, "#try")
@@ -266,7 +277,7 @@ class WorkbenchScreen(PatternFilesScreen):
 
     @work(group="try", exclusive=True, exit_on_error=False)
     async def _try(self, text: str) -> None:
-        key, shown = self._set, self.query_one("#verdict", LiveText)
+        key, shown = self.chosen_set, self.query_one("#verdict", LiveText)
         shown.display = key is not None and bool(text)
         if key is None or not text:
             return

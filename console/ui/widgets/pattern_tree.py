@@ -6,8 +6,8 @@ from console.ui.formatting import cell, short_number
 from console.ui.pattern_book import Node, PatternBook
 from console.ui.widgets.live_table import LiveTable
 
-_COLUMNS = {"lines": 5, "faults": 6, "warn": 5}
-_LEAST_NAME = 13
+_COLUMNS = {"lines": 5, "faults": 6, "warn": 4}
+_LEAST_NAME = 15
 
 
 class PatternTree(LiveTable):

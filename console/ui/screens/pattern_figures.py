@@ -1,0 +1,180 @@
+"""What a screen about pattern files learns about them: how well they do on texts whose label is known."""
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.binding import Binding, BindingType
+
+from console.ui.judgement import Judgement, judge, label_name
+from console.ui.pattern_book import SetKey, state_of
+from console.ui.preferences import read_preferences, write_preferences
+from console.ui.screens.base import ScreenContext
+from console.ui.screens.dialogs import Ask
+from console.ui.screens.label_matrix import LabelMatrixScreen, Matrix
+from console.ui.screens.pattern_files import PatternFilesScreen
+from console.ui.screens.suggestions import SuggestionsScreen
+from jobs.settings import Settings
+from patterns.evaluation import NONE
+from patterns.pattern_set import PredictType
+
+_EVALUATE = "evaluate"
+
+
+class PatternFiguresScreen(PatternFilesScreen):
+    """A screen that asks services about the chosen pattern set, and shows `judgements`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "evaluate", "Evaluate"),
+        Binding("u", "gold_file", "Evaluate by another gold file", show=False),
+        Binding("s", "suggest", "Suggest lines"),
+        Binding("x", "matrix", "Labels against labels", show=False),
+    ]
+
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__(context)
+        self.judgements: dict[SetKey, Judgement] = {}
+        self.working = ""
+        """What is being worked on."""
+        self._suggestions: SuggestionsScreen | None = None
+
+    @property
+    def chosen_set(self) -> SetKey | None:
+        """The pattern set that the actions apply to."""
+        raise NotImplementedError
+
+    def show_figures(self) -> None:
+        """Show `judgements`, and what is being worked on."""
+        raise NotImplementedError
+
+    def go_to(self, key: str, line: int) -> None:
+        """Show a line of a file."""
+        raise NotImplementedError
+
+    def is_old(self, judgement: Judgement, key: SetKey) -> bool:
+        """Return whether the files have changed since."""
+        return self.book is not None and judgement.files != state_of(self.book.fingerprint, self.book.directory, key)
+
+    def files_changed(self, *, here: bool) -> None:
+        """Evaluate again if the operator has edited files that were evaluated."""
+        key = self.chosen_set
+        if here and key is not None and key in self.judgements:
+            self._evaluate(key, self.judgements[key].gold_file)
+
+    def stop(self) -> bool:
+        """Stop what is being worked on. Return whether there was anything."""
+        if not self.working:
+            return False
+        self.workers.cancel_group(self, _EVALUATE)
+        self.working = ""
+        self.show_figures()
+        return True
+
+    def action_evaluate(self) -> None:
+        """Evaluate by the gold file that was used last."""
+        key = self.chosen_set
+        if key is None:
+            self.show_message("choose a file")
+            return
+        gold_file = self._gold_file(key[1])
+        if gold_file is None:
+            self._ask_for_gold_file(key)
+        else:
+            self._evaluate(key, gold_file)
+
+    def action_gold_file(self) -> None:
+        """Ask for a gold file, then evaluate by it."""
+        if self.chosen_set is not None:
+            self._ask_for_gold_file(self.chosen_set)
+
+    def _gold_file(self, predict_type: PredictType) -> Path | None:
+        """Return the gold file that was used last, or else the one that comes with the patterns."""
+        remembered = read_preferences().gold_files.get(predict_type)
+        if remembered:
+            return Path(remembered)
+        shipped: Path = Settings.model_fields["patterns_dir"].default
+        folders = (self.deployment.settings.patterns_dir, shipped)
+        files = (folder / "gold" / f"{predict_type}.csv" for folder in folders)
+        return next((file for file in files if file.is_file()), None)
+
+    @work(group="dialog", exit_on_error=False)
+    async def _ask_for_gold_file(self, key: SetKey) -> None:
+        known = self._gold_file(key[1])
+        question = f"Gold file for {key[1]}: a CSV with the columns text and label"
+        answer = await self.ask(Ask(question, str(known or "")))
+        if answer:
+            self._evaluate(key, _absolute(answer), remember=True)
+
+    @work(group=_EVALUATE, exclusive=True, exit_on_error=False)
+    async def _evaluate(self, key: SetKey, gold_file: Path, *, remember: bool = False) -> None:
+        self.working = f"evaluating by {gold_file.name} ..."
+        self.show_figures()
+        try:
+            directory = self.deployment.settings.patterns_dir
+            self.judgements[key] = await asyncio.to_thread(judge, directory, gold_file, key)
+            if remember:
+                write_preferences(gold_files=read_preferences().gold_files | {key[1]: str(gold_file)})
+        finally:
+            self.working = ""
+            self.show_figures()
+
+    def action_suggest(self) -> None:
+        """Show lines that could be added."""
+        key = self.chosen_set
+        gold_file = self._gold_file(key[1]) if key else None
+        if key is None:
+            self.show_message("choose a file")
+        elif gold_file is None:
+            self.show_message("suggestions are learnt from a gold file: u names one")
+        else:
+            self._suggestions = SuggestionsScreen(self.context, key, gold_file)
+            self.app.push_screen(self._suggestions)
+
+    def on_screen_resume(self) -> None:
+        """Follow a suggestion that was added."""
+        added = self._suggestions.added if self._suggestions else None
+        if self._suggestions and added:
+            (model_type, predict_type), (label, line) = self._suggestions.key, added
+            self.go_to(f"{model_type}/{label}/{predict_type}", line)
+            self.read_files()
+            self.files_changed(here=True)
+        self._suggestions = None
+
+    def action_matrix(self) -> None:
+        """Show labels against labels."""
+        matrices = self.matrices(self.chosen_set) if self.chosen_set else []
+        if matrices:
+            self.app.push_screen(LabelMatrixScreen(self.context, matrices))
+        else:
+            self.show_message("nothing to compare yet: l evaluates")
+
+    def matrices(self, key: SetKey) -> list[Matrix]:
+        """Return what is known about labels against labels."""
+        judgement = self.judgements.get(key)
+        return [_confusion(judgement)] if judgement else []
+
+    def figure_lines(self) -> list[Text]:
+        """Return what is being worked on."""
+        return [Text(f"{self.working}  Escape stops it", "running")] if self.working else []
+
+
+def _absolute(name: str) -> Path:
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError:  # there is no such user
+        return Path(name).absolute()
+
+
+def _confusion(judgement: Judgement) -> Matrix:
+    found = judgement.found.evaluation
+    given = [label for label in found.labels if any(to == label for _, to in found.confusion)]
+    return Matrix(
+        title=f"Right label against given label ─ {judgement.gold_file.name}",
+        about="a row is the right label, a column the label that the patterns give; the diagonal is right",
+        rows=[label_name(label) for label in (*found.labels, NONE)],
+        columns=[label_name(label) for label in (*given, NONE)],
+        counts={(label_name(gold), label_name(to)): count for (gold, to), count in found.confusion.items()},
+        diagonal_is_right=True,
+    )
