@@ -39,8 +39,9 @@ def _wrong(one: Wrong) -> Text:
 def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
     """Return an evaluation in a line."""
     found = judgement.found
-    text = Text.assemble(("gold  ", "muted"), f"{percent(found.evaluation.coverage)} % labelled, ")
-    text.append(f"{percent(found.evaluation.precision)} % of those right; {found.evaluation.lines:,} texts")
+    text = Text.assemble(("gold  ", "muted"), f"{found.evaluation.lines:,} texts, ")
+    text.append(f"{percent(found.evaluation.coverage)} % labelled, ")
+    text.append(f"{percent(found.evaluation.precision)} % right")
     if found.bad_count:
         text.append(f"; {found.bad_count:,} lines left out", "waiting")
     if old:

@@ -1,9 +1,17 @@
 """The workbench: pattern files, their faults and warnings, and what a chosen pattern does."""
 
 import pytest
+from textual.pilot import Pilot
 
+from console.ui.preferences import write_preferences
+from console.ui.screens.dialogs import Confirm
+from console.ui.screens.label_matrix import LabelMatrixScreen
+from console.ui.screens.suggestions import SuggestionsScreen
 from console.ui.screens.workbench import WorkbenchScreen
+from console.ui.widgets.live_text import LiveText
+from jobs.deployment import Deployment
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.posts import PATTERNS
 from tests.helpers.screens import console, messages, opened, shown, table, wait_until
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -56,3 +64,102 @@ async def test_a_file_with_faults_lists_them_and_enter_on_a_warning_of_a_label_g
         await pilot.press("enter", "enter")
         await wait_until(pilot, lambda: table(pilot, "patterns").display)
         await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == "2")
+
+
+GOLD = "text,label\n林雅婷,female\nAnnie,male\nann lee,female\nSun,male\nnobody,\n志明,female\n"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_evaluation_fills_the_columns_shows_the_wrong_texts_and_remembers_the_gold_file(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    gold = ready.folder / "mine.csv"
+    gold.write_text(GOLD, encoding="utf-8")
+    async with console(ready, size) as pilot:
+        await _open(pilot)
+        await pilot.press("u", "ctrl+u", *str(gold), "enter")
+        await wait_until(pilot, lambda: "gold  6 texts" in _said(pilot))
+        await pilot.press("tab", "O")
+        await wait_until(pilot, lambda: "by gold ↓" in shown(pilot) and table(pilot, "patterns").cursor_row == 1)
+        await pilot.press("home")
+        await wait_until(pilot, lambda: "Line 2 ─ ann start" in shown(pilot))
+        assert "right in 1 of 2 gold texts" in _said(pilot)
+        assert "✗ Annie  should get /male, line 3" in _said(pilot)
+        await pilot.press("x")
+        await opened(pilot, LabelMatrixScreen)
+        rows = {line.split()[1]: line.split()[2:] for line in shown(pilot).splitlines() if "/" in line[:5]}
+        assert rows["/female"][:2] == ["2", "1"] and rows["/male"][:2] == ["1", "1"], shown(pilot)
+    async with console(ready, size) as pilot:
+        await _open(pilot)
+        await pilot.press("l")
+        await wait_until(pilot, lambda: "gold  6 texts" in _said(pilot))
+
+
+async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestDeployment) -> None:
+    gold = ready.folder / "mine.csv"
+    gold.write_text(GOLD, encoding="utf-8")
+    async with console(ready, (120, 40)) as pilot:
+        await _open(pilot)
+        await pilot.press("u", "ctrl+u", *str(gold), "enter")
+        await wait_until(pilot, lambda: "% right" in _said(pilot))
+        ready.write_patterns({"female": [("x", "start"), ("ann", "start")]}, predict_type="content")
+        await wait_until(pilot, lambda: table(pilot, "files").row_count == 8)
+        assert "changed since" not in _said(pilot)
+        ready.write_patterns({"female": [("雅婷", "partially"), ("annie", "start")]})
+        await wait_until(pilot, lambda: "the files have changed since" in _said(pilot))
+        # Line 2 has another pattern now, so it has no figures.
+        await pilot.press("tab", "down")
+        await wait_until(pilot, lambda: "decides no text of mine.csv" in _said(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    gold = ready.folder / "mine.csv"
+    surnames = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高"
+    texts = [f"{one}{other}淑芬,female" for one in surnames for other in surnames[:9]]
+    texts += [f"{one}{other},male" for one in surnames for other in surnames[:9]]
+    gold.write_text("text,label\n" + "\n".join(texts), encoding="utf-8")
+    write_preferences(gold_files={"author_name": str(gold)})
+    file = ready.settings.patterns_dir / "keyword_model/female/author_name.txt"
+    before = file.read_text(encoding="utf-8").removesuffix("\n")
+    file.write_text(before, encoding="utf-8")
+    async with console(ready, size) as pilot:
+        await _open(pilot)
+        await pilot.press("l")
+        await wait_until(pilot, lambda: "% right" in _said(pilot))
+        await pilot.press("s")
+        await opened(pilot, SuggestionsScreen)
+        await wait_until(pilot, lambda: table(pilot, "suggestions").row_count > 0)
+        await pilot.press("a")
+        await opened(pilot, Confirm)
+        assert "淑" in shown(pilot) and "keyword_model/female/author_name" in shown(pilot)
+        await pilot.press("n")
+        await opened(pilot, SuggestionsScreen)
+        assert file.read_text(encoding="utf-8") == before
+        await pilot.press("a")
+        await opened(pilot, Confirm)
+        await pilot.press("y")
+        await opened(pilot, WorkbenchScreen)
+        await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1))
+        assert file.read_text(encoding="utf-8").startswith(before + "\n淑")
+        await wait_until(pilot, lambda: "100.0 (" in _said(pilot) and "changed since" not in _said(pilot))
+
+
+async def test_nothing_can_be_changed_in_a_read_only_console(ready: TestDeployment) -> None:
+    async with console(Deployment(ready.settings, read_only=True), (120, 40)) as pilot:
+        await _open(pilot)
+        assert pilot.app.screen.check_action("edit", ()) is False
+        assert "Edit" not in shown(pilot)
+
+
+async def _open(pilot: Pilot[None]) -> None:
+    await pilot.press("p")
+    await opened(pilot, WorkbenchScreen)
+    await wait_until(pilot, lambda: table(pilot, "patterns").row_count == len(PATTERNS["female"]))
+
+
+def _said(pilot: Pilot[None]) -> str:
+    """Return the sentences on the screen, unwrapped."""
+    return "\n".join(text.text for text in pilot.app.screen.query(LiveText))
