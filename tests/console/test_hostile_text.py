@@ -4,7 +4,11 @@ import shutil
 
 from textual.widgets import Input, Select
 
+from console.ui.preferences import write_preferences
+from console.ui.screens.dialogs import Confirm
+from console.ui.screens.label_matrix import LabelMatrixScreen
 from console.ui.screens.samples import SamplesScreen
+from console.ui.screens.suggestions import SuggestionsScreen
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workbench import WorkbenchScreen
 from tests.helpers.assertions import assert_inert
@@ -12,7 +16,7 @@ from tests.helpers.deployment import TestDeployment
 from tests.helpers.foreign import foreign_state_table
 from tests.helpers.posts import post
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, opened, shown, table, wait_until
+from tests.helpers.screens import console, opened, said, shown, table, wait_until
 
 NAMES = ["\x1b]0;owned\x07Ann", "Ann[/red]", "Ann[a-z]{3}", "\u202eAnn", "=Ann()", "\u200bAnn", "Ann\r\nx"]
 
@@ -40,6 +44,44 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         await wait_until(pilot, lambda: "/[red]female by ann partially" in shown(pilot))
         assert_inert(shown(pilot))
     assert task.prod_stat == "finish"
+
+
+async def test_hostile_patterns_gold_files_and_suggestions_are_inert_in_the_workbench(ready: TestDeployment) -> None:
+    shutil.rmtree(ready.settings.patterns_dir)
+    hostile = "[/red]\x1b]0;x\x07\u202e"
+    label = "[bold]x"
+    ready.write_patterns({label: [(hostile, "start"), (hostile + "more", "start"), ("[/b] ", "end")]})
+    gold = ready.folder / "[red]gold.csv"
+    rows = [f'"{hostile}{number}",other' for number in range(60)]
+    rows += [f'"{hostile[::-1]}{number}[/red]",{label}' for number in range(60)]
+    gold.write_text("text,label\n" + "\n".join(rows), encoding="utf-8")
+    write_preferences(gold_files={"author_name": str(gold)})
+    async with console(ready, (120, 40)) as pilot:
+        await pilot.press("p")
+        await opened(pilot, WorkbenchScreen)
+        await wait_until(pilot, lambda: table(pilot, "patterns").row_count == 3 and "..." not in shown(pilot))
+        await pilot.press("l")
+        await wait_until(pilot, lambda: "120 texts" in said(pilot))
+        for _ in range(3):
+            await pilot.press("n")
+            await pilot.pause()
+            assert_inert(shown(pilot))
+        await pilot.press("home")
+        await wait_until(pilot, lambda: "✗ [/red]\\x1b" in said(pilot))
+        assert_inert(shown(pilot))
+        await pilot.press("x")
+        await opened(pilot, LabelMatrixScreen)
+        assert "[bold]x" in shown(pilot)
+        assert_inert(shown(pilot))
+        await pilot.press("escape")
+        await opened(pilot, WorkbenchScreen)
+        await pilot.press("s")
+        await opened(pilot, SuggestionsScreen)
+        await wait_until(pilot, lambda: table(pilot, "suggestions").row_count > 0)
+        assert_inert(shown(pilot))
+        await pilot.press("a")
+        await opened(pilot, Confirm)
+        assert_inert(shown(pilot))
 
 
 async def test_a_foreign_state_table_is_inert_on_the_screens(ready: TestDeployment) -> None:

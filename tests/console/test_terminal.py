@@ -113,3 +113,32 @@ def test_a_terminal_that_is_not_in_utf_8_is_refused(ready: TestDeployment) -> No
     with in_a_pty(ready, PYTHONIOENCODING="latin-1") as (process, main):
         read_until(main, b"needs a terminal in UTF-8, not iso8859-1; set LC_ALL=C.UTF-8")
         assert process.wait(5) == 2
+
+
+def test_the_editor_opens_the_chosen_line_and_what_it_saved_is_shown(
+    ready: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor, arguments = ready.folder / "vim", ready.folder / "arguments"
+    lines = [
+        "#!/bin/sh",
+        f'printf "%s\\n" "$@" > {arguments}',
+        'printf "小美\\tbegin\\n" >> "$2"',
+        "echo in the editor",
+        "read line",
+    ]
+    editor.write_text("\n".join(lines))
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    terminal = Tmux(ready)
+    try:
+        terminal.wait_for(lambda screen: "Tasks" in screen)
+        terminal.type("p")
+        terminal.wait_for(lambda screen: "5 patterns" in screen)
+        terminal.type("Tab", "Down", "e")
+        terminal.wait_for(lambda screen: "in the editor" in screen)
+        path = ready.settings.patterns_dir / "keyword_model/female/author_name.txt"
+        assert arguments.read_text().splitlines() == ["+2", str(path)]
+        terminal.type("Enter")
+        terminal.wait_for(lambda screen: "unknown match type 'begin'" in screen)
+    finally:
+        terminal.close()

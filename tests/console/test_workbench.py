@@ -8,11 +8,10 @@ from console.ui.screens.dialogs import Confirm
 from console.ui.screens.label_matrix import LabelMatrixScreen
 from console.ui.screens.suggestions import SuggestionsScreen
 from console.ui.screens.workbench import WorkbenchScreen
-from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import PATTERNS
-from tests.helpers.screens import console, messages, opened, shown, table, wait_until
+from tests.helpers.screens import console, messages, opened, said, shown, table, wait_until
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
@@ -78,13 +77,13 @@ async def test_an_evaluation_fills_the_columns_shows_the_wrong_texts_and_remembe
     async with console(ready, size) as pilot:
         await _open(pilot)
         await pilot.press("u", "ctrl+u", *str(gold), "enter")
-        await wait_until(pilot, lambda: "gold  6 texts" in _said(pilot))
+        await wait_until(pilot, lambda: "gold  6 texts" in said(pilot))
         await pilot.press("tab", "O")
         await wait_until(pilot, lambda: "by gold ↓" in shown(pilot) and table(pilot, "patterns").cursor_row == 1)
         await pilot.press("home")
         await wait_until(pilot, lambda: "Line 2 ─ ann start" in shown(pilot))
-        assert "right in 1 of 2 gold texts" in _said(pilot)
-        assert "✗ Annie  should get /male, line 3" in _said(pilot)
+        assert "right in 1 of 2 gold texts" in said(pilot)
+        assert "✗ Annie  should get /male, line 3" in said(pilot)
         await pilot.press("x")
         await opened(pilot, LabelMatrixScreen)
         rows = {line.split()[1]: line.split()[2:] for line in shown(pilot).splitlines() if "/" in line[:5]}
@@ -92,7 +91,7 @@ async def test_an_evaluation_fills_the_columns_shows_the_wrong_texts_and_remembe
     async with console(ready, size) as pilot:
         await _open(pilot)
         await pilot.press("l")
-        await wait_until(pilot, lambda: "gold  6 texts" in _said(pilot))
+        await wait_until(pilot, lambda: "gold  6 texts" in said(pilot))
 
 
 async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestDeployment) -> None:
@@ -101,15 +100,15 @@ async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestD
     async with console(ready, (120, 40)) as pilot:
         await _open(pilot)
         await pilot.press("u", "ctrl+u", *str(gold), "enter")
-        await wait_until(pilot, lambda: "% right" in _said(pilot))
+        await wait_until(pilot, lambda: "% right" in said(pilot))
         ready.write_patterns({"female": [("x", "start"), ("ann", "start")]}, predict_type="content")
         await wait_until(pilot, lambda: table(pilot, "files").row_count == 8)
-        assert "changed since" not in _said(pilot)
+        assert "changed since" not in said(pilot)
         ready.write_patterns({"female": [("雅婷", "partially"), ("annie", "start")]})
-        await wait_until(pilot, lambda: "the files have changed since" in _said(pilot))
+        await wait_until(pilot, lambda: "the files have changed since" in said(pilot))
         # Line 2 has another pattern now, so it has no figures.
         await pilot.press("tab", "down")
-        await wait_until(pilot, lambda: "decides no text of mine.csv" in _said(pilot))
+        await wait_until(pilot, lambda: "decides no text of mine.csv" in said(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -128,7 +127,7 @@ async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
     async with console(ready, size) as pilot:
         await _open(pilot)
         await pilot.press("l")
-        await wait_until(pilot, lambda: "% right" in _said(pilot))
+        await wait_until(pilot, lambda: "% right" in said(pilot))
         await pilot.press("s")
         await opened(pilot, SuggestionsScreen)
         await wait_until(pilot, lambda: table(pilot, "suggestions").row_count > 0)
@@ -144,7 +143,7 @@ async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
         await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1))
         assert file.read_text(encoding="utf-8").startswith(before + "\n淑")
-        await wait_until(pilot, lambda: "100.0 (" in _said(pilot) and "changed since" not in _said(pilot))
+        await wait_until(pilot, lambda: "100.0 (" in said(pilot) and "changed since" not in said(pilot))
 
 
 async def test_nothing_can_be_changed_in_a_read_only_console(ready: TestDeployment) -> None:
@@ -158,8 +157,3 @@ async def _open(pilot: Pilot[None]) -> None:
     await pilot.press("p")
     await opened(pilot, WorkbenchScreen)
     await wait_until(pilot, lambda: table(pilot, "patterns").row_count == len(PATTERNS["female"]))
-
-
-def _said(pilot: Pilot[None]) -> str:
-    """Return the sentences on the screen, unwrapped."""
-    return "\n".join(text.text for text in pilot.app.screen.query(LiveText))

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from console.ui.app import AudienceApp
 from console.ui.screens.tasks import TasksScreen
 from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_text import LiveText
 from jobs import services
 from jobs.deployment import Deployment
 from tests.helpers.deployment import TestDeployment
@@ -46,6 +47,11 @@ def shown(pilot: Pilot[None]) -> str:
     """Return all text on the screen."""
     lines = pilot.app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def said(pilot: Pilot[None]) -> str:
+    """Return the sentences on the screen, unwrapped."""
+    return "\n".join(text.text for text in pilot.app.screen.query(LiveText))
 
 
 def messages(pilot: Pilot[None]) -> list[str]:

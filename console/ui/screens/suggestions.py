@@ -1,6 +1,7 @@
 """Suggested lines: judged by a gold file, and added to a pattern file with a key."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,6 +26,8 @@ from jobs.services.patterns import add_pattern
 from patterns.files import pattern_path
 from patterns.suggestions import Suggestion
 
+# Precision and support that are asked for: the first that anything reaches.
+_DEMANDS = ((0.97, 20), (0.95, 10), (0.9, 5))
 # The columns and their widths. In a narrow terminal the last ones are left out.
 _COLUMNS = {"label": 10, "pattern": 14, "match": 9, "support": 7, "precision %": 17, "sure": 4, "adds": 6}
 
@@ -66,16 +69,21 @@ class SuggestionsScreen(BaseScreen):
         note = self.query_one("#note", LiveText)
         directory = self.deployment.settings.patterns_dir
         try:
-            found = await asyncio.to_thread(suggest_from_gold, directory, self._gold_file, *self.key)
+            for precision, support in _DEMANDS:
+                suggest = partial(suggest_from_gold, precision=precision, support=support)
+                found = await asyncio.to_thread(suggest, directory, self._gold_file, *self.key)
+                if found.found.suggestions:
+                    break
         except AudienceError as error:
             note.set_text(Text(f"{error.code} {sanitize(error)}", "failed"))
             return
         self._suggestions = found.found.suggestions
-        note.set_text(_summary(found, self._gold_file))
+        note.set_text(_summary(found, self._gold_file, precision, support))
         self._show_rows()
 
     def _show_rows(self) -> None:
         table, rows = self.query_one("#suggestions", LiveTable), self._suggestions
+        table.styles.visibility = "visible" if rows else "hidden"
         columns = _columns_for(table.size.width)
         table.set_columns(columns)
         table.show([str(row) for row in range(len(rows))], lambda key: _cells(rows[int(key)])[: len(columns)])
@@ -123,14 +131,13 @@ class SuggestionsScreen(BaseScreen):
         self.action_back()
 
 
-def _summary(found: GoldSuggestions, gold_file: Path) -> Text:
+def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support: int) -> Text:
     count, before, after = len(found.found.suggestions), found.found.before, found.found.after
+    name = sanitize(gold_file.name)
+    asked = f"decides {support} texts or more with a precision of {precision:.0%} or more"
     if not count:
-        return Text(
-            f"Nothing in {sanitize(gold_file.name)} is frequent and precise enough to suggest. Label more texts.",
-            "waiting",
-        )
-    text = Text(f"{count:,} lines, judged by {before.lines:,} texts of {sanitize(gold_file.name)}. With all of them: ")
+        return Text(f"No line {asked} in the half of {name} that judges. Label more texts.", "waiting")
+    text = Text(f"Each of {count:,} lines {asked}, judged by {before.lines:,} texts of {name}. With all of them, ")
     text.append(f"labelled {percent(before.coverage)} % becomes {percent(after.coverage)} %, ")
     return text.append(f"right {percent(before.precision)} % becomes {percent(after.precision)} %.")
 
