@@ -13,9 +13,9 @@ from rich.text import Text
 from console.cli.output import print_envelope, print_lines, print_table
 from console.cli.preview_json import preview_json
 from console.cli.run import AsJson, option, run
-from console.shares import percent
 from console.highlight import visible
 from console.sanitize import sanitize
+from console.shares import percent
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.model.task_request import TaskRequest
