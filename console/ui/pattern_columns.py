@@ -9,11 +9,12 @@ from rich.text import Text
 from console.highlight import visible
 from console.ui.formatting import cell, short_number
 from patterns.evaluation import PatternFigures
+from patterns.hits import PatternHits
 from patterns.intervals import Share
 from patterns.pattern_set import Pattern
 
-Source = Literal["file", "gold"]
-"""Where the value of a column comes from: the file, or an evaluation."""
+Source = Literal["file", "sample", "gold"]
+"""Where the value of a column comes from: the file, a preview, or an evaluation."""
 
 _GAP = 2
 _LEAST_PATTERN = 12
@@ -26,6 +27,8 @@ class PatternRow:
     line: int
     pattern: Pattern
     warnings: int = 0
+    sample: PatternHits | None = None
+    """What it did to the rows of a preview."""
     gold: PatternFigures | None = None
     """What it decided in the gold file."""
 
@@ -63,6 +66,13 @@ def _decided(row: PatternRow) -> int | None:
     return row.gold.decided if row.gold else None
 
 
+def _hits_column(label: str, key: str, width: int, read: Callable[[PatternHits], int], rank: int = 0) -> Column:
+    def value(row: PatternRow) -> int | None:
+        return read(row.sample) if row.sample else None
+
+    return Column(label, key, width, value, lambda row: _count(value(row)), "sample", rank)
+
+
 def _percent(share: Share | None) -> Text:
     if share is None or share.value is None:
         return cell("")
@@ -93,9 +103,13 @@ COLUMNS = (
         9,
         lambda row: row.pattern.match_type,
         lambda row: cell(row.pattern.match_type, "muted"),
-        rank=2,
+        rank=3,
         descends=False,
     ),
+    _hits_column("hits", "H", 5, lambda hits: hits.hits),
+    _hits_column("decided", "D", 7, lambda hits: hits.decided),
+    _hits_column("alone", "A", 5, lambda hits: hits.alone, rank=1),
+    _hits_column("confl", "C", 5, lambda hits: hits.conflicts, rank=2),
     Column("gold", "O", 5, _decided, lambda row: _count(_decided(row)), source="gold"),
     Column(
         "prec%",

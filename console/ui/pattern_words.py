@@ -11,8 +11,9 @@ from console.shares import percent
 from console.ui.judgement import Judgement, label_name
 from console.ui.pattern_columns import PatternRow
 from jobs.services import LintFinding
+from jobs.services.preview import Preview
 from patterns.evaluation import Wrong
-from patterns.explain import Explanation
+from patterns.explain import Explainer, Explanation
 
 _MAX_HITS = 6
 
@@ -20,6 +21,48 @@ _MAX_HITS = 6
 def finding_lines(findings: Iterable[LintFinding]) -> list[Text]:
     """Return what was found, a line each."""
     return [Text(sanitize(finding.message), "bold failed" if finding.is_fault else "waiting") for finding in findings]
+
+
+def sample_lines(row: PatternRow, previewed: Preview, explainer: Explainer | None, label: str) -> list[Text]:
+    """Return what a pattern did to the rows of a preview, and what it hits, the matched characters highlighted."""
+    hits = row.sample
+    if hits is None:
+        return [Text("not in the preview: the file has changed since", "muted")]
+    rows = f"all {previewed.rows:,} rows" if previewed.everything else f"{previewed.rows:,} rows drawn"
+    if not hits.hits:
+        return [Text(f"hits none of {rows}", "muted")]
+    figures = f"hits {hits.hits:,} of {rows}, decides {hits.decided:,}, alone {hits.alone:,}"
+    conflicts = f", {hits.conflicts:,} with another label" if hits.conflicts else ""
+    examples = [_example(text, explainer, label, row.line) for text in hits.examples]
+    return [Text(figures + conflicts), *examples]
+
+
+def _example(text: str, explainer: Explainer | None, label: str, line: int) -> Text:
+    shown = Text("  ")
+    if explainer is None:
+        return shown.append(sanitize(text))
+    explanation = explainer.explain(text)
+    hit = next((hit for hit in explanation.hits if (hit.label, hit.line) == (label, line)), None)
+    shown.append_text(highlight(text, hit.spans if hit else ()))
+    decision = explanation.decision
+    if hit is not None and decision is not None and decision is not hit:
+        by = f"{visible(decision.pattern.text)} {decision.pattern.match_type}"
+        shown.append(f"  /{sanitize(decision.label)} by {sanitize(by)} decides", "muted")
+    return shown
+
+
+def preview_line(found: Preview, *, old: bool) -> Text:
+    """Return a preview in a line."""
+    if not found.rows:
+        return Text("the range has no rows that a task would read", "waiting")
+    rows = f"{'all ' if found.everything else ''}{found.rows:,} rows"
+    text = Text.assemble(("sample  ", "muted"), f"{rows}, {percent(found.labelled)} % labelled")
+    for panel, share in found.panels.items():
+        text.append(f", {sanitize(panel)} {percent(share)}")
+    text.append(f"; {percent(found.authors_labelled)} % of the authors met; {found.seconds:.1f} s")
+    if old:
+        text.append("; the files have changed since", "waiting")
+    return text
 
 
 def gold_lines(row: PatternRow, judgement: Judgement) -> list[Text]:

@@ -1,6 +1,8 @@
 """What a screen about pattern files learns about them: how well they do on texts whose label is known."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,15 +10,20 @@ from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 
+from console.sanitize import sanitize
+from console.ui import pattern_words
 from console.ui.judgement import Judgement, judge, label_name
 from console.ui.pattern_book import SetKey, state_of
+from console.ui.pattern_columns import PatternRow
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Ask
 from console.ui.screens.label_matrix import LabelMatrixScreen, Matrix
 from console.ui.screens.pattern_files import PatternFilesScreen
 from console.ui.screens.suggestions import SuggestionsScreen
+from jobs.services.patterns import PatternFile
 from jobs.settings import Settings
+from patterns.edits import Fingerprint
 from patterns.evaluation import NONE
 from patterns.pattern_set import PredictType
 
@@ -36,8 +43,8 @@ class PatternFiguresScreen(PatternFilesScreen):
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
         self.judgements: dict[SetKey, Judgement] = {}
-        self.working = ""
-        """What is being worked on."""
+        self.working: dict[str, str] = {}
+        """What is being worked on, by the group of its Textual worker."""
         self._suggestions: SuggestionsScreen | None = None
 
     @property
@@ -53,24 +60,34 @@ class PatternFiguresScreen(PatternFilesScreen):
         """Show a line of a file."""
         raise NotImplementedError
 
-    def is_old(self, judgement: Judgement, key: SetKey) -> bool:
-        """Return whether the files have changed since."""
-        return self.book is not None and judgement.files != state_of(self.book.fingerprint, self.book.directory, key)
-
     def files_changed(self, *, here: bool) -> None:
         """Evaluate again if the operator has edited files that were evaluated."""
         key = self.chosen_set
         if here and key is not None and key in self.judgements:
             self._evaluate(key, self.judgements[key].gold_file)
 
+    def is_old(self, files: Fingerprint, key: SetKey) -> bool:
+        """Return whether the files of a set have changed since."""
+        return self.book is not None and files != state_of(self.book.fingerprint, self.book.directory, key)
+
     def stop(self) -> bool:
         """Stop what is being worked on. Return whether there was anything."""
         if not self.working:
             return False
-        self.workers.cancel_group(self, _EVALUATE)
-        self.working = ""
-        self.show_figures()
+        for group in self.working:
+            self.workers.cancel_group(self, group)
         return True
+
+    @contextmanager
+    def working_on(self, group: str, what: str) -> Iterator[None]:
+        """Show what is being worked on during the block."""
+        self.working[group] = what
+        self.show_figures()
+        try:
+            yield
+        finally:
+            self.working.pop(group, None)
+            self.show_figures()
 
     def action_evaluate(self) -> None:
         """Evaluate by the gold file that was used last."""
@@ -109,16 +126,11 @@ class PatternFiguresScreen(PatternFilesScreen):
 
     @work(group=_EVALUATE, exclusive=True, exit_on_error=False)
     async def _evaluate(self, key: SetKey, gold_file: Path, *, remember: bool = False) -> None:
-        self.working = f"evaluating by {gold_file.name} ..."
-        self.show_figures()
-        try:
+        with self.working_on(_EVALUATE, f"evaluating by {gold_file.name} ..."):
             directory = self.deployment.settings.patterns_dir
             self.judgements[key] = await asyncio.to_thread(judge, directory, gold_file, key)
             if remember:
                 write_preferences(gold_files=read_preferences().gold_files | {key[1]: str(gold_file)})
-        finally:
-            self.working = ""
-            self.show_figures()
 
     def action_suggest(self) -> None:
         """Show lines that could be added."""
@@ -139,8 +151,13 @@ class PatternFiguresScreen(PatternFilesScreen):
             (model_type, predict_type), (label, line) = self._suggestions.key, added
             self.go_to(f"{model_type}/{label}/{predict_type}", line)
             self.read_files()
-            self.files_changed(here=True)
+            self.suggestion_added(self._suggestions.key)
         self._suggestions = None
+
+    def suggestion_added(self, key: SetKey) -> None:
+        """Show what the new line does."""
+        if key in self.judgements:
+            self._evaluate(key, self.judgements[key].gold_file)
 
     def action_matrix(self) -> None:
         """Show labels against labels."""
@@ -155,9 +172,20 @@ class PatternFiguresScreen(PatternFilesScreen):
         judgement = self.judgements.get(key)
         return [_confusion(judgement)] if judgement else []
 
-    def figure_lines(self) -> list[Text]:
+    def figure_lines(self, key: SetKey) -> list[Text]:
+        """Return what is known about a pattern set, a line each."""
+        judgement = self.judgements.get(key)
+        return [pattern_words.evaluation_line(judgement, old=self.is_old(judgement.files, key))] if judgement else []
+
+    def row_lines(self, row: PatternRow, file: PatternFile) -> list[Text]:
+        """Return what is known about a line of a file."""
+        judgement = self.judgements.get((file.model_type, file.predict_type))
+        return pattern_words.gold_lines(row, judgement) if judgement else []
+
+    def working_lines(self) -> list[Text]:
         """Return what is being worked on."""
-        return [Text(f"{self.working}  Escape stops it", "running")] if self.working else []
+        what = "  ".join(self.working.values())
+        return [Text(f"{sanitize(what)}  Escape stops it", "running")] if what else []
 
 
 def _absolute(name: str) -> Path:

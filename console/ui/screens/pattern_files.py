@@ -74,6 +74,11 @@ class PatternFilesScreen(BaseScreen):
             known[key] = await asyncio.to_thread(_load_explainer, self.deployment.settings.patterns_dir, key)
         return known[key]
 
+    def known_explainer(self, key: SetKey) -> Explainer | None:
+        """Return the explainer of a pattern set if it has been asked for and there is one."""
+        known = self._explainers.get(key)
+        return known if isinstance(known, Explainer) else None
+
     def open_editor(self, path: Path, line: int | None) -> None:
         """Leave the terminal to the operator's editor until it ends, then read the files again."""
         try:

@@ -18,7 +18,7 @@ from console.ui.formatting import number
 from console.ui.pattern_book import Node, SetKey
 from console.ui.pattern_columns import PatternRow, Source
 from console.ui.screens.base import ScreenContext
-from console.ui.screens.pattern_figures import PatternFiguresScreen
+from console.ui.screens.pattern_preview import PatternPreviewScreen
 from console.ui.widgets.finding_table import FindingTable
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
@@ -30,7 +30,7 @@ from jobs.services import LintFinding
 from jobs.services.patterns import PatternFile
 
 
-class WorkbenchScreen(PatternFiguresScreen):
+class WorkbenchScreen(PatternPreviewScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
 
     TITLE = "Patterns"
@@ -117,7 +117,7 @@ class WorkbenchScreen(PatternFiguresScreen):
 
     def show_figures(self) -> None:
         """Show what is known about the patterns."""
-        if self.is_mounted:
+        if self.is_attached and self.is_mounted:
             self._show_node()
 
     def _show_node(self) -> None:
@@ -149,13 +149,21 @@ class WorkbenchScreen(PatternFiguresScreen):
 
     @property
     def _sources(self) -> tuple[Source, ...]:
-        return ("file", "gold") if self.chosen_set in self.judgements else ("file",)
+        sample: tuple[Source, ...] = ("sample",) if self.chosen_set in self.previews else ()
+        return ("file", *sample, "gold") if self.chosen_set in self.judgements else ("file", *sample)
 
     def _rows(self, file: PatternFile) -> list[PatternRow]:
         warnings = Counter(finding.line for finding in self._found)
-        judgement = self.judgements.get((file.model_type, file.predict_type))
+        key = file.model_type, file.predict_type
+        previewed, judgement = self.previews.get(key), self.judgements.get(key)
         return [
-            PatternRow(line, pattern, warnings[line], judgement.of(file.label, line, pattern) if judgement else None)
+            PatternRow(
+                line,
+                pattern,
+                warnings[line],
+                previewed.of(file.label, line, pattern) if previewed else None,
+                judgement.of(file.label, line, pattern) if judgement else None,
+            )
             for line, pattern in enumerate(file.patterns, start=1)
         ]
 
@@ -180,10 +188,8 @@ class WorkbenchScreen(PatternFiguresScreen):
                 lines.append(Text("no task can be created with this file", "bold failed"))
             elif self._table.sort.label != "line" or self._table.descending:
                 title += f" ─ by {self._table.sort.label} {'↓' if self._table.descending else '↑'}"
-        judgement = self.judgements.get(self.chosen_set) if self.chosen_set else None
-        if judgement and self.chosen_set:
-            lines.append(pattern_words.evaluation_line(judgement, old=self.is_old(judgement, self.chosen_set)))
-        lines += self.figure_lines()
+        lines += self.figure_lines(self.chosen_set) if self.chosen_set else []
+        lines += self.working_lines()
         set_title(self.query_one("#table-pane"), title)
         figures = self.query_one("#figures", LiveText)
         figures.set_text(pattern_words.joined(lines))
@@ -206,9 +212,7 @@ class WorkbenchScreen(PatternFiguresScreen):
         if row is not None and file is not None:
             title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
             lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
-            judgement = self.judgements.get((file.model_type, file.predict_type))
-            if judgement:
-                lines += pattern_words.gold_lines(row, judgement)
+            lines += self.row_lines(row, file)
         elif found is not None and self.book is not None:
             title = f"{pattern_words.place(found.file, self.book.directory)}"
             lines += [Text(f"line {found.line:,}", "muted")] if found.line else []
