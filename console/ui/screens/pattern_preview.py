@@ -20,7 +20,7 @@ from console.ui.screens.pattern_figures import PatternFiguresScreen
 from jobs.model.task_request import TaskRequest
 from jobs.services import overview
 from jobs.services.patterns import PatternFile
-from jobs.services.preview import Preview, preview
+from jobs.services.preview import Preview, preview_task
 from patterns.edits import Fingerprint
 from patterns.hits import PatternHits
 from patterns.pattern_set import Pattern
@@ -85,7 +85,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
             book = self.book
             files = state_of(book.fingerprint, book.directory, key) if book else frozenset()
             shown = 0.0
-            async with aclosing(preview(self.deployment, request, _ROWS)) as previews:
+            async with aclosing(preview_task(self.deployment, request, _ROWS)) as previews:
                 async for found in previews:
                     if found.done < 1 and time.monotonic() - shown < _SHOW_SECONDS:
                         continue
