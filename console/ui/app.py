@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -23,6 +23,7 @@ from textual.worker import Worker
 
 from console.sanitize import sanitize
 from console.ui import palette
+from console.ui.key_order import KeyOrder
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.screens.base import BaseScreen, Notice, ScreenContext, notify_failure
 from console.ui.screens.dialogs import Confirm
@@ -90,7 +91,15 @@ class AudienceApp(App[None]):
         self._leaving = leaving
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()
+        self._keys = KeyOrder(self, super().on_event)
         self._last_resort: threading.Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Deliver keys in order."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Open the task table and start polling. A lost terminal or a SIGTERM ends the app as q does."""
