@@ -15,7 +15,7 @@ from textual.message_pump import MessagePump
 from textual.timer import Timer
 
 # A widget that was removed while it held a key never passes the signal on.
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 3.0
 # What a key does may post messages, which open a screen, which moves the focus.
 _ROUNDS = 3
 
