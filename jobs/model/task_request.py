@@ -20,19 +20,32 @@ from jobs.model.task import Task
 from jobs.settings import QUEUE_NAME, Settings
 from patterns.pattern_set import ModelType, PredictType
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
 
 
-def _parse_time(value: object) -> datetime:
-    """Parse a time without zone, in the input database's own zone: 2020-01-31 18:00:00, also with a T."""
+def _parse_start(value: object) -> datetime:
+    return _parse_time(value, "00:00:00")
+
+
+def _parse_end(value: object) -> datetime:
+    return _parse_time(value, "23:59:59")
+
+
+def _parse_time(value: object, of_day: str) -> datetime:
+    """Parse a time without zone, in the input database's own zone: 2020-01-31 18:00:00, also with a T.
+
+    A day alone is a start at its first second, or an end at its last one.
+    """
     if isinstance(value, datetime) and value.tzinfo is None:
         return value
-    if not isinstance(value, str) or not _TIME.fullmatch(value.strip()):
-        raise ValueError(f"expected a time such as 2020-01-31 18:00:00, without a zone, not {str(value)[:40]!r}")
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        text = str(value)[:40]
+        raise ValueError(f"expected a time such as 2020-01-31 18:00:00 or 2020-01-31, without a zone, not {text!r}")
     try:
-        return datetime.fromisoformat(value.strip())
+        return datetime.fromisoformat(match[0] if match[2] else f"{match[1]} {of_day}")
     except ValueError as error:
-        raise ValueError(f"{value.strip()!r} is not in the calendar: {error}") from None
+        raise ValueError(f"{match[0]!r} is not in the calendar: {error}") from None
 
 
 def _check_identifier(name: str) -> str:
@@ -43,7 +56,8 @@ def _check_identifier(name: str) -> str:
     return name
 
 
-Time = Annotated[datetime, BeforeValidator(_parse_time)]
+Start = Annotated[datetime, BeforeValidator(_parse_start)]
+End = Annotated[datetime, BeforeValidator(_parse_end)]
 Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
 
 
@@ -59,8 +73,10 @@ class TaskRequest(BaseModel):
     predict_type: Annotated[
         PredictType, Field(title="Predict type", description="author_name, s_area_id, title or content.")
     ] = "author_name"
-    start_time: Annotated[Time, Field(title="Start", description='Start of the range: "2020-01-01 00:00:00".')]
-    end_time: Annotated[Time, Field(title="End", description="End of the range, included.")]
+    start_time: Annotated[
+        Start, Field(title="Start", description='Start of the range: "2020-01-01 00:00:00", or a day.')
+    ]
+    end_time: Annotated[End, Field(title="End", description="End of the range, included: a day to its last second.")]
     target_schema: Annotated[
         Identifier, Field(title="Input schema", description="Schema of the posts.  [default: INPUT_SCHEMA]")
     ]

@@ -40,7 +40,8 @@ def test_400_start_time_must_be_earlier_than_end_time(end: str) -> None:
         ("predict_type", "author"),
         ("start_time", "yesterday"),
         ("start_time", "2020-02-30 00:00:00"),
-        ("start_time", "2020-01-01"),
+        ("start_time", "2020-01"),
+        ("end_time", "2020-02-30"),
         ("start_time", "2020-01-01T00:00:00Z"),
         ("start_time", "1577836800"),
         ("end_time", "10000-01-01 00:00:00"),
@@ -131,3 +132,10 @@ def test_values_that_an_earlier_task_does_not_have_are_left_to_the_defaults() ->
     assert not {"queue", "countdown", "target_table", "start_time", "end_time"} & values.keys()
     again = TaskRequest.from_values(SETTINGS, RANGE | values)
     assert (again.queue, again.countdown, again.target_table) == ("queue7", 3, "ts_page_content")
+
+
+@pytest.mark.parametrize("day", ["2020-03-01", " 2020-03-01 "])
+def test_a_day_is_a_start_at_its_first_second_and_an_end_at_its_last(day: str) -> None:
+    parsed = request(start_time=day, end_time=day)
+    assert (parsed.start_time, parsed.end_time) == (datetime(2020, 3, 1), datetime(2020, 3, 1, 23, 59, 59))
+    assert parsed.date_range == "2020-03-01 00:00:00 - 2020-03-01 23:59:59"
