@@ -1,4 +1,4 @@
-"""What the console remembers for its operator: the theme, the presets of new tasks, and the gold files."""
+"""What the console remembers for its operator: the theme, and the gold files."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -13,8 +13,6 @@ class Preferences:
     """The content of the file."""
 
     theme: str = "audience-dark"
-    presets: dict[str, dict[str, str]] = field(default_factory=dict)
-    """The values of a new task's form, by the name of the preset."""
     gold_files: dict[str, str] = field(default_factory=dict)
     """The path of the gold file that was last used, by predict type."""
 
@@ -32,7 +30,7 @@ def read_preferences() -> Preferences:
     try:
         content = json.loads(preferences_path().read_text(encoding="utf-8"))
         gold_files = dict(content.get("gold_files", {}))  # earlier versions have none
-        return Preferences(theme=str(content["theme"]), presets=dict(content["presets"]), gold_files=gold_files)
+        return Preferences(theme=str(content["theme"]), gold_files=gold_files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Preferences()
 

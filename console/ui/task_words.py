@@ -72,11 +72,12 @@ def range_words(task: Task) -> str:
     """Return the range, short: 2020, 2020-05, 2020-05-07, 2020-01-24..12-04, or with times if it has some."""
     if task.start_time is None or task.end_time is None:
         return task.date_range
-    return _range(task.start_time, task.end_time)
+    return range_of(task.start_time, task.end_time)
 
 
 @lru_cache(4096)
-def _range(start: datetime, end: datetime) -> str:
+def range_of(start: datetime, end: datetime) -> str:
+    """Return a range, as short as it can be without a loss."""
     to_its_end = end.time() >= _LAST_SECOND
     first, last = str(start.date()), str(end.date())
     if start.time() != time.min or not (to_its_end or end.time() == time.min):

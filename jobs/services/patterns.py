@@ -1,7 +1,8 @@
 """The pattern files: all of them with their faults, and the set that a task uses."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +67,21 @@ def read_pattern_files(
                     patterns, found = read_pattern_file(path, model_type)
                     files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(found)))
     return files, faults
+
+
+async def predict_types_with_files(directory: Path) -> dict[str, list[PredictType]]:
+    """Return the predict types that have pattern files, by model type. Models without any are left out."""
+    return await asyncio.to_thread(_predict_types_with_files, directory)
+
+
+def _predict_types_with_files(directory: Path) -> dict[str, list[PredictType]]:
+    found: dict[str, list[PredictType]] = {}
+    for model_type in MODEL_TYPES:
+        with suppress(OSError):
+            names = {path.stem for path in (directory / model_type).glob("*/*.txt")}
+            if types := [predict_type for predict_type in PREDICT_TYPES if predict_type in names]:
+                found[model_type] = types
+    return found
 
 
 def load_patterns(directory: Path, model_type: ModelType, predict_type: PredictType) -> PatternSet:

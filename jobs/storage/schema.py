@@ -182,12 +182,17 @@ async def _indexes(session: Session, schema: str, tables: Sequence[str]) -> dict
     return indexes
 
 
-async def ensure_schema(session: Session, schema: str) -> None:
-    """Create the schema if it is missing. Raises DatabaseError if the account may not."""
+async def schema_exists(session: Session, schema: str) -> bool:
+    """Return whether there is a schema of this name that the account can see."""
     found = await session.row(
         "SELECT 1 FROM information_schema.schemata WHERE schema_name = %(schema)s", {"schema": schema}
     )
-    if not found:
+    return found is not None
+
+
+async def ensure_schema(session: Session, schema: str) -> None:
+    """Create the schema if it is missing. Raises DatabaseError if the account may not."""
+    if not await schema_exists(session, schema):
         await session.execute(f"CREATE DATABASE IF NOT EXISTS {quote(schema)} CHARACTER SET utf8mb4")
 
 

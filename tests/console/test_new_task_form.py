@@ -1,12 +1,17 @@
 """The form of a new task."""
 
+import re
 import shutil
 
-from textual.widgets import Button, Input, Select
+from textual.widgets import Input, Select
 
 from console.ui.app import AudienceApp
+from console.ui.presets import list_presets, read_preset
+from console.ui.screens.dialogs import Ask
 from console.ui.screens.new_task import NewTaskScreen
+from console.ui.screens.presets import PresetDialog
 from console.ui.screens.tasks import TasksScreen
+from console.ui.widgets.choice import Choice
 from console.ui.widgets.live_text import LiveText
 from jobs import services
 from tests.helpers.deployment import TestDeployment, plain
@@ -61,7 +66,7 @@ async def test_presets_are_saved_and_loaded_and_an_earlier_task_is_run_again(rea
         await pilot.press("enter")
         await wait_until(pilot, lambda: form.query_one("#queue", Input).value == "late")
         assert form.query_one("#countdown", Input).value == "7"
-        form.query_one("#launch", Button).press()
+        await pilot.press("ctrl+l")
         await opened(pilot, TasksScreen)
         await wait_until(pilot, lambda: table(pilot).row_count == 2)
 
@@ -99,8 +104,8 @@ async def test_a_launch_continues_when_its_form_is_left_and_q_does_not_leave_a_f
         await pilot.press("n")
         await opened(pilot, NewTaskScreen)
         await wait_until(pilot, lambda: app.screen.query_one("#start_time", Input).value)
-        app.screen.query_one("#launch").focus()
-        await pilot.press("q")
+        app.screen.query_one("#model_type").focus()
+        await pilot.press("tab", "q", "escape")
         assert isinstance(app.screen, NewTaskScreen)
         await pilot.press("ctrl+l", "escape")
         await wait_until(pilot, lambda: isinstance(app.screen, TasksScreen) and table(pilot).row_count == 1)
@@ -154,6 +159,158 @@ async def test_leaving_an_edited_form_asks_first(ready: TestDeployment) -> None:
         await opened(pilot, TasksScreen)
 
 
+async def test_enter_and_the_arrows_move_between_the_fields(ready: TestDeployment) -> None:
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await wait_until(pilot, lambda: form.query_one("#start_time").has_focus)
+        for key, field in (("enter", "end_time"), ("down", "target_schema"), ("up", "end_time"), ("up", "start_time")):
+            await pilot.press(key)
+            assert form.query_one(f"#{field}").has_focus
+        await pilot.press("up", "up", "up")
+        assert form.query_one("#model_type").has_focus
+        await pilot.press(*["down"] * 12)
+        assert form.query_one("#countdown").has_focus
+
+
+async def test_typing_in_a_list_finds_a_name_whether_it_is_open_or_not(ready: TestDeployment) -> None:
+    ready.write_patterns({"female": [("x", "start")]}, "content")
+    ready.write_patterns({"female": [("x", "start")]}, "title")
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        choice = pilot.app.screen.query_one("#predict_type", Choice)
+        await wait_until(pilot, lambda: choice.names == ["author_name", "title", "content"])
+        choice.focus()
+        await pilot.press(*"con")
+        await wait_until(pilot, lambda: choice.expanded)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: choice.text == "content" and choice.has_focus)
+        await pilot.press("enter", *"tit", "enter")
+        await wait_until(pilot, lambda: choice.text == "title")
+
+
+async def test_only_predict_types_with_pattern_files_are_offered(ready: TestDeployment) -> None:
+    ready.write_patterns({"male": ["my (wife|girlfriend)"]}, "content")  # of rule_model
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        model, predict = form.query_one("#model_type", Choice), form.query_one("#predict_type", Choice)
+        await wait_until(pilot, lambda: predict.names == ["author_name"])
+        model.focus()
+        await pilot.press(*"rule", "enter")
+        await wait_until(pilot, lambda: (predict.names, predict.text) == (["content"], "content"))
+
+
+async def test_a_day_is_taken_for_a_time_and_what_it_stands_for_is_shown(ready: TestDeployment) -> None:
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await wait_until(pilot, lambda: form.query_one("#start_time", Input).value)
+        form.query_one("#start_time", Input).value = "2020-03-01"
+        form.query_one("#end_time", Input).value = "2020-06-02"
+        await wait_until(pilot, lambda: "= 2020-03-01 00:00:00" in shown(pilot))
+        assert "= 2020-06-02 23:59:59" in shown(pilot)
+        await pilot.press("ctrl+l")
+        await opened(pilot, TasksScreen)
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+    assert ready.rows("SELECT date_range FROM {output}.state") == [("2020-03-01 00:00:00 - 2020-06-02 23:59:59",)]
+
+
+async def test_a_rerun_says_of_which_task(ready: TestDeployment) -> None:
+    task = await run_in_process(ready, ready.request())
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("e")
+        await opened(pilot, NewTaskScreen)
+        assert f"Rerun of {task.task_id[:8]}" in shown(pilot)
+
+
+async def test_what_cannot_run_stands_at_its_field_and_in_the_plan_before_launch(ready: TestDeployment) -> None:
+    async with console(ready, (120, 40)) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+
+        def remark(name: str) -> str:
+            return form.query_one(f"#fault-{name}", LiveText).text
+
+        await wait_until(pilot, lambda: "ready, but it will wait for a worker" in shown(pilot))
+        assert remark("queue") == "no worker is running"
+        form.query_one("#output_schema", Input).value = "elsewhere"
+        await wait_until(pilot, lambda: "✗ not ready: output schema" in shown(pilot))
+        assert remark("output_schema") == "no schema elsewhere that this account may use or create"
+        assert "GRANT SELECT, INSERT" in shown(pilot)
+        with ready.workers():
+            form.query_one("#queue", Input).value = "nobody"
+            form.query_one("#output_schema", Input).value = ready.output_schema
+            await wait_until(pilot, lambda: "1 worker" in shown(pilot))
+            form.query_one("#queue", Input).value = "nobody_"
+            await wait_until(pilot, lambda: remark("queue") == "no worker serves nobody_")
+            form.query_one("#queue", Input).value = ready.settings.queue
+            await wait_until(pilot, lambda: "✓ ready; ctrl+l launches it" in shown(pilot))
+            assert not remark("queue") and not remark("output_schema")
+
+
+async def test_faults_of_pattern_files_and_of_the_input_stand_in_the_plan(ready: TestDeployment) -> None:
+    ready.write_patterns({"female": [("x", "begin")]})
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        await wait_until(pilot, lambda: "not ready: patterns" in shown(pilot))
+        assert "unknown match type 'begin'" in " ".join(shown(pilot).split())
+
+
+async def test_a_range_is_chosen_from_a_list(ready: TestDeployment) -> None:
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+        await wait_until(pilot, lambda: form.query_one("#end_time", Input).value == "2020-06-02 23:59:59")
+        await pilot.press("ctrl+r", "ctrl+r")
+        await wait_until(pilot, lambda: "the last month" in shown(pilot))
+        await pilot.press("down", "down", "down", "enter")
+        await wait_until(pilot, lambda: form.query_one("#end_time", Input).value == "2020-06-30 23:59:59")
+        assert form.query_one("#start_time", Input).value == "2020-06-01 00:00:00"
+
+
+async def test_a_preset_is_replaced_only_after_a_question_and_can_be_renamed_and_deleted(ready: TestDeployment) -> None:
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        form = pilot.app.screen
+
+        async def save(queue: str, *answers: str) -> None:
+            form.query_one("#queue", Input).value = queue
+            await pilot.press("ctrl+s")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+            await pilot.press(*"mine", "enter")
+            if answers:
+                await wait_until(pilot, lambda: "Replace the preset mine?" in shown(pilot))
+                await pilot.press(*answers)
+            await wait_until(pilot, lambda: pilot.app.screen is form)
+
+        await save("first")
+        await save("second", "n")
+        await wait_until(pilot, lambda: read_preset("mine")["queue"] == "first")
+        await save("second", "y")
+        await wait_until(pilot, lambda: read_preset("mine")["queue"] == "second")
+        await pilot.press("ctrl+o")
+        await wait_until(pilot, lambda: re.search("queue +second", shown(pilot)))  # the preview
+        await pilot.press("r")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press("2", "enter")
+        await wait_until(pilot, lambda: list_presets() == ["mine2"])
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, PresetDialog))
+        await pilot.press("d")
+        await wait_until(pilot, lambda: "Delete the preset mine2?" in shown(pilot))
+        await pilot.press("y")
+        await wait_until(pilot, lambda: not list_presets() and pilot.app.screen is form)
+
+
 async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
     slow = "[a-q][^u-z]{40}[xyz]"
     ready.write_patterns({"female": ["雅婷", slow]}, "content")
@@ -161,7 +318,8 @@ async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
         await pilot.press("n")
         await opened(pilot, NewTaskScreen)
         form = pilot.app.screen
-        form.query_one("#predict_type", Select).value = "content"
-        form.query_one("#model_type", Select).value = "rule_model"
+        form.query_one("#model_type", Choice).focus()
+        await wait_until(pilot, lambda: form.query_one("#predict_type", Choice).names == ["author_name"])
+        await pilot.press(*"rule", "enter")
         plan = form.query_one("#plan", LiveText)
         await wait_until(pilot, lambda: f"rule {slow} of label female is slow" in plan.text)

@@ -9,8 +9,8 @@ from console.ui.preferences import preferences_path, read_preferences, write_pre
 
 def test_an_unreadable_preferences_file_is_kept_as_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    write_preferences(presets={"mine": {"queue": "q"}})
-    assert read_preferences().presets == {"mine": {"queue": "q"}}
+    write_preferences(theme="gruvbox")
+    assert read_preferences().theme == "gruvbox"
     preferences_path().write_text("{half a file")
     write_preferences(theme="nord")
     assert preferences_path().with_suffix(".bak").read_text() == "{half a file"

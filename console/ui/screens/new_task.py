@@ -1,38 +1,40 @@
-"""The form of a new task, and beside it the plan of what the task would do."""
+"""The form of a new task, and below it the plan of what the task would do."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.css.query import NoMatches
+from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, Select
+from textual.widgets import Input
 
-from console.sanitize import sanitize
-from console.ui.formatting import plain
-from console.ui.preferences import read_preferences, write_preferences
+from console.ui.plan_text import not_ready, plan_text
+from console.ui.presets import list_presets, write_preset
+from console.ui.ranges import proposed_ranges, whole_days
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose, Confirm
+from console.ui.screens.presets import PresetDialog
 from console.ui.snapshot import Snapshot
+from console.ui.task_words import range_of
 from console.ui.widgets.live_text import LiveText
-from console.ui.widgets.text_input import TextInput
+from console.ui.widgets.pane import Pane, set_title
+from console.ui.widgets.task_form import LABELS, TaskForm
 from jobs import services
 from jobs.errors import AudienceError, InvalidRange, InvalidValue
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.services import overview
-from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
+from jobs.services.patterns import predict_types_with_files
+from jobs.services.readiness import Concern, read_concerns
 
-_LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
-_HINTS = {"start_time": "2020-01-01 00:00:00", "end_time": "2020-12-31 23:59:59, included"}
-_SELECTS = ("model_type", "predict_type", "target_schema", "target_table")
 _PLAN_SECONDS = 0.3
-_LAUNCH = "Launch (ctrl+l)"
+_TIMES = ("start_time", "end_time")
 
 
 class NewTaskScreen(BaseScreen):
@@ -42,8 +44,11 @@ class NewTaskScreen(BaseScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "launch", "Launch", priority=True),
+        Binding("ctrl+r", "range", "Range", priority=True),
         Binding("ctrl+s", "save", "Save preset", priority=True),
-        Binding("ctrl+o", "load", "Load preset", priority=True),
+        Binding("ctrl+o", "load", "Presets", priority=True),
+        Binding("down", "move(1)", "Next field", show=False),
+        Binding("up", "move(-1)", "Field before", show=False),
     ]
 
     @dataclass
@@ -57,69 +62,66 @@ class NewTaskScreen(BaseScreen):
         super().__init__(context)
         self._template = template
         self._tables: dict[str, list[str]] = {}
+        self._predict_types: Mapping[str, Sequence[str]] = {}
         self._planning: Timer | None = None
         self._faults: dict[str, str] = {}
+        self._concerns: list[Concern] = []
         self._launching = False
         self._input_was_ok = True
         self._initial: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
-        values = self._initial_values()
-        with Horizontal(id="body"):
-            with VerticalScroll(id="form", can_focus=False):
-                for name, label in _LABELS.items():
-                    with Horizontal(classes="field"):
-                        yield Label(label, classes="label")
-                        yield self._field(name, values[name])
-                    yield LiveText(id=f"fault-{name}", classes="fault")
-                yield Button(_LAUNCH, id="launch", variant="primary", compact=True)
-            yield VerticalScroll(LiveText(id="plan"), id="plan-box")
-
-    def _field(self, name: str, value: str) -> Input | Select[str]:
-        if name not in _SELECTS:
-            return TextInput(value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False)
-        options = {"model_type": MODEL_TYPES, "predict_type": PREDICT_TYPES}.get(name, (value,) if value else ())
-        return Select(
-            [(plain(option), option) for option in options],
-            value=value if value else Select.NULL,
-            prompt="choose",
-            allow_blank=name.startswith("target"),
-            id=name,
-            compact=True,
-        )
+        title = f"Rerun of {self._template.task_id[:8]}" if self._template else "New task"
+        yield TaskForm(title, self._initial_values(), id="form")
+        with Pane(id="plan-box"):
+            with VerticalScroll():
+                yield LiveText(id="plan")
+            yield LiveText(id="verdict")
 
     def _initial_values(self) -> dict[str, str]:
         defaults = TaskRequest.defaults(self.deployment.settings)
-        values = {name: str(defaults.get(name, "")) for name in _LABELS}
+        values = {name: str(defaults.get(name, "")) for name in LABELS}
         if not values["target_schema"]:
             values["target_table"] = ""
         return values | (TaskRequest.from_task(self._template) if self._template else {})
 
     def on_mount(self) -> None:
         super().on_mount()
+        set_title(self.query_one("#plan-box"), "Plan")
         self.query_one("#start_time").focus()
-        self._initial = self._values()
+        self._initial = self._form.values
+        self._read_predict_types()
         self._read_tables()
         self._read_range()
         self._plan_soon()
 
+    @property
+    def _form(self) -> TaskForm:
+        return self.query_one(TaskForm)
+
+    @work(group="types", exclusive=True, exit_on_error=False)
+    async def _read_predict_types(self) -> None:
+        self._predict_types = await predict_types_with_files(self.deployment.settings.patterns_dir)
+        self._offer_predict_types()
+
+    def _offer_predict_types(self, *, another_model: bool = False) -> None:
+        """Offer the predict types that the model has pattern files for. The value stays unless the model changed."""
+        choice, names = self._form.choice("predict_type"), self._predict_types.get(self._form.value("model_type"), [])
+        if names:
+            choice.offer(names, names[0] if another_model and choice.text not in names else choice.text)
+
     @work(group="tables", exclusive=True, exit_on_error=False)
     async def _read_tables(self) -> None:
         self._tables = await overview.list_input_tables(self.deployment)
-        self._set_options("target_schema", list(self._tables))
-        self._set_table_options()
+        schema = self._form.choice("target_schema")
+        schema.offer(list(self._tables), schema.text)
+        self._offer_tables()
 
-    def _set_table_options(self) -> None:
-        self._set_options("target_table", self._tables.get(self._value("target_schema"), []))
-
-    def _set_options(self, name: str, options: list[str]) -> None:
-        """Set the options of a select. Its value stays, even if it is not among them: the plan reports that."""
-        field = self.query_one(f"#{name}", Select)
-        value = self._value(name) or (options[0] if name == "target_table" and options else "")
-        if value and value not in options:
-            options = [value, *options]
-        field.set_options([(plain(option), option) for option in options])
-        field.value = value or Select.NULL
+    def _offer_tables(self, *, another_schema: bool = False) -> None:
+        """Offer the tables of the schema. The value stays, even if it is not among them: the plan reports that."""
+        table, names = self._form.choice("target_table"), self._tables.get(self._form.value("target_schema"), [])
+        first = names[0] if names else ""
+        table.offer(names, first if another_schema and table.text not in names else table.text or first)
 
     def show(self, snapshot: Snapshot) -> None:
         """Read the options again once an input server that was away is back."""
@@ -131,44 +133,33 @@ class NewTaskScreen(BaseScreen):
 
     @work(group="range", exclusive=True, exit_on_error=False)
     async def _read_range(self) -> None:
-        """Propose the range of all rows, unless the operator has typed one."""
-        schema, table = self._value("target_schema"), self._value("target_table")
-        if not schema or not table or self._value("start_time") or self._value("end_time"):
+        """Propose the range of all posts, unless the operator has typed one."""
+        if any(self._form.value(name) for name in _TIMES):
             return
-        edges = await overview.read_input_range(self.deployment, schema, table)
-        if edges and not self._value("start_time") and not self._value("end_time"):
-            for name, edge in zip(("start_time", "end_time"), edges, strict=True):
-                self.query_one(f"#{name}", Input).value = str(edge)
-                self._initial[name] = str(edge)
+        edges = await self._read_edges()
+        if edges and not any(self._form.value(name) for name in _TIMES):
+            self._set_range(edges)
+            self._initial |= {name: self._form.value(name) for name in _TIMES}
 
-    def _value(self, name: str) -> str:
-        field = self.query_one(f"#{name}")
-        value: Any = field.value if isinstance(field, Input | Select) else ""
-        return value.strip() if isinstance(value, str) else ""
+    async def _read_edges(self) -> tuple[datetime, datetime] | None:
+        """Return the days of the first and of the last post."""
+        schema, table = self._form.value("target_schema"), self._form.value("target_table")
+        edges = await overview.read_input_range(self.deployment, schema, table) if schema and table else None
+        return whole_days(*edges) if edges else None
 
-    def _values(self) -> dict[str, str]:
-        return {name: self._value(name) for name in _LABELS}
+    def _set_range(self, ends: tuple[datetime, datetime]) -> None:
+        for name, end in zip(_TIMES, ends, strict=True):
+            self.query_one(f"#{name}", Input).value = str(end)
 
-    def _set_values(self, values: dict[str, str]) -> None:
-        for name, value in values.items():
-            field = self.query_one(f"#{name}") if name in _LABELS else None
-            if isinstance(field, Input):
-                field.value = value
-            elif isinstance(field, Select):
-                options = [str(option) for _, option in field._options if option is not Select.NULL]
-                if value and value not in options:
-                    field.set_options([(plain(option), option) for option in (value, *options)])
-                field.value = value or Select.NULL
-
-    @on(Input.Changed)
-    @on(Select.Changed)
-    def _changed(self, event: Input.Changed | Select.Changed) -> None:
-        if isinstance(event, Select.Changed) and event.select.id == "target_schema" and event.select.has_focus_within:
-            # The operator chose another schema, so the chosen table is not in it.
-            self.query_one("#target_table", Select).clear()
-            self._set_table_options()
-        if isinstance(event, Select.Changed):
+    @on(TaskForm.Changed)
+    def _changed(self, event: TaskForm.Changed) -> None:
+        if event.name == "target_schema" and event.chosen:
+            self._offer_tables(another_schema=True)
+        if event.name == "model_type":
+            self._offer_predict_types(another_model=event.chosen)
+        if event.name.startswith("target"):
             self._read_range()
+        self._concerns = [concern for concern in self._concerns if concern.parameter != event.name]
         self._check()
         self._plan_soon()
 
@@ -180,69 +171,76 @@ class NewTaskScreen(BaseScreen):
 
     def _check(self) -> TaskRequest | None:
         """Show what is wrong at each field, and return the request if nothing is."""
-        values = self._values()
-        blank = {name: "give a time, such as " + _HINTS[name][:19] for name in _HINTS if not values[name]}
+        if not self._form.is_mounted:
+            return None
+        values = self._form.values
+        request, self._faults = None, {}
         try:
             request = TaskRequest.from_values(self.deployment.settings, values)
-            self._show_faults({})
-            return request
         except InvalidValue as error:
-            self._show_faults(error.faults | blank)
+            blank = {name: "give a day, such as 2020-01-31, or a time" for name in _TIMES if not values[name]}
+            self._faults = error.faults | blank
         except InvalidRange as error:
-            self._show_faults({"end_time": str(error)})
-        return None
+            self._faults = {"end_time": str(error)}
+        self._show_remarks(request)
+        return request
 
-    def _show_faults(self, faults: dict[str, str]) -> None:
-        self._faults = faults
-        for name in _LABELS:
-            try:
-                fault = self.query_one(f"#fault-{name}", LiveText)
-            except NoMatches:
-                return
-            fault.set_text(sanitize(faults.get(name, "")))
-            fault.display = name in faults
+    def _show_remarks(self, request: TaskRequest | None) -> None:
+        """Show at each field what is wrong with it, what will keep the task waiting, or what a day stands for."""
+        tones = {"error": "failed", "warning": "waiting"}
+        remarks = {concern.parameter: (concern.problem, tones[concern.verdict]) for concern in self._concerns}
+        for name in _TIMES if request else ():
+            if len(self._form.value(name)) == len("2020-01-31"):
+                remarks[name] = (f"= {getattr(request, name)}", "muted")
+        self._form.show_remarks(remarks | {name: (fault, "failed") for name, fault in self._faults.items()})
 
     @work(group="plan", exclusive=True, exit_on_error=False)
     async def _plan(self) -> None:
-        box = self.query_one("#plan", LiveText)
         request = self._check()
         if request is None:
-            box.set_text(Text("The plan shows here when the form is complete.", "muted"))
+            names = ", ".join(LABELS[name].lower() for name in self._faults)
+            self._show_plan(Text("The plan shows here when the form is complete.", "muted"), not_ready(names))
             return
-        box.set_text(Text("planning ...", "muted"))
+        self._concerns = await read_concerns(self.deployment, request)
+        plan: services.Plan | AudienceError
         try:
             plan = await services.plan_task(self.deployment, request)
         except AudienceError as error:
-            box.set_text(Text(f"{error.code} {sanitize(error)}", "failed"))
-            return
-        box.set_text(_plan_text(plan, request))
+            plan = error
+        tasks = self.snapshot.board.tasks if self.snapshot.board else ()
+        self._show_plan(*plan_text(plan, self._concerns, request, tasks))
+        self._show_remarks(request)
+
+    def _show_plan(self, plan: Text, verdict: Text) -> None:
+        self.query_one("#plan", LiveText).set_text(plan)
+        self.query_one("#verdict", LiveText).set_text(verdict)
+
+    def action_move(self, step: int) -> None:
+        """Move to the next field, or to the one before."""
+        self._form.move_focus(step)
 
     def action_launch(self) -> None:
         """Create the task, or move to the first field with a fault."""
         request = self._check()
         if request is None:
-            first = next(name for name in _LABELS if name in self._faults)
+            first = next(name for name in LABELS if name in self._faults)
             self.query_one(f"#{first}").focus()
-            self.show_message(f"{_LABELS[first]}: {self._faults[first]}", error=True)
+            self.show_message(f"{LABELS[first]}: {self._faults[first]}", error=True)
         elif not self._launching:
             self._launching = True
-            self.query_one("#launch", Button).label = "launching ..."
+            set_title(self.query_one("#plan-box"), "Plan ─ launching ...")
             self.post_message(self.LaunchRequested(request, self))
 
     def end_launch(self) -> None:
         """Allow another launch, because the last one has ended. If it failed, the app shows why."""
         self._launching = False
-        # Not query_one: if the operator has left the form meanwhile, its button is gone.
-        for button in self.query("#launch").results(Button):
-            button.label = _LAUNCH
-
-    @on(Button.Pressed, "#launch")
-    def _launch_pressed(self) -> None:
-        self.action_launch()
+        # Not query_one: if the operator has left the form meanwhile, it is gone.
+        for box in self.query("#plan-box"):
+            set_title(box, "Plan")
 
     def action_back(self) -> None:
         """Go back. Ask first if something was filled in."""
-        if self._values() == self._initial:
+        if self._form.values == self._initial:
             self.app.pop_screen()
         else:
             self._ask_and_leave()
@@ -253,51 +251,40 @@ class NewTaskScreen(BaseScreen):
             self.app.pop_screen()
 
     @work(group="dialog", exit_on_error=False)
+    async def action_range(self) -> None:
+        """Choose a range: all posts, the last month of them, like the latest task."""
+        edges = await self._read_edges()
+        if edges is None:
+            self.show_message("the first and the last post are not known: choose a table with an index on post_time")
+            return
+        tasks = self.snapshot.board.tasks if self.snapshot.board else ()
+        ranges = proposed_ranges(*edges, tasks[0] if tasks else None)
+        names = [f"{name:22}{range_of(*ends)}" for name, ends in ranges.items()]
+        name = await self.ask(Choose("Range", names))
+        if name is not None:
+            self._set_range(list(ranges.values())[names.index(name)])
+
+    @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
-        """Save the form's values as a preset."""
-        name = await self.ask(Ask("Save these values as"))
-        if name:
-            try:
-                write_preferences(presets=read_preferences().presets | {name: self._values()})
-            except OSError as error:
-                self.show_message(f"not saved: {error}", error=True)
-            else:
-                self.show_message(f"saved as {name}")
+        """Save the form's values as a preset. Ask before another one is replaced."""
+        name = await self.ask(Ask("Save these values as a preset named"))
+        if not name or (
+            name in list_presets() and not await self.ask(Confirm(f"Replace the preset {name}?", "Replace"))
+        ):
+            return
+        try:
+            path = write_preset(name, self._form.values)
+        except (OSError, InvalidValue) as error:
+            self.show_message(f"not saved: {error}", error=True)
+        else:
+            self.show_message(f"saved as {path}")
 
     @work(group="dialog", exit_on_error=False)
     async def action_load(self) -> None:
         """Fill in the form from a preset."""
-        presets = read_preferences().presets
-        if not presets:
+        if not list_presets():
             self.show_message("no presets yet; ctrl+s saves one")
             return
-        name = await self.ask(Choose("Load", sorted(presets)))
-        if name:
-            self._set_values(presets[name])
-
-
-def _plan_text(plan: services.Plan, request: TaskRequest) -> Text:
-    definition, estimate = plan.definition, plan.estimate
-    text = Text().append("Plan\n", "bold")
-
-    def line(name: str, value: str, style: str = "") -> None:
-        text.append(f"{name:12}", "muted").append(sanitize(value) + "\n", style)
-
-    line("rows", f"about {estimate.rows:,}")
-    line("windows", f"{plan.windows:,}")
-    if definition.input.time_index:
-        line("post_time", "indexed")
-    else:
-        line("post_time", "not indexed: the whole table is read", "waiting")
-    if estimate.first and estimate.last:
-        line("rows from", f"{estimate.first} to {estimate.last}")
-    for label in definition.patterns.labels:
-        line(f"/{label.name}", f"{len(label.patterns):,} patterns")
-    line("patterns", definition.patterns.hash[:16])
-    line("production", f"{request.countdown} s after the label job")
-    tables = ", ".join(plan.results)
-    line("writes to", request.output_schema)
-    line("tables", f"{tables}; each with its wh_panel_mapping_ table")
-    for warning in plan.warnings:
-        line("warning", warning, "waiting")
-    return text
+        values = await self.ask(PresetDialog())
+        if values is not None:
+            self._form.set_values(values)

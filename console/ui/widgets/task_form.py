@@ -1,0 +1,122 @@
+"""The fields of a new task: in two panes, what to label and where, each field with what is wrong with it below."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Label, Select
+
+from console.sanitize import sanitize
+from console.ui.widgets.choice import Choice
+from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.pane import Pane, set_title
+from console.ui.widgets.text_input import TextInput
+from jobs.model.task_request import TaskRequest
+from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
+
+LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
+_HINTS = {"start_time": "2020-01-01 or 2020-01-01 18:00:00", "end_time": "2020-12-31, included"}
+_CHOICES: dict[str, Sequence[str]] = {
+    "model_type": MODEL_TYPES,
+    "predict_type": PREDICT_TYPES,
+    "target_schema": (),
+    "target_table": (),
+}
+_WHAT = ("model_type", "predict_type", "start_time", "end_time")
+
+
+class TaskForm(Horizontal):
+    """The values of a new task, as text. Posts Changed when one of them has changed."""
+
+    class Changed(Message):
+        """A value has changed: of the parameter `name`; `chosen` if it was chosen from a list that has the focus."""
+
+        def __init__(self, name: str, *, chosen: bool) -> None:
+            super().__init__()
+            self.name = name
+            self.chosen = chosen
+
+    def __init__(self, title: str, values: Mapping[str, str], *, id: str) -> None:
+        super().__init__(id=id)
+        self._title = title
+        self._initial = dict(values)
+
+    def compose(self) -> ComposeResult:
+        with Pane(id="what"):
+            for name in _WHAT:
+                yield from self._field(name)
+        with Pane(id="where"):
+            for name in LABELS:
+                if name not in _WHAT:
+                    yield from self._field(name)
+
+    def _field(self, name: str) -> ComposeResult:
+        value = self._initial[name]
+        with Vertical(classes="field"):
+            with Horizontal(classes="line"):
+                yield Label(LABELS[name], classes="label")
+                if name in _CHOICES:
+                    names = _CHOICES[name] or ([value] if value else [])
+                    yield Choice(names, value, id=name, allow_blank=name.startswith("target"))
+                else:
+                    yield TextInput(
+                        value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False
+                    )
+            yield LiveText(id=f"fault-{name}", classes="fault")
+
+    def on_mount(self) -> None:
+        set_title(self.query_one("#what"), f"{self._title} ─ what")
+        set_title(self.query_one("#where"), "where")
+
+    def choice(self, name: str) -> Choice:
+        """Return the field of a parameter that is chosen from a list."""
+        return self.query_one(f"#{name}", Choice)
+
+    def value(self, name: str) -> str:
+        """Return the value of a parameter, without blanks around it."""
+        field: Any = self.query_one(f"#{name}")
+        return field.text.strip() if isinstance(field, Choice) else str(field.value).strip()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The value of every parameter."""
+        return {name: self.value(name) for name in LABELS}
+
+    def set_values(self, values: Mapping[str, str]) -> None:
+        """Fill in values. Parameters that are not known are ignored."""
+        for name, value in values.items():
+            if name in _CHOICES:
+                self.choice(name).offer(self.choice(name).names, value)
+            elif name in LABELS:
+                self.query_one(f"#{name}", Input).value = value
+
+    def show_remarks(self, remarks: Mapping[str, tuple[str, str]]) -> None:
+        """Show a remark, with its tone, below each parameter that has one."""
+        for name in LABELS:
+            remark = self.query_one(f"#fault-{name}", LiveText)
+            words, tone = remarks.get(name, ("", ""))
+            remark.set_text(Text(sanitize(words), tone))
+            remark.display = bool(words)
+
+    def move_focus(self, step: int) -> None:
+        """Move to the next field, or to the one before."""
+        fields = [self.query_one(f"#{name}") for name in (*_WHAT, *(name for name in LABELS if name not in _WHAT))]
+        focused = self.screen.focused
+        place = fields.index(focused) + step if focused in fields else 0
+        self.screen.set_focus(fields[max(0, min(place, len(fields) - 1))])
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _field_changed(self, event: Input.Changed | Select.Changed) -> None:
+        event.stop()
+        field = event.control
+        self.post_message(self.Changed(field.id or "", chosen=isinstance(field, Choice) and field.has_focus_within))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.move_focus(1)
