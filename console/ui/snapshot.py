@@ -12,6 +12,7 @@ from jobs.services import overview
 from jobs.services.overview import Fleet, TaskBoard
 
 _ANSWER_SECONDS = 5.0
+_SERVERS = {"input": "input server", "output": "output server", "redis": "Redis"}
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class PolledServer:
         except AudienceError as error:
             return self._failed(current(), str(error))
         except TimeoutError:
-            return self._failed(current(), f"no answer within {_ANSWER_SECONDS:.0f} seconds")
+            return self._failed(current(), f"{_SERVERS[self.name]}: no answer within {_ANSWER_SECONDS:.0f} s")
         except Exception as error:  # whatever the server sent, polling continues and shows it
-            return self._failed(current(), f"{type(error).__name__}: {error}")
+            return self._failed(current(), f"{_SERVERS[self.name]}: {type(error).__name__}: {error}")
         update = {self.field: answer} if self.field else {}
         return replace(current(), **{self.name: ServerStatus(at=time.monotonic())}, **update)  # type: ignore[arg-type]
 

@@ -71,8 +71,18 @@ def model_words(task: Task) -> str:
 def range_words(task: Task) -> str:
     """Return the range, short: 2020, 2020-05, 2020-05-07, 2020-01-24..12-04, or with times if it has some."""
     if task.start_time is None or task.end_time is None:
-        return task.date_range
+        return _legacy_range(task.date_range)
     return range_of(task.start_time, task.end_time)
+
+
+@lru_cache(4096)
+def _legacy_range(date_range: str) -> str:
+    """Return the range of a task of v2.1, which has it as text only."""
+    try:
+        start, end = map(datetime.fromisoformat, date_range.split(" - "))
+        return range_of(start, end)
+    except ValueError:
+        return date_range
 
 
 @lru_cache(4096)

@@ -1,15 +1,24 @@
 """The header: how each server answers."""
 
 import asyncio
+import re
+import socket
+import time
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
 
 from console.demo.servers import private_servers
 from console.ui.app import AudienceApp
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workers import WorkersScreen
+from console.ui.snapshot import ServerStatus
 from console.ui.widgets.header import Header
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.fixed_app import FixedApp
 from tests.helpers.posts import PATTERNS, post
 from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
 
@@ -52,3 +61,26 @@ async def test_the_console_opens_without_a_state_table_and_without_servers(deplo
         await opened(pilot, NewTaskScreen)
         await pilot.press("escape")
         await opened(pilot, TasksScreen)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+async def test_servers_that_are_away_are_all_named_at_every_width(width: int) -> None:
+    away = ServerStatus(at=time.monotonic() - 30, error="away")
+    async with FixedApp().run_test(size=(width, 24)) as pilot:
+        await opened(pilot, TasksScreen)
+        app = pilot.app
+        assert isinstance(app, FixedApp)
+        app.snapshot = replace(app.snapshot, input=away, output=away, redis=away)
+        await wait_until(pilot, lambda: re.search(r"✗ input, output, redis away 3\ds", shown(pilot).splitlines()[0]))
+
+
+async def test_a_server_that_hangs_is_named(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.ui.snapshot._ANSWER_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and never says a word
+        port = silent.getsockname()[1]
+        hanging = deployment.with_settings(
+            input_port=port, output_port=port, redis_url=SecretStr(f"redis://127.0.0.1:{port}/0")
+        )
+        async with AudienceApp(hanging).run_test(size=(120, 40)) as pilot:
+            says = [f"{name}: no answer within 1 s" for name in ("input server", "output server", "Redis")]
+            await wait_until(pilot, lambda: all(words in shown(pilot) for words in says))

@@ -37,6 +37,12 @@ def test_a_range_is_as_short_as_it_can_be_without_a_loss(start: str, end: str, w
     assert range_words(task(1, "PENDING", **ends)) == words
 
 
+def test_the_range_of_a_legacy_task_is_read_from_its_text() -> None:
+    legacy = task(1, "SUCCESS", date_range="2020-01-01 00:00:00 - 2020-12-31 23:59:59")
+    assert legacy.start_time is None and range_words(legacy) == "2020"
+    assert range_words(replace(legacy, date_range="long ago")) == "long ago"
+
+
 days = st.datetimes(datetime(2019, 12, 30), datetime(2021, 1, 2)).map(
     lambda day: datetime(day.year, day.month, day.day)
 )

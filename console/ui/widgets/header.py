@@ -13,9 +13,9 @@ from console.ui.task_words import STANDINGS, standing
 from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
 
-# From this width on, the header shows the workers' recent rates, and words beside numbers.
+# From this width on, the header shows the workers' recent rates.
 WIDE = 110
-# Below this width, only what an operator must know is left.
+# From this width on, the header shows the name of the program.
 NARROW = 60
 # Servers are polled every second, and an answer may take another.
 _OLD_SECONDS = 3.0
@@ -42,10 +42,11 @@ class Header(LiveText):
         left = Text(no_wrap=True, overflow="ellipsis")
         if width >= NARROW:
             left.append(" Audience ", "bold reverse accent").append("  ")
-        if self._deployment.read_only:
-            left.append(" read-only ", "bold reverse waiting").append("  ")
         left.append_text(_servers(snapshot, now))
-        left.append("  ").append_text(self._workers(snapshot, width))
+        # What follows is left out if there is no room for it, the least important first.
+        for part in (self._read_only(), _workers(snapshot), _rate(snapshot), self._graph()):
+            if part and left.cell_len + 2 + part.cell_len <= width:
+                left.append("  ").append_text(part)
         for words in (True, False):
             right = _counts(snapshot, words=words)
             room = width - left.cell_len - right.cell_len - 1
@@ -54,20 +55,27 @@ class Header(LiveText):
                 break
         self.set_text(left)
 
-    def _workers(self, snapshot: Snapshot, width: int) -> Text:
-        if snapshot.fleet is None:
-            return Text()
-        alive = [worker for worker in snapshot.fleet.workers if not worker.stale]
-        if not alive:
-            return Text("no worker", "bold waiting" if snapshot.redis.ok else "muted")
-        text = Text(f"{len(alive)} worker{'' if len(alive) == 1 else 's'}", "" if snapshot.redis.ok else "muted")
-        rate = sum(worker.rows_a_second for worker in alive)
-        if rate and width >= NARROW:
-            text.append(f"  {short_number(rate)} posts/s", "running")
+    def _read_only(self) -> Text:
+        return Text(" read-only ", "bold reverse waiting") if self._deployment.read_only else Text()
+
+    def _graph(self) -> Text:
         history = list(self._rates.fleet_history)[-_GRAPH_CELLS:]
-        if width >= WIDE and any(history):
-            text.append(f" {blocks(history)}", "running")
-        return text
+        return Text(blocks(history), "running") if self.size.width >= WIDE and any(history) else Text()
+
+
+def _workers(snapshot: Snapshot) -> Text:
+    if snapshot.fleet is None:
+        return Text()
+    count = sum(not worker.stale for worker in snapshot.fleet.workers)
+    if not count:
+        return Text("no worker", "bold waiting" if snapshot.redis.ok else "muted")
+    return Text(f"{count} worker{'' if count == 1 else 's'}", "" if snapshot.redis.ok else "muted")
+
+
+def _rate(snapshot: Snapshot) -> Text:
+    workers = snapshot.fleet.workers if snapshot.fleet else ()
+    rate = sum(worker.rows_a_second for worker in workers if not worker.stale)
+    return Text(f"{short_number(rate)} posts/s", "running") if rate else Text()
 
 
 def _servers(snapshot: Snapshot, now: float) -> Text:
