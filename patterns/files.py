@@ -112,6 +112,38 @@ def present_models(directory: Path) -> tuple[ModelType, ...]:
 
 def label_names(directory: Path, model_type: ModelType) -> list[str]:
     """Return the labels of a model in deciding order. Raises PatternFileError."""
+    names, faults = usable_label_names(directory, model_type)
+    if faults:
+        raise PatternFileError(*faults)
+    return names
+
+
+def usable_label_names(directory: Path, model_type: ModelType) -> tuple[list[str], list[Fault]]:
+    """Return the labels of a model that can be read, in deciding order, and the faults that keep it from being used.
+
+    If it is the order that cannot be read, the labels are in alphabetical order.
+    """
+    names: list[str] = []
+    order: list[str] = []
+    faults: list[Fault] = []
+    try:
+        folders = _label_folders(directory, model_type)
+    except PatternFileError as error:
+        return names, list(error.faults)
+    for name in folders:
+        try:
+            _check_label(directory / model_type / name, directory)
+            names.append(name)
+        except PatternFileError as error:
+            faults += error.faults
+    try:
+        order = _label_order(directory, directory / model_type / "labels.toml", folders)
+    except PatternFileError as error:
+        faults += error.faults
+    return [name for name in order if name in names] + [name for name in names if name not in order], faults
+
+
+def _label_folders(directory: Path, model_type: ModelType) -> list[str]:
     folder = directory / model_type
     try:
         names = sorted(entry.name for entry in folder.iterdir() if _is_label(entry) and entry.name[0] not in "._")
@@ -120,20 +152,16 @@ def label_names(directory: Path, model_type: ModelType) -> list[str]:
         raise PatternFileError(Fault(folder, None, f"cannot be read: {reason or error}")) from error
     if not names:
         raise PatternFileError(Fault(folder, None, "no labels here; a label is a folder with pattern files"))
-    for name in names:
-        if len(name) > MAX_LABEL_LENGTH or not name.isprintable():
-            raise PatternFileError(
-                Fault(
-                    folder / name,
-                    None,
-                    f"a label has at most {MAX_LABEL_LENGTH} characters, all of them printable",
-                )
-            )
-        if not (folder / name).is_dir():
-            raise PatternFileError(Fault(folder / name, None, "is a link that leads nowhere"))
-        check_inside(folder / name, directory)
-    order = _label_order(directory, folder / "labels.toml", names)
-    return order + [name for name in names if name not in order]
+    return names
+
+
+def _check_label(folder: Path, directory: Path) -> None:
+    if len(folder.name) > MAX_LABEL_LENGTH or not folder.name.isprintable():
+        reason = f"a label has at most {MAX_LABEL_LENGTH} characters, all of them printable"
+        raise PatternFileError(Fault(folder, None, reason))
+    if not folder.is_dir():
+        raise PatternFileError(Fault(folder, None, "is a link that leads nowhere"))
+    check_inside(folder, directory)
 
 
 def _is_label(entry: Path) -> bool:

@@ -46,8 +46,11 @@ def lint_patterns(directory: Path, model_type: str | None = None, predict_type: 
         names = ", ".join(f"{name}.txt" for name in predicts)
         findings.append(_fault(Fault(directory, None, f"no label has a file {names}")))
     files.sort(key=_set_key)  # stable: labels stay in deciding order
-    for _, group in groupby(files, key=_set_key):
-        findings += _lint_set(directory, list(group))
+    for (model, _), group in groupby(files, key=_set_key):
+        found = _lint_set(directory, list(group))
+        # If a fault concerns the whole model, its labels may not be in deciding order, on which warnings depend.
+        broken = any(fault.path.is_relative_to(directory / model) for fault in faults)
+        findings += [finding for finding in found if finding.is_fault or not broken]
     return findings
 
 

@@ -14,11 +14,11 @@ from patterns.files import (
     Fault,
     PatternFileError,
     file_exists,
-    label_names,
     pattern_path,
     present_models,
     read_pattern_file,
     read_pattern_set,
+    usable_label_names,
 )
 from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
@@ -49,23 +49,20 @@ def read_pattern_files(
     model_types: Sequence[ModelType] = MODEL_TYPES,
     predict_types: Sequence[PredictType] = PREDICT_TYPES,
 ) -> tuple[list[PatternFile], list[Fault]]:
-    """Read all pattern files, or some, and return them with the faults of models that cannot be read at all."""
+    """Read all pattern files, or some, and return them with the faults that keep whole models from being used."""
     files: list[PatternFile] = []
     faults: list[Fault] = []
     for model_type in present_models(directory):
         if model_type not in model_types:
             continue
-        try:
-            labels = label_names(directory, model_type)
-        except PatternFileError as error:
-            faults += error.faults
-            continue
+        labels, found = usable_label_names(directory, model_type)
+        faults += found
         for label in labels:
             for predict_type in predict_types:
                 path = pattern_path(directory, model_type, label, predict_type)
                 if file_exists(path):
-                    patterns, found = read_pattern_file(path, model_type)
-                    files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(found)))
+                    patterns, wrong = read_pattern_file(path, model_type)
+                    files.append(PatternFile(model_type, predict_type, label, tuple(patterns), tuple(wrong)))
     return files, faults
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.services.lint import lint_patterns
 from jobs.services.patterns import read_pattern_files
 from patterns.files import PatternFileError, label_names, read_pattern_file, read_pattern_set
 from patterns.matcher import build_matcher
@@ -116,3 +117,22 @@ def test_a_label_that_may_not_be_read_is_a_fault() -> None:
         for path in (folder / "keyword_model").iterdir():
             path.chmod(0o700)
     assert messages == {"cannot be read: Permission denied"}
+
+
+def test_a_model_whose_order_or_one_label_cannot_be_read_shows_its_other_labels(tmp_path: Path) -> None:
+    for label in ("female", "male"):
+        path = tmp_path / "keyword_model" / label / "author_name.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text("ann\tstart\n")
+    (tmp_path / "keyword_model" / "labels.toml").write_text("order = [nobody]")
+    (tmp_path / "keyword_model" / "gone").symlink_to(tmp_path / "nowhere")
+    files, faults = read_pattern_files(tmp_path)
+    assert [file.label for file in files] == ["female", "male"]
+    assert [fault.path.name for fault in faults] == ["gone", "labels.toml"]
+    # Warnings depend on the deciding order, which is not known.
+    assert all(finding.is_fault for finding in lint_patterns(tmp_path))
+    with pytest.raises(PatternFileError):
+        read_pattern_set(tmp_path, "keyword_model", "author_name")
+    (tmp_path / "keyword_model" / "labels.toml").unlink()
+    (tmp_path / "keyword_model" / "gone").unlink()
+    assert any(not finding.is_fault for finding in lint_patterns(tmp_path)), "the same line in two labels"
