@@ -9,8 +9,8 @@ from jobs.model.tally import InputRow, WindowTally
 from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
 
 # A slice is quick if these rows take this time; then a batch takes 32 ms at most. Smaller slices cost more.
-_QUICK_ROWS = 500
-_QUICK_SECONDS = 0.008
+_QUICK_ROWS = 250
+_QUICK_SECONDS = 0.004
 # How long a thread works on a slice. A process that ends waits for its threads.
 _THREAD_SECONDS = 0.1
 
