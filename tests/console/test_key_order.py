@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.ui.screens.new_task import NewTaskScreen
-from console.ui.screens.patterns import PatternsScreen
 from console.ui.screens.tasks import TasksScreen
+from console.ui.screens.workbench import WorkbenchScreen
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.screens import console, create_tasks, opened, table, wait_until
 from tests.helpers.terminal import in_a_pty, read_until
@@ -47,7 +47,7 @@ async def test_text_after_the_key_that_opens_a_field_goes_into_it(ready: TestDep
     async with console(ready) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 3)
         burst(pilot, *"/q2", "enter", "p", "t", *"quiet man")
-        await opened(pilot, PatternsScreen)
+        await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: value(pilot, "try") == "quiet man")
         burst(pilot, "escape", "escape")
         await opened(pilot, TasksScreen)
