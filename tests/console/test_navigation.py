@@ -6,9 +6,10 @@ import pytest
 from textual.command import CommandPalette
 
 from console.ui.app import AudienceApp
-from console.ui.screens.dialogs import Ask, Choose
+from console.ui.screens.dialogs import Ask
 from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
+from console.ui.screens.presets import PresetDialog
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
@@ -79,7 +80,7 @@ async def test_a_key_pressed_twice_opens_one_dialog_of_the_form(ready: TestDeplo
         await pilot.press(*"mine", "enter")
         await wait_until(pilot, lambda: pilot.app.screen is form)
         await pilot.press("ctrl+o", "ctrl+o")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Choose))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, PresetDialog))
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen is form)
 

@@ -87,3 +87,17 @@ async def test_all_times_of_a_task_are_by_one_clock(ready: TestDeployment) -> No
         due = datetime(2030, 1, 1, 12) + timedelta(seconds=offset)
         await wait_until(pilot, lambda: re.search(rf"due +{due}", shown(pilot)))
         assert "UTC" not in shown(pilot)
+
+
+async def test_results_are_shown_with_their_panels_and_without_empty_figures_before_production(
+    ready: TestDeployment,
+) -> None:
+    await run_in_process(ready, ready.request())
+    async with console(ready, (200, 50)) as pilot:
+        await wait_until(pilot, lambda: "/female 100%" in shown(pilot) and "1 of 2" in shown(pilot))
+        ready.write_anything(
+            "UPDATE {output}.state SET prod_stat = NULL, length_prod_table = NULL, rate_of_label = NULL,"
+            " production_due = UTC_TIMESTAMP() + INTERVAL 1 HOUR"
+        )
+        await wait_until(pilot, lambda: "not yet produced" in shown(pilot))
+        assert "-%" not in shown(pilot) and "- of" not in shown(pilot)

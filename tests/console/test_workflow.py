@@ -31,8 +31,9 @@ async def test_an_operator_creates_a_task_samples_it_and_saves_the_sample(ready:
             await wait_until(pilot, lambda: pilot.app.screen.check_action("sample", ()))
             await pilot.press("s")
             await opened(pilot, SamplesScreen)
-            await wait_until(pilot, lambda: "2 sampled of 2 rows produced" in shown(pilot))
-            assert "WH_F0116_志明" in shown(pilot) and "50.0%" in shown(pilot)
+            await wait_until(pilot, lambda: "2 of 2 rows" in shown(pilot))
+            assert "志明" in shown(pilot) and "Annie" in shown(pilot)
+            await wait_until(pilot, lambda: "/female 50% (of all 50%)" in shown(pilot))
             for ending in ("csv", "jsonl"):
                 await pilot.press("ctrl+s")
                 await wait_until(pilot, lambda: bool(pilot.app.screen.query("#answer")))

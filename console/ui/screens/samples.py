@@ -1,229 +1,265 @@
-"""The samples screen: random production rows of a task, to look at and to save."""
+"""The samples screen: random production rows of a task, with the match lit, to look at and to save."""
 
+import asyncio
 from collections import Counter
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Select, SelectionList
-from textual.widgets.selection_list import Selection
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input
 
-from console.sanitize import sanitize
-from console.ui.formatting import bar, cell, plain
+from console.ui.formatting import number
+from console.ui.sample_text import Sampled, columns_for, row_cells, row_text, shares_line, shares_text
 from console.ui.screens.base import BaseScreen, ScreenContext
-from console.ui.screens.dialogs import Ask
+from console.ui.screens.dialogs import Ask, Choose
 from console.ui.snapshot import Snapshot
+from console.ui.task_words import model_words, predict_words, range_words
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.pane import Pane, set_title
+from console.ui.widgets.text_input import TextInput
 from jobs import services
-from jobs.errors import InvalidValue
+from jobs.errors import AudienceError, InvalidValue
 from jobs.model.sources import production_table
 from jobs.model.task import Task
-from jobs.services import SampleRow
+from jobs.services.panels import PanelCounts, panel_counts
+from patterns.explain import Explainer
 
 _SIZES = (50, 200, 1_000)
-_ALL = "all panels"
-
-# The columns and their widths. In a narrow terminal the last ones are left out.
-_COLUMNS = {"source_author": 24, "panel": 9, "day": 10, "time": 8, "match_content": 30, "id": 26}
-_ASIDE = 27
+_ALL = "all"
 
 
 class SamplesScreen(BaseScreen):
-    """A random sample of a task's production rows, and the panels' shares of it."""
+    """A random sample of a task's production rows."""
 
     TITLE = "Samples"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resample", "Resample"),
-        Binding("f", "panel", "Next panel"),
+        Binding("slash", "find", "Find", key_display="/"),
+        Binding("f", "panel", "Panel"),
+        Binding("b", "result", "Result"),
+        Binding("l", "larger", "Larger"),
+        Binding("t", "task", "Task"),
         Binding("ctrl+s", "save", "Save"),
     ]
 
     def __init__(self, context: ScreenContext, task_id: str) -> None:
         super().__init__(context)
         self._task_id = task_id
-        self._rows: list[SampleRow] = []
-        self._offered: list[tuple[str, str]] = []
+        self._limit = _SIZES[0]
+        self._result = self._panel = _ALL
+        self._rows: list[Sampled] = []
+        self._explainer: Explainer | None = None
+        self._totals: PanelCounts | None = None
+        self._status = "sampling ..."
 
     def compose_body(self) -> ComposeResult:
-        with Horizontal(id="choices"):
-            yield Select(
-                [(plain(self._task_id[:8]), self._task_id)],
-                value=self._task_id,
-                allow_blank=False,
-                id="task",
-                compact=True,
-            )
-            yield Select(
-                [(f"{size} rows", size) for size in _SIZES], value=50, allow_blank=False, id="size", compact=True
-            )
-            yield Select([(_ALL, _ALL)], value=_ALL, allow_blank=False, id="panel", compact=True)
         with Horizontal(id="body"):
-            with Vertical(id="aside"):
-                yield SelectionList[str](id="tables", compact=True)
+            with Pane(id="sample"):
+                yield LiveText(id="shares-line")
+                yield LiveTable(id="rows")
+                yield TextInput(placeholder="part of an author, a text or a pattern", id="find", compact=True)
+            with Pane(id="aside"):
                 yield LiveText(id="shares")
-            yield LiveTable(id="rows")
-        yield LiveText(id="row")
-        yield LiveText(id="count")
+        with Pane(id="row-box"), VerticalScroll():
+            yield LiveText(id="row")
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one("#find").display = False
+        set_title(self.query_one("#aside"), "Panels")
+        set_title(self.query_one("#row-box"), "Row")
         self.query_one("#rows").focus()
-        self._offer_tables()
+        self._open_task(self._task_id)
 
     @property
     def _sampled(self) -> Task | None:
         board = self.snapshot.board
         return next((task for task in board.tasks if task.task_id == self._task_id), None) if board else None
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Offer every task that can be sampled."""
-        offered = self._samplable(snapshot)
-        if offered != self._offered:
-            self._offered = offered
-            choice = self.query_one("#task", Select)
-            with choice.prevent(Select.Changed):
-                choice.set_options([(plain(words), task_id) for words, task_id in offered])
-                choice.value = self._task_id
+    @property
+    def _find(self) -> Input:
+        return self.query_one("#find", Input)
 
-    def _samplable(self, snapshot: Snapshot) -> list[tuple[str, str]]:
-        tasks = snapshot.board.tasks if snapshot.board else ()
-        offered = [
-            (f"{task.task_id[:8]} {task.predict_type} of {task.create_time:%m-%d %H:%M}", task.task_id)
-            for task in tasks
-            if task.can_sample
-        ]
-        chosen = (self._task_id[:8], self._task_id)
-        return offered if self._task_id in dict(offered).values() else [chosen, *offered]
+    @property
+    def _rows_shown(self) -> list[Sampled]:
+        words = self._find.value.strip()
+        return [row for row in self._rows if self._panel in (_ALL, row.row.panel) and row.matches(words)]
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the title: the task may not have been known before."""
+        self._show_title()
 
     def on_resize(self) -> None:
         """Drop the columns that do not fit."""
-        self._show_rows()
+        self.call_after_refresh(self._show_rows)
 
-    def _offer_tables(self) -> None:
-        self._rows = []
-        self._show_rows()
-        tables = self.query_one("#tables", SelectionList)
-        task = self._sampled
-        with tables.prevent(SelectionList.SelectedChanged):
-            tables.clear_options()
-            names = task.results if task else []
-            tables.add_options(Selection(plain(name), name, initial_state=True) for name in names)
+    def _open_task(self, task_id: str) -> None:
+        self._task_id, self._result, self._panel = task_id, _ALL, _ALL
+        self._rows, self._explainer, self._totals = [], None, None
+        self._read_totals()
+        self._read_patterns()
         self.action_resample()
 
-    @on(Select.Changed, "#task")
-    def _task_changed(self, event: Select.Changed) -> None:
-        if isinstance(event.value, str) and event.value != self._task_id:
-            self._task_id = event.value
-            self._offer_tables()
-
-    @on(Select.Changed, "#size")
-    @on(SelectionList.SelectedChanged, "#tables")
     def action_resample(self) -> None:
         """Draw another sample."""
-        if self.is_mounted and self._sampled is not None:
-            self._sample()
+        self._status = "sampling ..."
+        self._show_rows()
+        self._sample()
 
     @work(group="sample", exclusive=True, exit_on_error=False)
     async def _sample(self) -> None:
-        count = self.query_one("#count", LiveText)
-        chosen = self.query_one("#tables", SelectionList).selected
-        size = self.query_one("#size", Select).value
-        if not chosen:
-            self._rows = []
-            self._show_rows()
-            count.set_text(Text("no table chosen: choose one with space", "waiting"))
-            return
-        count.set_text(Text("sampling ...", "muted"))
+        tables = [] if self._result == _ALL else [production_table(self._result)]
         try:
-            tables = [production_table(name) for name in chosen]
-            self._rows = await services.sample_result(self.deployment, self._task_id, tables, int(str(size)))
-        except Exception:
-            self._rows = []
-            self._show_rows()
-            raise
-        panels = [_ALL, *sorted({row.panel for row in self._rows})]
-        choice = self.query_one("#panel", Select)
-        kept = choice.value if choice.value in panels else _ALL
-        with choice.prevent(Select.Changed):
-            choice.set_options([(plain(panel), panel) for panel in panels])
-            choice.value = kept
+            drawn = await services.sample_result(self.deployment, self._task_id, tables, self._limit)
+            self._rows, self._status = [Sampled(row) for row in drawn], ""
+        except AudienceError as error:
+            self._rows, self._status = [], f"{error.code} {error}"
         self._show_rows()
+        self._explain()
+
+    @work(group="patterns", exclusive=True, exit_on_error=False)
+    async def _read_patterns(self) -> None:
+        """Read the patterns that the task froze. A task of v2.1 has none, and its rows are not explained."""
+        with suppress(AudienceError):
+            self._explainer = await services.load_task_explainer(self.deployment, self._task_id)
+            self._explain()
+
+    @work(group="explain", exclusive=True, exit_on_error=False)
+    async def _explain(self) -> None:
+        """Light what the patterns match, when both the rows and the patterns are there."""
+        rows, explainer = self._rows, self._explainer
+        if explainer is None:
+            return
+        explained = await asyncio.to_thread(
+            lambda: [Sampled(row.row, explainer.explain(row.row.match_content)) for row in rows]
+        )
+        if self._rows is rows:  # not another sample that was drawn meanwhile
+            self._rows = explained
+            self._show_rows()
+
+    @work(group="totals", exclusive=True, exit_on_error=False)
+    async def _read_totals(self) -> None:
+        if self._sampled is not None:
+            self._totals = await panel_counts(self.deployment, self._sampled)
+            self._show_rows()
 
     @property
-    def _rows_shown(self) -> list[SampleRow]:
-        panel = self.query_one("#panel", Select).value
-        return [row for row in self._rows if panel in (_ALL, row.panel)]
+    def _panel_totals(self) -> dict[str, int] | None:
+        """The rows of each panel in the chosen results, the largest first; None if not known yet."""
+        if self._totals is None:
+            return None
+        results = self._totals.values() if self._result == _ALL else [self._totals.get(self._result, {})]
+        totals: Counter[str] = Counter()
+        for counts in results:
+            totals.update(counts)
+        return dict(totals.most_common())
 
-    @on(Select.Changed, "#panel")
     def _show_rows(self) -> None:
         if not self.is_mounted:
             return
-        rows = self._rows_shown
-        table = self.query_one("#rows", LiveTable)
-        columns = _columns_for(self.size.width - _ASIDE)
+        rows, table = self._rows_shown, self.query_one("#rows", LiveTable)
+        columns = columns_for(table.size.width - 1, self._rows)
         table.set_columns(columns)
-        table.show(list(map(str, range(len(rows)))), lambda key: tuple(_cell(rows[int(key)], name) for name in columns))
-        self._show_shares(len(rows))
+        table.show(list(map(str, range(len(rows)))), lambda key: row_cells(rows[int(key)], columns))
+        aside, line = self.query_one("#shares", LiveText), self.query_one("#shares-line", LiveText)
+        aside.set_text(shares_text(self._rows, self._panel_totals, max(aside.size.width, 20)))
+        line.set_text(shares_line(self._rows, self._panel_totals))
+        self._show_title()
         self._show_row()
+
+    def _show_title(self) -> None:
+        task = self._sampled
+        title = f"Samples of {self._task_id[:8]}"
+        if task is not None:
+            title += f" ─ {_name(task)}"
+        if self._status:
+            title += f" ─ {self._status}"
+        else:
+            shown, total = len(self._rows_shown), sum((self._panel_totals or {}).values())
+            count = f"{number(len(self._rows))} of {number(total) if self._totals is not None else '...'} rows"
+            title += f" ─ {count}" if shown == len(self._rows) else f" ─ {number(shown)} of {count}"
+        for name in (self._result, self._panel):
+            title += f" ─ {name}" if name != _ALL else ""
+        set_title(self.query_one("#sample"), title)
 
     @on(LiveTable.RowHighlighted, "#rows")
     def _show_row(self) -> None:
-        """Show the row under the cursor in full, whatever columns fit."""
-        key = self.query_one("#rows", LiveTable).cursor_key
-        row = self._rows_shown[int(key)] if key is not None else None
-        text = Text()
-        if row is not None:
-            text.append(f"{sanitize(row.create_time)} {sanitize(row.panel)} ", "muted").append(
-                sanitize(row.match_content)
-            )
-            text.append(f"  {sanitize(row.source_author)}, id {sanitize(row.id)}", "muted")
-        self.query_one("#row", LiveText).set_text(text)
+        """Show the row under the cursor in full."""
+        key, rows = self.query_one("#rows", LiveTable).cursor_key, self._rows_shown
+        row = rows[int(key)] if key is not None and int(key) < len(rows) else None
+        self.query_one("#row", LiveText).set_text(row_text(row) if row else Text(self._status, "muted"))
 
-    def _show_shares(self, shown: int) -> None:
-        counts = Counter(row.panel for row in self._rows)
-        text = Text("panels of the sample\n", "bold")
-        for panel, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            share = number / len(self._rows)
-            text.append(f"{sanitize(panel)[:14]:14} {100 * share:5.1f}%\n")
-            text.append_text(bar(share, 21, "running")).append("\n")
-        self.query_one("#shares", LiveText).set_text(text if counts else "")
-        task = self._sampled
-        chosen = self.query_one("#tables", SelectionList).selected
-        produced = sum(
-            figures.produced or 0 for figures in (task.result_figures if task else []) if figures.result in chosen
-        )
-        of_panel = "" if shown == len(self._rows) else f"{shown} shown of "
-        self.query_one("#count", LiveText).set_text(
-            f"{of_panel}{len(self._rows):,} sampled of {produced:,} rows produced"
-        )
+    def action_find(self) -> None:
+        """Start typing what to find in the sample."""
+        self._find.display = True
+        self._find.focus()
+
+    @on(Input.Changed, "#find")
+    def _find_changed(self) -> None:
+        self._show_rows()
+
+    @on(Input.Submitted, "#find")
+    def _find_submitted(self) -> None:
+        self._find.display = bool(self._find.value)
+        self.query_one("#rows").focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Let Escape leave what was searched before it leaves the screen."""
+        if event.key == "escape" and (self._find.has_focus or self._find.value):
+            event.stop()
+            self._find.value = ""
+            self._find.display = False
+            self.query_one("#rows").focus()
 
     def action_panel(self) -> None:
         """Show only the next panel; after the last one, all."""
-        choice = self.query_one("#panel", Select)
-        panels = [_ALL, *sorted({row.panel for row in self._rows})]
-        place = panels.index(str(choice.value)) if choice.value in panels else 0
-        choice.value = panels[(place + 1) % len(panels)]
+        self._panel = _next(self._panel, [_ALL, *sorted({row.row.panel for row in self._rows})])
+        self._show_rows()
+
+    def action_result(self) -> None:
+        """Sample the next result only; after the last one, all."""
+        if self._sampled is not None:
+            self._result = _next(self._result, [_ALL, *self._sampled.results])
+            self._panel = _ALL
+            self.action_resample()
+
+    def action_larger(self) -> None:
+        """Draw a larger sample; after the largest, a small one."""
+        self._limit = _SIZES[(_SIZES.index(self._limit) + 1) % len(_SIZES)]
+        self.action_resample()
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_task(self) -> None:
+        """Choose another task that can be sampled."""
+        tasks = [task for task in (self.snapshot.board.tasks if self.snapshot.board else ()) if task.can_sample]
+        names = [
+            f"{task.task_id[:8]}  {predict_words(task)} by {model_words(task)}, {range_words(task)}" for task in tasks
+        ]
+        name = await self.ask(Choose("Sample", names))
+        if name is not None:
+            self._open_task(tasks[names.index(name)].task_id)
 
     @work(group="dialog", exit_on_error=False)
     async def action_save(self) -> None:
         """Ask for a file name and save the rows shown."""
-        rows = self._rows_shown
+        rows = [row.row for row in self._rows_shown]
         if not rows:
             self.show_message("nothing to save", error=True)
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
-        name = await self.ask(Ask(question, f"sample-{rows[0].task_id[:8]}.csv"))
-        if not name:
-            return
-        self._save(Path(name), rows)
+        name = await self.ask(Ask(question, _free_name(self._task_id[:8])))
+        if name:
+            self._save(Path(name), rows)
 
-    def _save(self, path: Path, rows: list[SampleRow]) -> None:
+    def _save(self, path: Path, rows: list[services.SampleRow]) -> None:
         try:
             services.save_sample(path.expanduser(), rows)
         except InvalidValue as error:
@@ -236,22 +272,15 @@ class SamplesScreen(BaseScreen):
             self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
 
 
-def _columns_for(width: int) -> dict[str, int]:
-    """Return the columns that fit. The first one gets the remaining width."""
-    fitting = {}
-    for name, needed in _COLUMNS.items():
-        if width < needed + 2:
-            break
-        width -= needed + 2
-        fitting[name] = needed
-    return fitting | {"source_author": _COLUMNS["source_author"] + min(max(width - 1, 0), 20)}
+def _name(task: Task) -> str:
+    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
 
 
-def _cell(row: SampleRow, name: str) -> Text:
-    match name:
-        case "day":
-            return cell(str(row.create_time)[:10])
-        case "time":
-            return cell(str(row.create_time)[11:19])
-        case _:
-            return cell(getattr(row, name))
+def _next(value: str, values: list[str]) -> str:
+    return values[(values.index(value) + 1) % len(values)] if value in values else values[0]
+
+
+def _free_name(stem: str) -> str:
+    """Return the first name that no file in this folder has."""
+    names = (f"sample-{stem}{'' if place == 1 else f'-{place}'}.csv" for place in count(1))
+    return next(name for name in names if not Path(name).exists())

@@ -12,8 +12,8 @@ from textual.widgets import Input
 from console.sanitize import sanitize
 from console.ui.formatting import number
 from console.ui.screens.base import ScreenContext
+from console.ui.screens.detail_reader import DetailReader
 from console.ui.screens.dialogs import Choose
-from console.ui.screens.task_actions import TaskActions
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Situation
@@ -25,7 +25,6 @@ from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.task_detail import TaskDetail
 from console.ui.widgets.task_table import TaskTable
 from console.ui.widgets.text_input import TextInput
-from jobs.errors import StateUnreadable
 from jobs.model.task import Task
 from jobs.services import overview
 from jobs.services.overview import TaskBoard
@@ -34,7 +33,7 @@ WIDE = 110
 _FILTER_HINT = "words that must match: failed  rule  state:waiting  table:posts  !queue:late"
 
 
-class TasksScreen(TaskActions):
+class TasksScreen(DetailReader):
     """The task table."""
 
     TITLE = "Tasks"
@@ -50,7 +49,6 @@ class TasksScreen(TaskActions):
         super().__init__(context)
         self._board: TaskBoard | None = None
         self._paused = False
-        self._windows_of: tuple[str, int | None] | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -151,21 +149,7 @@ class TasksScreen(TaskActions):
         if not wide:
             summary.set_text(_summary(task, situation) if task and situation else "")
             return
-        key = (task.task_id, task.windows_done) if task else None
-        if key != self._windows_of:
-            if not key or not self._windows_of or key[0] != self._windows_of[0]:
-                detail.windows = ()
-            self._windows_of = key
-            if task:
-                self._read_windows(task)
-        detail.show(task, situation)
-
-    @work(group="windows", exclusive=True, exit_on_error=False)
-    async def _read_windows(self, task: Task) -> None:
-        try:
-            self.query_one("#view", TaskDetail).windows = await overview.read_windows(self.deployment, task)
-        except StateUnreadable:
-            self._windows_of = None  # the header shows the outage; read them again when the server is back
+        self.show_detail(task, situation)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""

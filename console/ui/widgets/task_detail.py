@@ -15,15 +15,17 @@ from console.ui.task_words import done_words, producing_words, share_done, stand
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import set_title
 from jobs.model.task import Task, TaskStatus
+from jobs.services.panels import PanelCounts
 
 _STRIP_LINES = 3
 _FACT = 11
 
 
 class TaskDetail(VerticalScroll):
-    """Shows a task. Set `windows` when they have been read."""
+    """Shows a task. Set `windows` and `panels` when they have been read."""
 
     windows: reactive[tuple[bool, ...]] = reactive((), repaint=False)
+    panels: reactive[PanelCounts] = reactive(dict, repaint=False)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, can_focus=True)
@@ -42,22 +44,31 @@ class TaskDetail(VerticalScroll):
         """Draw the strip of windows."""
         self._draw()
 
+    def watch_panels(self) -> None:
+        """Draw the panels of the results."""
+        self._draw()
+
     def on_resize(self) -> None:
         """Draw what depends on the width."""
         self._draw()
 
     def _draw(self) -> None:
-        if self.is_mounted:
-            width, height = max(self.scrollable_content_region.width, 20), self.size.height
-            text = detail_text(*self._shown, self.windows, width, height) if self._shown else Text("no task", "muted")
-            self.query_one("#detail", LiveText).set_text(text)
+        if not self.is_mounted:
+            return
+        text = Text("no task", "muted")
+        if self._shown is not None:
+            width = max(self.scrollable_content_region.width, 20)
+            text = detail_text(*self._shown, self.windows, self.panels, width, self.size.height)
+        self.query_one("#detail", LiveText).set_text(text)
 
 
-def detail_text(task: Task, situation: Situation, windows: tuple[bool, ...], width: int, height: int) -> Text:
+def detail_text(
+    task: Task, situation: Situation, windows: tuple[bool, ...], panels: PanelCounts, width: int, height: int
+) -> Text:
     """Return everything there is to say about a task, for this width and height. Blank lines are left if they fit."""
     sections = [
         _standing(task, situation, width),
-        _results(task, width),
+        _results(task, panels, width),
         _pace(task, situation, width),
         _windows(task, windows, width),
         _facts(task, situation, width),
@@ -101,7 +112,7 @@ def _standing(task: Task, situation: Situation, width: int) -> Text:
     return text
 
 
-def _results(task: Task, width: int) -> Text:
+def _results(task: Task, panels: PanelCounts, width: int) -> Text:
     figures = task.result_figures
     if not figures:
         return Text()
@@ -115,6 +126,11 @@ def _results(task: Task, width: int) -> Text:
         if one.rate is not None and room >= 4:
             text.append_text(bar(one.rate / 100, min(room, 30), "done"))
         text.append(f" {share:>6} " if share else " ").append(counts, "muted")
+        counted = panels.get(one.result, {})
+        total = sum(counted.values())
+        shares = [f"{sanitize(panel)} {count / total:.0%}" for panel, count in sorted(counted.items())]
+        if shares:
+            text.append(f"\n{'':{name_width + 1}}{'  '.join(shares)}", "muted")
     return text
 
 
