@@ -16,7 +16,7 @@ AuthorRow = tuple[str, str, str]
 """panel, source_author, and the text that was matched."""
 
 Panels = tuple[str, ...]
-"""Sorted. An author whose panels tie has several."""
+"""In alphabetical order. An author whose panels tie has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ class DifferenceCounter:
         self._moves: defaultdict[str, Counter[tuple[Panels, Panels]]] = defaultdict(Counter)
 
     def add(self, result: str, before: Sequence[AuthorRow], after: Sequence[AuthorRow]) -> None:
-        """Count an author of a result, by its rows: one for each panel."""
-        panels = tuple(sorted(row[0] for row in before)), tuple(sorted(row[0] for row in after))
+        """Count an author of a result, by its rows: one for each panel, in alphabetical order."""
+        panels = tuple([row[0] for row in before]), tuple([row[0] for row in after])
         if panels[0] == panels[1]:
-            self._counts[result]["same"] += bool(before)
+            self._counts[result]["same"] += 1
             return
         kind: Kind = "gained" if not before else "lost" if not after else "changed"
         self._counts[result][kind] += 1
@@ -154,7 +154,8 @@ def compare_rows(
     counter = DifferenceCounter(before, after, listed, limit)
     for source_author, text in rows:
         matches = before.match(text), after.match(text)
-        counter.add("", *([(f"/{match.label}", source_author, text)] if match else [] for match in matches))
+        if any(matches):
+            counter.add("", *([(f"/{match.label}", source_author, text)] if match else [] for match in matches))
     return counter
 
 

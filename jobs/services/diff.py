@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, DatabaseError, ResultUnreadable, StateUnreadable
@@ -89,13 +90,16 @@ async def _compare(deployment: Deployment, tasks: Sequence[Task], result: str, c
     async with aclosing(first), aclosing(second):
         before, after = await anext(first, None), await anext(second, None)
         while before or after:
-            digest = min(side[0] for side in (before, after) if side)
-            in_before, in_after = (side is not None and side[0] == digest for side in (before, after))
-            counter.add(result, before[1] if before and in_before else (), after[1] if after and in_after else ())
-            if in_before:
+            if after is None or (before is not None and before[0] < after[0]):
+                assert before is not None
+                counter.add(result, before[1], ())
                 before = await anext(first, None)
-            if in_after:
+            elif before is None or after[0] < before[0]:
+                counter.add(result, (), after[1])
                 after = await anext(second, None)
+            else:
+                counter.add(result, before[1], after[1])
+                before, after = await anext(first, None), await anext(second, None)
 
 
 async def _authors(
@@ -111,12 +115,12 @@ async def _authors(
     async with stream(deployment.output, *production.rows_by_author(task.ref, result)) as batches:
         async for batch in batches:
             count += len(batch)
-            for digest, *row in batch:
-                if digest != author:
+            for row in batch:
+                if row[0] != author:
                     if rows:
                         yield author, rows
-                    author, rows = digest, []
-                rows.append((row[0], row[1], row[2]))
+                    author, rows = row[0], []
+                rows.append(cast("AuthorRow", row[1:]))
     if rows:
         yield author, rows
     written = next(figures.produced for figures in task.result_figures if figures.result == result)
