@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress, groupby
+from itertools import chain, compress, groupby
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, cast
 
@@ -72,15 +72,13 @@ class AuthorHashes:
 class Vote:
     """The rows of an author that got the same label: their number, and the latest of them."""
 
-    __slots__ = ("count", "first", "latest", "match", "others", "slice", "who")
+    __slots__ = ("count", "first", "latest", "match", "slice", "who")
 
     def __init__(self, who: bytes, match: Match) -> None:
         self.who = who
         self.match = match
         self.first = match
         """What decided about its first row."""
-        self.others: dict[int, int] = {}
-        """The number of rows that each other pattern decided about, by the pattern's number."""
         self.count = 0
         self.latest: tuple[Any, ...] = ()
         """post_time, id, text; without the text if that is the author's name."""
@@ -92,12 +90,6 @@ class Vote:
         """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
 
-    @property
-    def hits(self) -> Iterable[tuple[int, int]]:
-        """The number of each pattern that decided about its rows, and of how many."""
-        if not self.others:  # nearly always
-            return ((self.first.number, self.count),)
-        return ((self.first.number, self.count - sum(self.others.values())), *self.others.items())
 
     def label_row(self) -> LabelRow:
         """Return the row for the label table."""
@@ -117,7 +109,8 @@ class WindowTally(ABC):
         self._results_of = definition.sources.results_of
         self._authors: Collection[bytes] = ()
         self._votes: list[Vote] = []
-        self._other_patterns = 0
+        self._others: Counter[tuple[Vote, int]] = Counter()
+        """The rows of votes that another pattern than the first decided about, by the pattern's number."""
         self._characters = 0
 
     @abstractmethod
@@ -127,7 +120,7 @@ class WindowTally(ABC):
     @property
     def full(self) -> bool:
         """Whether it is full: it must be written, and another begun."""
-        entries = len(self._authors) + 3 * len(self._votes) + 3 * self._other_patterns
+        entries = len(self._authors) + 3 * (len(self._votes) + len(self._others))
         return entries > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
 
     def label_rows(self) -> dict[str, Iterator[LabelRow]]:
@@ -144,8 +137,11 @@ class WindowTally(ABC):
         for result, votes in self._votes_of.items():
             rows = found[result] = Counter()
             for vote in votes:
-                for number, count in vote.hits:
-                    rows[number] += count
+                rows[vote.first.number] += vote.count
+        for (vote, number), count in self._others.items():
+            for result in self._results_of(_source(vote.who).decode()):
+                found[result][vote.first.number] -= count
+                found[result][number] += count
         return found
 
     def author_hashes(self) -> dict[tuple[str, int], AuthorHashes]:
@@ -154,22 +150,27 @@ class WindowTally(ABC):
         Their hashes are the same on every worker. Among ten million authors, two share a hash with a probability
         of 3 in a million.
         """
+        others: defaultdict[str, list[tuple[bytes, int]]] = defaultdict(list)
+        for vote, number in self._others:
+            for result in self._results_of(_source(vote.who).decode()):
+                others[result].append((vote.who, number))
         packed: dict[tuple[str, int], AuthorHashes] = {}
-        labelled, others = self._votes_of, self._by_result(self._authors_without_label(), _source)
-        for result in labelled.keys() | others.keys():
-            slices: list[tuple[array[int], array[int]]] = [(array("Q"), array("I")) for _ in range(SLICES)]
-            for vote in labelled.get(result, ()):
-                hash_ = xxh3_64_intdigest(vote.who)
-                hashes, patterns = slices[hash_ % SLICES]
-                for number, _ in vote.hits:
-                    hashes.append(hash_)
-                    patterns.append(number)
-            for hash_ in map(xxh3_64_intdigest, others.get(result, ())):
-                slices[hash_ % SLICES][0].append(hash_)
+        labelled, without_label = self._votes_of, self._by_result(self._authors_without_label(), _source)
+        for result in labelled.keys() | without_label.keys():
+            hashes = [array("Q") for _ in range(SLICES)]
+            patterns = [array("I") for _ in range(SLICES)]
+            votes = labelled.get(result, ())
+            decided = chain(((vote.who, vote.first.number) for vote in votes), others[result])
+            for who, number in decided:
+                hash_ = xxh3_64_intdigest(who)
+                hashes[hash_ % SLICES].append(hash_)
+                patterns[hash_ % SLICES].append(number)
+            for hash_ in map(xxh3_64_intdigest, without_label.get(result, ())):
+                hashes[hash_ % SLICES].append(hash_)
             packed |= {
-                (result, number): AuthorHashes(hashes.tobytes(), patterns.tobytes())
-                for number, (hashes, patterns) in enumerate(slices)
-                if hashes
+                (result, number): AuthorHashes(hashes[number].tobytes(), patterns[number].tobytes())
+                for number in range(SLICES)
+                if hashes[number]
             }
         return packed
 
@@ -211,7 +212,7 @@ class AuthorTally(WindowTally):
                 vote.latest = row[1:]
 
     def _authors_without_label(self) -> Iterable[bytes]:
-        return (who for who, vote in self._authors.items() if vote is None)
+        return [who for who, vote in self._authors.items() if vote is None]
 
 
 class _Authors(dict[bytes, Vote | None]):
@@ -253,8 +254,7 @@ class TextTally(WindowTally):
                 self._votes.append(vote)
             vote.count += 1
             if match is not vote.first:
-                self._other_patterns += match.number not in vote.others
-                vote.others[match.number] = vote.others.get(match.number, 0) + 1
+                self._others[vote, match.number] += 1
             if row[1:] > vote.latest:
                 self._characters += len(row[3]) - (len(vote.latest[2]) if vote.latest else 0)
                 vote.latest = row[1:]

@@ -6,9 +6,9 @@ import zlib
 _MAX_BYTES = 2**28
 
 
-def deflate(content: bytes) -> bytes:
-    """Return what `inflate` inverts."""
-    return zlib.compress(content)
+def deflate(content: bytes, level: int = -1) -> bytes:
+    """Return what `inflate` inverts. Level 1 is the fastest."""
+    return zlib.compress(content, level)
 
 
 def inflate(data: bytes, name: str) -> bytes:

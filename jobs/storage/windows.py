@@ -1,9 +1,11 @@
 """The `task_window`, `task_result` and `task_author` tables: the windows of a task, and what each labelled."""
 
 import json
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from typing import cast
 
@@ -234,12 +236,16 @@ async def tasks_with_authors(session: Session, schema: str) -> list[str]:
 
 
 def _pack_hits(hits: Mapping[int, int]) -> bytes:
-    return deflate(json.dumps(list(hits.items())).encode())
+    # Twice as fast as JSON, and it is done for each window.
+    return deflate(array("I", chain(hits, hits.values())).tobytes(), level=1)
 
 
 def _unpack_hits(data: bytes | None) -> dict[int, int]:
     """Invert `_pack_hits`. Without hits, the window was labelled by an earlier release."""
-    return {} if data is None else dict(json.loads(inflate(data, "counts")))
+    if data is None:
+        return {}
+    values = array("I", inflate(data, "counts"))
+    return dict(zip(values[: len(values) // 2], values[len(values) // 2 :], strict=True))
 
 
 def _to_text(key: Key | None) -> str | None:
