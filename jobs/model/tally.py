@@ -90,7 +90,6 @@ class Vote:
         """source_author and label: votes with the same key make one label row."""
         return self.who.replace(SEPARATOR, b"_"), self.match.label
 
-
     def label_row(self) -> LabelRow:
         """Return the row for the label table."""
         s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
