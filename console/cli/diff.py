@@ -1,8 +1,9 @@
-"""The command that compares the production rows of two tasks."""
+"""The command that compares two tasks, or the patterns of a task with the pattern files."""
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -10,13 +11,13 @@ from rich.text import Text
 
 from console.cli.output import Item, print_envelope, print_lines, print_table
 from console.cli.run import AsJson, run
-from console.cli.tasks import TaskId
 from console.highlight import visible
+from console.shares import percent, share_json
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import InvalidValue
 from jobs.model.difference import KINDS, Change, Kind, PatternChange, ResultDifference
-from jobs.services import TaskDiff
+from jobs.services import SampledDiff, TaskDiff
 
 _MOST = 20
 _SIDES = {"before": "first", "after": "second"}
@@ -60,24 +61,36 @@ _CHANGE_COLUMNS: dict[str, Callable[[Change], object]] = {
 
 
 def diff(
-    task_a: TaskId,
-    task_b: TaskId,
+    task_a: Annotated[str, typer.Argument(metavar="TASK_A", help="32 hex digits, as create printed them.")],
+    task_b: Annotated[str | None, typer.Argument(metavar="TASK_B", help="The task to compare with.")] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Compare the patterns of TASK_A with the pattern files, over a sample.")
+    ] = False,
+    rows: Annotated[int, typer.Option(help="With --now: about how many rows to draw at random.")] = 20_000,
     list_: Annotated[str | None, typer.Option("--list", help="List authors: gained, lost or changed.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most authors to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two tasks: authors gained, lost and changed, and the patterns that made the difference."""
+    """Compare two tasks, or a task and the pattern files now: who gained, lost or changed a label, and why."""
 
-    async def service(deployment: Deployment) -> TaskDiff:
+    async def service(deployment: Deployment) -> TaskDiff | SampledDiff:
+        if now and task_b is None:
+            return await services.diff_now(deployment, task_a, rows, _kind(list_), limit)
+        if now or task_b is None:
+            raise InvalidValue("compare with a second task, or with the pattern files by --now")
         return await services.diff_tasks(deployment, task_a, task_b, _kind(list_), limit)
 
     found = run(service, as_json)
     if as_json:
-        print_envelope(200, "OK", **_to_json(found, listed=list_ is not None))
+        document = _to_json(found) if isinstance(found, TaskDiff) else _sampled_json(found)
+        listed = {} if list_ is None else {"content": [asdict(change) for change in found.changes]}
+        print_envelope(200, "OK", **document, **listed)
     elif list_ is not None:
         print_table(_CHANGE_COLUMNS, found.changes)
-    else:
+    elif isinstance(found, TaskDiff):
         _print(found)
+    else:
+        _print_sampled(found)
 
 
 def _kind(value: str | None) -> Kind | None:
@@ -98,9 +111,22 @@ def _print(found: TaskDiff) -> None:
     print_lines("")
     if found.patterns is None:
         print_lines("which patterns made the difference is not known: those of one task are not kept")
-    elif found.patterns:
-        print_lines(Text(f"the patterns that made the difference, of {len(found.patterns):,}", "dim"))
-        print_table(_PATTERN_COLUMNS, _first(found.patterns))
+    else:
+        _print_patterns(found.patterns)
+
+
+def _print_sampled(found: SampledDiff) -> None:
+    rows = "all" if found.everything else "a random"
+    print_lines(f"{rows} {found.rows:,} rows of the range, by the patterns of the task and by the pattern files now")
+    print_table({"rows": itemgetter(0), "%": lambda item: percent(item[1])}, found.shares.items())
+    print_lines("")
+    _print_patterns(found.patterns)
+
+
+def _print_patterns(patterns: Sequence[PatternChange]) -> None:
+    if patterns:
+        print_lines(Text(f"the patterns that made the difference, of {len(patterns):,}", "dim"))
+        print_table(_PATTERN_COLUMNS, _first(patterns))
     else:
         print_lines("no pattern made a difference")
 
@@ -110,8 +136,8 @@ def _first(items: Sequence[Item]) -> Sequence[Item]:
     return items[:_MOST] if sys.stdout.isatty() else items
 
 
-def _to_json(found: TaskDiff, *, listed: bool) -> dict[str, object]:
-    document: dict[str, object] = {
+def _to_json(found: TaskDiff) -> dict[str, object]:
+    return {
         "before": found.before.task_id,
         "after": found.after.task_id,
         "results": [
@@ -130,9 +156,17 @@ def _to_json(found: TaskDiff, *, listed: bool) -> dict[str, object]:
         ],
         "patterns": None if found.patterns is None else [_pattern_json(change) for change in found.patterns],
     }
-    if listed:
-        document["content"] = [asdict(change) for change in found.changes]
-    return document
+
+
+def _sampled_json(found: SampledDiff) -> dict[str, object]:
+    return {
+        "before": found.task.task_id,
+        "after": None,
+        "rows": found.rows,
+        "everything": found.everything,
+        **{kind: share_json(share) for kind, share in found.shares.items()},
+        "patterns": [_pattern_json(change) for change in found.patterns],
+    }
 
 
 def _pattern_json(change: PatternChange) -> dict[str, object]:

@@ -79,7 +79,7 @@ COMMANDS = {
     "diff": Command(
         "diff",
         "diff",
-        "Compare two tasks: authors gained, lost and changed, and the patterns that made the difference.",
+        "Compare two tasks, or a task and the pattern files now: who gained, lost or changed a label, and why.",
         "8fec5762412c11ec836d04ea56825baa 3f0c1e7a41da11ecb7a9d04ea56825ba --list gained --limit 20",
     ),
     "suggest": Command(

@@ -85,12 +85,15 @@ class DifferenceCounter:
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._moves: defaultdict[str, Counter[tuple[Panels, Panels]]] = defaultdict(Counter)
 
-    def add(self, result: str, before: Sequence[AuthorRow], after: Sequence[AuthorRow]) -> None:
-        """Count an author of a result, by its rows: one for each panel, in alphabetical order."""
+    def add(self, result: str, before: Sequence[AuthorRow], after: Sequence[AuthorRow]) -> Kind | None:
+        """Count an author of a result, by its rows: one for each panel, in alphabetical order.
+
+        Returns what became of the author, None if it has the same panels as before.
+        """
         panels = tuple([row[0] for row in before]), tuple([row[0] for row in after])
         if panels[0] == panels[1]:
             self._counts[result]["same"] += 1
-            return
+            return None
         kind: Kind = "gained" if not before else "lost" if not after else "changed"
         self._counts[result][kind] += 1
         if kind == "changed":
@@ -102,6 +105,18 @@ class DifferenceCounter:
         if kind == self._listed and len(self.changes) < self._limit:
             _, source_author, text = (after or before)[0]
             self.changes.append(Change(result, kind, source_author, *panels, _names(gone), _names(new), text))
+        return kind
+
+    def add_row(self, source_author: str, text: str) -> Kind | None:
+        """Count a row by itself, by the label that its text gets before and after, as an author of the result "".
+
+        Returns what became of it, None if it gets the same label as before, or none. The matchers must be known.
+        """
+        sides = [
+            [(f"/{match.label}", source_author, text)] if matcher is not None and (match := matcher.match(text)) else []
+            for matcher in self._matchers
+        ]
+        return self.add("", *sides) if any(sides) else None
 
     def difference(self, result: str) -> ResultDifference:
         """Return what has been counted for a result."""
@@ -142,21 +157,6 @@ class DifferenceCounter:
             return []
         matches = [(panel, matcher.match(text)) for panel, _, text in rows]
         return [match for panel, match in matches if match is not None and panel == f"/{match.label}"]
-
-
-def compare_rows(
-    rows: Iterable[tuple[str, str]], before: Matcher, after: Matcher, listed: Kind | None = None, limit: int = 0
-) -> DifferenceCounter:
-    """Return the difference that patterns make for rows (source_author, text), each counted by itself.
-
-    All rows are of one result, "".
-    """
-    counter = DifferenceCounter(before, after, listed, limit)
-    for source_author, text in rows:
-        matches = before.match(text), after.match(text)
-        if any(matches):
-            counter.add("", *([(f"/{match.label}", source_author, text)] if match else [] for match in matches))
-    return counter
 
 
 def _names(matches: Sequence[Match]) -> str | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jobs.services.patterns import check_types
     from jobs.services.preview import Preview, ResultShares, preview_task
     from jobs.services.queueing import require_redis_url
+    from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
@@ -35,6 +36,7 @@ __all__ = [
     "Preview",
     "ResultShares",
     "SampleRow",
+    "SampledDiff",
     "TaskDiff",
     "TaskHits",
     "abort_task",
@@ -42,6 +44,7 @@ __all__ = [
     "check_types",
     "create_task",
     "current_hashes",
+    "diff_now",
     "diff_tasks",
     "evaluate_gold",
     "find_stale",
@@ -67,6 +70,7 @@ _MODULES = {
     "connections": {"MAX_ROWS", "load_deployment"},
     "create": {"Plan", "create_task", "plan_task"},
     "diff": {"TaskDiff", "diff_tasks"},
+    "sampled_diff": {"SampledDiff", "diff_now"},
     "evaluate": {"GoldEvaluation", "evaluate_gold"},
     "explain": {"load_explainer", "load_task_explainer"},
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},

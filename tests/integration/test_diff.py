@@ -183,3 +183,40 @@ async def test_the_command_prints_counts_and_authors_as_json_and_as_lines(few_po
     assert "result\tgained\tlost\tchanged\tsame\n" in shown and "in the other task" in shown
     wrong = few_posts.command("diff", before, after, "--list", "new")
     assert wrong.returncode == 1 and "expected gained, lost, changed" in wrong.stderr
+
+
+async def test_a_task_compares_with_the_pattern_files_as_they_are_over_a_sample(few_posts: TestDeployment) -> None:
+    task = await run_in_process(few_posts, few_posts.request(**RANGE))
+    same = await services.diff_now(few_posts, task.task_id)
+    assert (same.everything, same.rows, same.patterns) == (True, task.length_receive_table, [])
+    few_posts.write_patterns(CHANGED)
+    rows = [post for post in odd_posts(2_000, seed=8) if START <= post.post_time <= END]
+    expected: Counter[str] = Counter()
+    made: Counter[Any] = Counter()
+    for row in rows:
+        if row.author is not None and row.s_id is not None:
+            decided = decide(row.author, PATTERNS), decide(row.author, CHANGED)
+            sides = [{one[0]: ""} if one else {} for one in decided]
+            what = kind(*sides)
+            if what != "same":
+                expected[what] += 1
+                made.update((name, one, what) for name, one in zip(("before", "after"), decided, strict=True) if one)
+    found = await services.diff_now(few_posts, task.task_id, listed="changed", limit=3)
+    one = found.difference
+    assert Counter({"gained": one.gained, "lost": one.lost, "changed": one.changed}) == expected
+    assert {name: share.value for name, share in found.shares.items()} == {
+        name: expected[name] / found.rows for name in KINDS
+    }
+    assert {
+        (one.side, (one.label, str(one.pattern)), what): count
+        for one in found.patterns
+        for what, count in (("gained", one.gained), ("lost", one.lost), ("changed", one.changed))
+        if count
+    } == made
+    assert len(found.changes) == 3 and all(change.pattern_before and change.pattern_after for change in found.changes)
+    document = json.loads(few_posts.command("diff", task.task_id, "--now", "--json").stdout)
+    assert document["gained"]["share"] == expected["gained"] / found.rows
+    assert "of the range" in few_posts.command("diff", task.task_id, "--now").stdout
+    for arguments in ((task.task_id,), (task.task_id, task.task_id, "--now")):
+        wrong = few_posts.command("diff", *arguments)
+        assert wrong.returncode == 1 and "--now" in wrong.stderr

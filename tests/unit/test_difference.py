@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.model.difference import KINDS, Kind, compare_rows
+from jobs.model.difference import KINDS, DifferenceCounter, Kind
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
 from tests.helpers.oracle import decide
@@ -20,7 +20,10 @@ rows = st.lists(st.tuples(st.sampled_from(["s_1", "s_2"]), st.text("abc雅x", ma
 
 
 def pattern_set(patterns: dict[str, list[tuple[str, str]]]) -> PatternSet:
-    labels = tuple(Label(name, tuple(Pattern(*line) for line in of_label)) for name, of_label in patterns.items())  # type: ignore[arg-type]
+    labels = tuple(
+        Label(name, tuple(Pattern(*line) for line in of_label))  # type: ignore[arg-type]
+        for name, of_label in sorted(patterns.items())
+    )
     return PatternSet("keyword_model", "author_name", labels)
 
 
@@ -49,9 +52,11 @@ def test_each_row_counts_once_by_what_it_gets_before_and_after_and_for_the_patte
         if kind == listed:
             expected.append((source_author, text, old and old[1], new and new[1]))
     sets = pattern_set(before), pattern_set(after)
-    found = compare_rows(sample, build_matcher(sets[0]), build_matcher(sets[1]), listed, limit)
+    found = DifferenceCounter(build_matcher(sets[0]), build_matcher(sets[1]), listed, limit)
+    kinds = Counter(found.add_row(*row) for row in sample)
     one = found.difference("")
     assert (one.same, one.gained, one.lost, one.changed) == tuple(counts[name] for name in ("same", *KINDS))
+    assert {kind: kinds[kind] for kind in KINDS} == {kind: counts[kind] for kind in KINDS}
     assert sum(move[2] for move in one.moves) == one.changed
     assert [
         (change.source_author, change.text, change.pattern_before, change.pattern_after) for change in found.changes
