@@ -54,6 +54,7 @@ async def test_hostile_patterns_gold_files_and_suggestions_are_inert_in_the_work
     gold = ready.folder / "[red]gold.csv"
     rows = [f'"{hostile}{number}",other' for number in range(60)]
     rows += [f'"{hostile[::-1]}{number}[/red]",{label}' for number in range(60)]
+    rows += [f"nobody {number}," for number in range(60)]
     gold.write_text("text,label\n" + "\n".join(rows), encoding="utf-8")
     write_preferences(gold_files={"author_name": str(gold)})
     async with console(ready, (120, 40)) as pilot:
@@ -61,7 +62,7 @@ async def test_hostile_patterns_gold_files_and_suggestions_are_inert_in_the_work
         await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: table(pilot, "patterns").row_count == 3 and "..." not in shown(pilot))
         await pilot.press("l")
-        await wait_until(pilot, lambda: "120 texts" in said(pilot))
+        await wait_until(pilot, lambda: "180 texts" in said(pilot))
         for _ in range(3):
             await pilot.press("n")
             await pilot.pause()

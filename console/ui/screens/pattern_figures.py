@@ -36,7 +36,7 @@ class PatternFiguresScreen(PatternFilesScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "evaluate", "Evaluate"),
         Binding("u", "gold_file", "Evaluate by another gold file", show=False),
-        Binding("s", "suggest", "Suggest lines"),
+        Binding("s", "suggest", "Suggest"),
         Binding("x", "matrix", "Labels against labels", show=False),
     ]
 

@@ -29,6 +29,8 @@ from console.ui.widgets.text_input import TextInput
 from jobs.services import LintFinding
 from jobs.services.patterns import PatternFile
 
+_LONG_PATTERN, _MOST_OF_A_PATTERN = 40, 1_000
+
 
 class WorkbenchScreen(PatternPreviewScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
@@ -37,8 +39,8 @@ class WorkbenchScreen(PatternPreviewScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "try", "Try a text"),
         Binding("e", "edit", "Edit"),
+        Binding("t", "try", "Try"),
         Binding("n", "next_finding", "Next warning", show=False),
     ]
 
@@ -213,6 +215,8 @@ class WorkbenchScreen(PatternPreviewScreen):
             title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
             lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
             lines += self.row_lines(row, file)
+            if len(row.pattern.text) > _LONG_PATTERN:  # the title has no room for it
+                lines.append(Text(sanitize(row.pattern.text[:_MOST_OF_A_PATTERN]), "muted"))
         elif found is not None and self.book is not None:
             title = f"{pattern_words.place(found.file, self.book.directory)}"
             lines += [Text(f"line {found.line:,}", "muted")] if found.line else []
