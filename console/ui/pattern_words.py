@@ -84,7 +84,7 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
     found = judgement.found
     text = Text.assemble(("gold  ", "muted"), f"{found.evaluation.lines:,} texts, ")
     text.append(f"{percent(found.evaluation.coverage)} % labelled, ")
-    text.append(f"{percent(found.evaluation.precision)} % right")
+    text.append(f"precision {percent(found.evaluation.precision)} %")
     if found.bad_count:
         text.append(f"; {found.bad_count:,} lines left out", "waiting")
     if old:

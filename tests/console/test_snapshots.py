@@ -53,7 +53,7 @@ def test_the_workbench_at_80x24_matches_its_snapshot(app: AudienceApp, snap_comp
         await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: table(pilot, "patterns").row_count == 4 and "..." not in shown(pilot))
         await pilot.press("l")
-        await wait_until(pilot, lambda: "% right" in said(pilot))
+        await wait_until(pilot, lambda: "labelled, precision" in said(pilot))
         await pilot.press("tab", "down")
         await wait_until(pilot, lambda: "Line 2" in shown(pilot))
 

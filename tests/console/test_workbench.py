@@ -100,7 +100,7 @@ async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestD
     async with console(ready, (120, 40)) as pilot:
         await _open(pilot)
         await pilot.press("u", "ctrl+u", *str(gold), "enter")
-        await wait_until(pilot, lambda: "% right" in said(pilot))
+        await wait_until(pilot, lambda: "labelled, precision" in said(pilot))
         ready.write_patterns({"female": [("x", "start"), ("ann", "start")]}, predict_type="content")
         await wait_until(pilot, lambda: table(pilot, "files").row_count == 8)
         assert "changed since" not in said(pilot)
@@ -127,7 +127,7 @@ async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
     async with console(ready, size) as pilot:
         await _open(pilot)
         await pilot.press("l")
-        await wait_until(pilot, lambda: "% right" in said(pilot))
+        await wait_until(pilot, lambda: "labelled, precision" in said(pilot))
         await pilot.press("s")
         await opened(pilot, SuggestionsScreen)
         await wait_until(pilot, lambda: table(pilot, "suggestions").row_count > 0)
