@@ -190,8 +190,8 @@ class WorkbenchScreen(PatternPreviewScreen):
                 lines.append(Text("no task can be created with this file", "bold failed"))
             elif self._table.sort.label != "line" or self._table.descending:
                 title += f" ─ by {self._table.sort.label} {'↓' if self._table.descending else '↑'}"
-        lines += self.figure_lines(self.chosen_set) if self.chosen_set else []
         lines += self.working_lines()
+        lines += self.figure_lines(self.chosen_set) if self.chosen_set else []
         set_title(self.query_one("#table-pane"), title)
         figures = self.query_one("#figures", LiveText)
         figures.set_text(pattern_words.joined(lines))
