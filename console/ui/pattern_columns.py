@@ -103,14 +103,14 @@ COLUMNS = (
         9,
         lambda row: row.pattern.match_type,
         lambda row: cell(row.pattern.match_type, "muted"),
-        rank=3,
+        rank=6,
         descends=False,
     ),
     _hits_column("hits", "H", 5, lambda hits: hits.hits),
-    _hits_column("decided", "D", 7, lambda hits: hits.decided),
-    _hits_column("alone", "A", 5, lambda hits: hits.alone, rank=1),
-    _hits_column("confl", "C", 5, lambda hits: hits.conflicts, rank=2),
-    Column("gold", "O", 5, _decided, lambda row: _count(_decided(row)), source="gold"),
+    _hits_column("decided", "D", 7, lambda hits: hits.decided, rank=1),
+    _hits_column("alone", "A", 5, lambda hits: hits.alone, rank=4),
+    _hits_column("confl", "C", 5, lambda hits: hits.conflicts, rank=5),
+    Column("gold", "O", 5, _decided, lambda row: _count(_decided(row)), source="gold", rank=3),
     Column(
         "prec%",
         "R",
@@ -118,6 +118,7 @@ COLUMNS = (
         lambda row: row.precision.value if row.precision else None,
         lambda row: _percent(row.precision),
         source="gold",
+        rank=2,
     ),
 )
 

@@ -126,7 +126,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
         sample = (
             [pattern_words.preview_line(previewed.found, old=self.is_old(previewed.files, key))] if previewed else []
         )
-        return sample + super().figure_lines(key)
+        return super().figure_lines(key) + sample
 
     def row_lines(self, row: PatternRow, file: PatternFile) -> list[Text]:
         """Return what is known about a line of a file, with examples of what it hits."""
