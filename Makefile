@@ -27,6 +27,7 @@ bench: setup ## Measure the main job; ROWS=, ONLY=words, GROWTH=10, BENCH_FOLDER
 
 faults: setup ## Try every fault many times; ONLY=words of its name
 	@sh scripts/install-programs.sh faketime
+	@[ "$$(id -u)" != 0 ] || sh scripts/install-programs.sh ip nft || echo "without them, two hosts are not tried"
 	@$(VENV)/bin/python -m tests.faults
 
 bare: ## Run make demo and make test on a bare Debian; SUITE=trixie for another release

@@ -57,6 +57,8 @@ for program in $missing; do
   case $program in
     mariadbd | mariadb-install-db) package=$(mariadb_package mariadb-server-core) ;;
     mariadb | my_print_defaults) package=$(mariadb_package mariadb-client-core) ;;
+    ip) package=iproute2 ;;
+    nft) package=nftables ;;
     *) package=$program ;;
   esac
   if [ -z "$package" ]; then

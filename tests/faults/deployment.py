@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from console.demo.servers import PrivateServers, private_servers
 from jobs import services
@@ -19,6 +21,7 @@ from jobs.errors import StateUnreadable
 from jobs.model.task import Task
 from jobs.storage.task_tables import ensure_task_tables
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.oracle import Post
 from tests.helpers.posts import PATTERNS, RANGE, odd_posts
 from tests.helpers.running import run_in_process, until
 
@@ -44,6 +47,10 @@ class Trial:
     note: str = ""
 
 
+class NotTried(Exception):
+    """The fault cannot be tried on this machine, for the reason that the message gives."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something that is done to a running task."""
@@ -60,10 +67,10 @@ class Fault:
 class FaultDeployment(TestDeployment):
     """A deployment on servers that may be stopped, killed and frozen."""
 
-    def __init__(self, servers: PrivateServers, folder: Path) -> None:
-        super().__init__(servers, folder, number=1)
+    def __init__(self, servers: PrivateServers, folder: Path, number: int = 1, **changes: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        super().__init__(servers, folder, number, **changes)
         self.write_patterns(PATTERNS)
-        self.write_posts(odd_posts(POSTS, seed=11), id_type=_KEY)
         self.cut = self.with_settings(window_rows=WINDOW_ROWS)
         self.undisturbed: dict[str, Any] = {}
         self.undisturbed_few: dict[str, Any] = {}
@@ -71,8 +78,15 @@ class FaultDeployment(TestDeployment):
         self.hurried = False
         """Whether workers run with shortened limits, so that they take over within seconds."""
 
+    def beside(self, number: int, **changes: Any) -> "FaultDeployment":
+        """Return another deployment on the same servers, new and without posts; the changes are of its settings."""
+        other = FaultDeployment(self.servers, self.folder / f"beside-{number}", number, **changes)
+        other.hurried = self.hurried
+        return other
+
     async def prepare(self) -> None:
-        """Run the task undisturbed, to know its exact outcome."""
+        """Write the posts, and run the task undisturbed, to know its exact outcome."""
+        self.write_posts(posts_of_the_task(), id_type=_KEY)
         async with self.output_session() as session:
             await ensure_task_tables(session, self.output_schema)
         task = await run_in_process(self.cut, self.request(**RANGE))
@@ -106,13 +120,18 @@ class FaultDeployment(TestDeployment):
         return await services.create_task(self.cut, self.request(**RANGE, **values))
 
     async def finished(self, task_id: str, since: float, seconds: float = FINAL_SECONDS) -> Trial:
-        """Wait until the task is in a final state, and return the trial."""
+        """Wait until the task is in a final state, and return the trial. Raises TimeoutError."""
+        task = await self.ended(task_id, seconds)
+        return self.compared(task, time.monotonic() - since)
+
+    async def ended(self, task_id: str, seconds: float = FINAL_SECONDS) -> Task:
+        """Wait until a task is in a final state, and return it. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not (task := await self.look(task_id)).finished:
             if time.monotonic() > deadline:
-                return Trial(False, time.monotonic() - since, f"still {task.stat} after {seconds:.0f} s: {task.error}")
+                raise TimeoutError(f"still {task.stat} after {seconds:.0f} s: {task.error}")
             await asyncio.sleep(0.05)
-        return self.compared(task, time.monotonic() - since)
+        return task
 
     def compared(self, task: Task, seconds: float) -> Trial:
         """Compare a task in a final state with the undisturbed run."""
@@ -160,11 +179,13 @@ class FaultDeployment(TestDeployment):
                 yield stack.enter_context(super().workers(count, *options, **changes))
 
     @contextmanager
-    def worker_with(self, *plan: str, **changes: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """Run a worker with a plan (see planned_worker.py), in a changed environment."""
+    def worker_with(
+        self, *plan: str, wrapper: Sequence[str] = (), **changes: str
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Run a worker with a plan (see planned_worker.py), in a changed environment, through a wrapping command."""
         with (self.folder / "worker.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.planned_worker", *plan],
+                [*wrapper, sys.executable, "-m", "tests.faults.planned_worker", *plan],
                 env=self.environment() | {"PYTHONPATH": os.getcwd()} | changes,
                 stdout=log,
                 stderr=log,
@@ -173,6 +194,11 @@ class FaultDeployment(TestDeployment):
             yield process
         finally:
             end(process)
+
+
+def posts_of_the_task() -> list[Post]:
+    """Return the posts that the task labels."""
+    return odd_posts(POSTS, seed=11)
 
 
 _COLUMNS = "id, source_author, panel, create_time, field_content, match_content"
@@ -199,10 +225,25 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def fault_deployment(folder: Path, *mariadb_options: str) -> Iterator[FaultDeployment]:
-    """Run the servers and prepare the deployment, for the length of the block."""
-    with private_servers(folder / "servers", "--innodb-buffer-pool-size=256M", *mariadb_options) as servers:
-        (folder / "deployment").mkdir()
-        deployment = FaultDeployment(servers, folder / "deployment")
+def fault_deployment(
+    folder: Path,
+    *mariadb_options: str,
+    redis_options: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    clients: str = "127.0.0.1",
+) -> Iterator[FaultDeployment]:
+    """Run the servers and prepare the deployment, for the length of the block.
+
+    `host` is the servers' address, and `clients` those of the workers, as in the name of an account.
+    """
+    options = ("--innodb-buffer-pool-size=256M", *mariadb_options)
+    with private_servers(folder / "servers", *options, redis_options=redis_options) as servers:
+        hosts: dict[str, Any] = {
+            "input_host": host,
+            "output_host": host,
+            "redis_url": SecretStr(servers.redis_url.replace("127.0.0.1", host)),
+            "clients": clients,
+        }
+        deployment = FaultDeployment(servers, folder / "deployment", **hosts)
         asyncio.run(deployment.prepare())
         yield deployment

@@ -3,16 +3,24 @@
 import asyncio
 import random
 
-from tests.faults import mariadb, redis, tasks, workers
-from tests.faults.deployment import Fault, FaultDeployment, Trial
+from tests.faults import hosts, mariadb, redis, tasks, workers
+from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial
 
-FAULTS = [*workers.FAULTS, *redis.FAULTS, *mariadb.FAULTS, *tasks.FAULTS]
+FAULTS = [
+    *workers.FAULTS,
+    *hosts.FAULTS,
+    *redis.FAULTS,
+    *mariadb.FAULTS,
+    *tasks.FAULTS,
+]
 
 
 def run(fault: Fault, deployment: FaultDeployment, rng: random.Random, number: int) -> Trial:
-    """Try a fault once. An unexpected exception counts as an inexact outcome."""
+    """Try a fault once. An unexpected exception counts as an inexact outcome. Raises NotTried."""
     try:
         return asyncio.run(fault.disturb(deployment, rng, number))
+    except NotTried:
+        raise
     except Exception as error:
         deployment.restart_servers()
         return Trial(False, 0, f"{type(error).__name__}: {error}")

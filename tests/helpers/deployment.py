@@ -29,7 +29,10 @@ class TestDeployment(Deployment):
 
     __test__ = False  # the name makes pytest take it for a test class
 
-    def __init__(self, servers: PrivateServers, folder: Path, number: int, **changes: Any) -> None:
+    def __init__(
+        self, servers: PrivateServers, folder: Path, number: int, *, clients: str = "127.0.0.1", **changes: Any
+    ) -> None:
+        """`clients` is the host that its accounts may connect from; the changes are of its settings."""
         self.servers = servers
         self.folder = folder
         self.input_schema = f"posts of-{number} `%s"
@@ -41,11 +44,11 @@ class TestDeployment(Deployment):
                 cursor.execute(f"DROP DATABASE IF EXISTS {plain(schema)}")
             cursor.execute(f"CREATE DATABASE {plain(self.input_schema)} CHARACTER SET utf8mb4")
             for user in (reader, writer):
-                cursor.execute(f"CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
-            cursor.execute(f"GRANT SELECT ON {plain(self.input_schema, grant=True)}.* TO {reader}@'127.0.0.1'")
+                cursor.execute(f"CREATE OR REPLACE USER {user}@'{clients}' IDENTIFIED BY %s", (PASSWORD,))
+            cursor.execute(f"GRANT SELECT ON {plain(self.input_schema, grant=True)}.* TO {reader}@'{clients}'")
             cursor.execute(
                 "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER"
-                f" ON {plain(self.output_schema, grant=True)}.* TO {writer}@'127.0.0.1'"
+                f" ON {plain(self.output_schema, grant=True)}.* TO {writer}@'{clients}'"
             )
         values: dict[str, Any] = {
             "input_host": "127.0.0.1",
@@ -66,6 +69,7 @@ class TestDeployment(Deployment):
             "countdown": 0,
         }
         super().__init__(Settings(**values | changes))
+        self.output_schema = self.settings.output_schema
         self.write_sources('[results]\nfbfans = ["WH_F0045"]\nDcard = ["WH_F0116"]\nPtt = ["WH_F0001"]\n')
 
     def write_sources(self, text: str) -> None:
