@@ -15,9 +15,9 @@ from jobs.queue.jobs import enqueue_label, enqueue_production
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from jobs.worker.production import ProductionLane
-from tests.faults.deployment import Fault, FaultDeployment, Trial, fault_deployment
+from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial, fault_deployment
 from tests.helpers.posts import START
-from tests.helpers.running import run_in_process, until
+from tests.helpers.running import run_in_process
 from tests.helpers.triggers import NO_MORE_ROWS, refuse_rows
 
 _MEGABYTE = 2**20
@@ -119,17 +119,6 @@ async def aborted_while_running(deployment: FaultDeployment, rng: random.Random,
         return await _stays_stopped_and_resumes(deployment, task_id)
 
 
-async def aborted_in_production(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
-    """The task is aborted while a statement of its production waits for a table lock."""
-    with deployment.workers(2), deployment.servers.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(deployment.named("LOCK TABLES {output}.wh_panel_mapping_fbfans WRITE"))
-        task_id = await deployment.create()
-        await until(lambda: deployment.connections(deployment.settings.output_user, "%wh_panel_mapping_fbfans%"))
-        await services.abort_task(deployment, task_id)
-        cursor.execute("UNLOCK TABLES")
-        return await _stays_stopped_and_resumes(deployment, task_id)
-
-
 async def _stays_stopped_and_resumes(deployment: FaultDeployment, task_id: str) -> Trial:
     await asyncio.sleep(2)
     done = deployment.done(task_id)
@@ -146,7 +135,7 @@ async def disk_full(_: FaultDeployment, __: random.Random, ___: int) -> Trial:
         folder = Path(name)
         mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", name]
         if os.geteuid() != 0 or (await asyncio.to_thread(subprocess.run, mount, capture_output=True)).returncode:
-            return Trial(True, 0, "NOT TRIED: a tmpfs cannot be mounted here")
+            raise NotTried("a tmpfs cannot be mounted here")
         try:
             return await asyncio.to_thread(_fill_disk, folder)
         finally:
@@ -211,5 +200,4 @@ FAULTS = [
     Fault("output disk full (tmpfs)", disk_full, trials=3, short=0),
     Fault("abort while queued, then resume", aborted_while_queued, trials=5, short=1),
     Fault("abort while running, then resume", aborted_while_running, trials=10, short=0),
-    Fault("abort in production, then resume", aborted_in_production, trials=5, short=1),
 ]

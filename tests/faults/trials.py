@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from tests.faults import hosts, mariadb, redis, tasks, workers
+from tests.faults import hosts, mariadb, production, redis, size, tasks, workers
 from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial
 
 FAULTS = [
@@ -12,6 +12,8 @@ FAULTS = [
     *redis.FAULTS,
     *mariadb.FAULTS,
     *tasks.FAULTS,
+    *production.FAULTS,
+    *size.FAULTS,
 ]
 
 
