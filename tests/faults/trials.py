@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from tests.faults import hosts, mariadb, production, redis, size, tasks, workers
+from tests.faults import deployments, hosts, locks, mariadb, production, redis, size, tasks, workers
 from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial
 
 FAULTS = [
@@ -13,6 +13,8 @@ FAULTS = [
     *mariadb.FAULTS,
     *tasks.FAULTS,
     *production.FAULTS,
+    *locks.FAULTS,
+    *deployments.FAULTS,
     *size.FAULTS,
 ]
 
