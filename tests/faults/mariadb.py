@@ -9,6 +9,7 @@ from pymysql import OperationalError
 
 from tests.faults.deployment import Fault, FaultDeployment, Trial
 from tests.faults.proxy import Proxy, proxy
+from tests.helpers.running import until
 
 
 async def restarted(deployment: FaultDeployment, rng: random.Random, trial: int) -> Trial:
@@ -91,17 +92,16 @@ async def commits_without_reply(deployment: FaultDeployment, rng: random.Random,
 
 def conflict(code: int, name: str) -> Fault:
     async def disturb(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
-        """Every insertion into a label table fails with this error for three seconds."""
+        """Every insertion into a label table fails with this error until an attempt at a window has failed."""
         deployment.write_anything(
             "CREATE OR REPLACE TRIGGER {output}.conflict BEFORE INSERT ON {output}.fbfans FOR EACH ROW"
             f" SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'forced'"
         )
         with deployment.workers(2):
             task_id = await deployment.create()
-            await asyncio.sleep(3)
+            await until(lambda: deployment.failed_attempts(task_id), 60)
             deployment.write_anything("DROP TRIGGER {output}.conflict")
-            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
-        return trial if deployment.failed_attempts(task_id) else Trial(False, trial.seconds, "there was no conflict")
+            return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
     return Fault(f"{name} ({code}) forced", disturb, trials=3, short=int(code == 1213))
 
