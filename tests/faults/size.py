@@ -19,6 +19,7 @@ from tests.faults.large import LargePosts
 from tests.helpers.oracle import Outcome, outcome
 from tests.helpers.posts import END, PATTERNS, SOURCES, START
 
+_RESULTS = (*SOURCES.values(), "other")
 _TASKS = 1_000
 _MOMENTS_OF_A_TASK = 20
 _CREATED_AT_ONCE = 4
@@ -101,7 +102,7 @@ async def _cost_of_a_pass(deployment: FaultDeployment, calls: Calls) -> str:
     async with open_redis(deployment.settings) as redis:
         await redis.ping()  # connects
         before = calls.read()
-        await reconcile(deployment, redis, deployment.settings.queue)
+        await reconcile(deployment, redis)
         return _cost(before, calls.read(), 1)
 
 
@@ -146,7 +147,7 @@ async def _wait_for(deployment: FaultDeployment, calls: Calls, task_ids: Collect
 
 async def _find_inexact(deployment: FaultDeployment, expected: dict[str, Outcome]) -> list[str]:
     """Return the tasks that have another outcome, each with its figures."""
-    produced = _production_rows(deployment)
+    votes, produced = _votes(deployment), _production_rows(deployment)
     inexact = []
     for task in await services.task_list(deployment, limit=services.MAX_ROWS):
         if (right := expected.get(task.task_id)) is None:
@@ -154,6 +155,7 @@ async def _find_inexact(deployment: FaultDeployment, expected: dict[str, Outcome
         found = Outcome(
             received=task.length_receive_table or 0,
             labelled=task.length_output_table or 0,
+            votes=votes[task.task_id],
             result=task.result or "",
             length_prod_table=task.length_prod_table or "",
             uniq_source_author=task.uniq_source_author or "",
@@ -165,11 +167,20 @@ async def _find_inexact(deployment: FaultDeployment, expected: dict[str, Outcome
     return inexact
 
 
+def _votes(deployment: FaultDeployment) -> defaultdict[str, dict[str, int]]:
+    """Return how many labelled rows the label rows stand for, by task and result."""
+    votes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for result in _RESULTS:
+        for task_id, count in deployment.rows(f"SELECT task_id, SUM(votes) FROM {{output}}.{result} GROUP BY task_id"):
+            votes[task_id][result] = int(count)
+    return votes
+
+
 def _production_rows(deployment: FaultDeployment) -> defaultdict[str, defaultdict[str, list[tuple[Any, ...]]]]:
     """Return all production rows, by task and table."""
     columns = "task_id, id, source_author, panel, create_time, field_content, match_content"
     produced: defaultdict[str, defaultdict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for table in (f"wh_panel_mapping_{result}" for result in {*SOURCES.values(), "other"}):
+    for table in (f"wh_panel_mapping_{result}" for result in _RESULTS):
         for task_id, *row in deployment.rows(f"SELECT {columns} FROM {{output}}.{table}"):
             produced[task_id][table].append(tuple(row))
     return produced
