@@ -76,7 +76,7 @@ class NewTaskScreen(BaseScreen):
         with Pane(id="plan-box"):
             with VerticalScroll():
                 yield LiveText(id="plan")
-            yield LiveText(id="verdict")
+            yield LiveText(id="readiness")
 
     def _initial_values(self) -> dict[str, str]:
         defaults = TaskRequest.defaults(self.deployment.settings)
@@ -213,7 +213,7 @@ class NewTaskScreen(BaseScreen):
 
     def _show_plan(self, plan: Text, verdict: Text) -> None:
         self.query_one("#plan", LiveText).set_text(plan)
-        self.query_one("#verdict", LiveText).set_text(verdict)
+        self.query_one("#readiness", LiveText).set_text(verdict)
 
     def action_move(self, step: int) -> None:
         """Move to the next field, or to the one before."""
