@@ -261,7 +261,8 @@ async def test_faults_of_pattern_files_and_of_the_input_stand_in_the_plan(ready:
         await pilot.press("n")
         await opened(pilot, NewTaskScreen)
         await wait_until(pilot, lambda: "not ready: patterns" in shown(pilot))
-        assert "unknown match type 'begin'" in " ".join(shown(pilot).split())
+        # Lines are wrapped, and how depends on the length of the folder's name.
+        assert "unknownmatchtype'begin'" in "".join(shown(pilot).split()).replace("│", "")
 
 
 async def test_a_range_is_chosen_from_a_list(ready: TestDeployment) -> None:
@@ -312,13 +313,15 @@ async def test_a_preset_is_replaced_only_after_a_question_and_can_be_renamed_and
 
 
 async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
-    slow = "[a-q][^u-z]{40}[xyz]"
+    slow = "[a-q].{0,200}[b-r].{0,200}[c-s].{0,200}x"
     ready.write_patterns({"female": ["雅婷", slow]}, "content")
     async with console(ready, (120, 40)) as pilot:
         await pilot.press("n")
         await opened(pilot, NewTaskScreen)
         form = pilot.app.screen
-        form.query_one("#model_type", Choice).focus()
+        model = form.query_one("#model_type", Choice)
+        model.focus()
+        await wait_until(pilot, lambda: model.has_focus_within or model.has_focus)
         await wait_until(pilot, lambda: form.query_one("#predict_type", Choice).names == ["author_name"])
         await pilot.press(*"rule", "enter")
         plan = form.query_one("#plan", LiveText)

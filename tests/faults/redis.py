@@ -103,7 +103,7 @@ async def two_days_in_the_queue(deployment: FaultDeployment, _: random.Random, _
                 redis.delete(key)
             elif left > 0:
                 redis.pexpire(key, left - _TWO_DAYS_MS)
-        waiting = f"audience:queue:{deployment.settings.queue}"
+        waiting = deployment.queue.key("label")
         for job, _score in redis.zscan_iter(waiting):
             redis.zincrby(waiting, -_TWO_DAYS_MS, job)
         there = redis.zcard(waiting)

@@ -24,9 +24,11 @@ def in_a_pty(
     main, terminal = pty.openpty()
     columns, lines = size
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    # These, which pytest-xdist sets, would stand for the size of the terminal.
+    inherited = {name: value for name, value in deployment.environment().items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         [AUDIENCE, *arguments],
-        env=deployment.environment()
+        env=inherited
         | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "XDG_CONFIG_HOME": str(deployment.folder)}
         | changes,
         stdin=terminal,

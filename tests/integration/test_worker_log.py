@@ -24,7 +24,7 @@ async def test_a_task_that_cannot_even_fail_does_not_flood_the_log(many_posts: T
         try:
             await until(lambda: "WARNING" in deployment.log())
             begun = transactions()
-            await until(lambda: transactions() > begun + 8)  # attempts of the lane
+            await until(lambda: transactions() > begun + 3)  # attempts of the lane, each later than the last
         finally:
             deployment.write_anything("SET GLOBAL read_only = 0")
     warnings = [line.partition("WARNING ")[2] for line in deployment.log().splitlines() if "WARNING " in line]
