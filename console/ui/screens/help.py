@@ -1,17 +1,20 @@
 """The help screen, made from the bindings of the screen that it was opened on."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingsMap
+from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 
+from console.sanitize import sanitize
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.pane import Pane, set_title
 
 _INTRODUCTION = """
 A task reads a range of posts, gives each author a label by the pattern files, and writes which panel \
@@ -21,7 +24,9 @@ the production job writes the wh_panel_mapping_ tables. Leaving the console stop
 
 _WRITING = ("new", "abort", "resume", "rerun", "launch", "edit", "add")
 # Textual's own, which an operator of a terminal knows or has no use for.
-_NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process")
+_MOVING = ("tab", "shift+tab")
+_WORDS = {"app.focus_next": "Next pane or field", "app.focus_previous": "Pane or field before"}
+_NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process", "scroll_")
 
 
 class HelpScreen(BaseScreen):
@@ -34,30 +39,48 @@ class HelpScreen(BaseScreen):
         self._about = about
 
     def compose_body(self) -> ComposeResult:
-        yield VerticalScroll(LiveText(self._text()), id="help")
+        with Pane(id="body"), VerticalScroll(id="help"):
+            yield LiveText(self._text())
 
     def on_mount(self) -> None:
         super().on_mount()
+        set_title(self.query_one("#body"), f"All keys of {self._about.title or self._about.TITLE or 'this screen'}")
         self.query_one("#help").focus()
 
     def _text(self) -> Text:
-        text = Text(_INTRODUCTION.strip() + "\n")
-        self._append(text, f"On the screen {self._about.title or self._about.TITLE or ''}", self._about._bindings)
-        self._append(text, "In tables", BindingsMap(LiveTable.BINDINGS))
-        self._append(text, "Everywhere", self.app._bindings)
-        return text
+        title = self._about.title or self._about.TITLE or ""
+        moving = [(key, binding) for key, binding in self._about._bindings if key in _MOVING]
+        own = [(key, binding) for key, binding in self._about._bindings if key not in _MOVING]
+        text = self._section(f"On the screen {title}", own)
+        tables = {type(table): table for table in self._about.query(LiveTable)}
+        for table in list(tables.values())[:1]:
+            text.append("\n\n").append_text(self._section("In the table", table._bindings))
+        text.append("\n\n").append_text(self._section("Everywhere", [*self.app._bindings, *moving]))
+        deployment = self.deployment
+        servers = {
+            "input": f"{deployment.input.host}:{deployment.input.port}",
+            "output": f"{deployment.output.host}:{deployment.output.port}",
+            "redis": deployment.redis_address,
+        }
+        text.append("\n\nConnected to", "bold")
+        for name, address in servers.items():
+            text.append(f"\n{name:16}", "accent").append(sanitize(address))
+        return text.append("\n\n" + _INTRODUCTION.strip(), "muted")
 
-    def _append(self, text: Text, title: str, bindings: BindingsMap) -> None:
-        """Append each action once, with all its keys."""
+    def _section(self, title: str, bindings: Iterable[tuple[str, Binding]]) -> Text:
+        """Return each action once, with all its keys."""
         keys: dict[str, list[str]] = {}
-        descriptions = {}
+        descriptions: dict[str, str] = {}
         for _, binding in bindings:
-            if binding.description and binding.action not in _NOT_LISTED and not self._is_refused(binding.action):
+            listed = binding.description and not binding.action.startswith(_NOT_LISTED)
+            if listed and not self._is_refused(binding.action):
                 keys.setdefault(binding.action, []).append(self.app.get_key_display(replace(binding, key_display=None)))
-                descriptions[binding.action] = binding.description
-        text.append(f"\n{title}\n", "bold")
+                descriptions[binding.action] = _WORDS.get(binding.action, binding.description)
+        text = Text(title, "")
+        text.stylize("bold")
         for action, description in descriptions.items():
-            text.append(f"{' '.join(keys[action]):16}", "accent").append(f"{description}\n")
+            text.append(f"\n{' '.join(keys[action]):16}", "accent").append(description)
+        return text
 
     def _is_refused(self, action: str) -> bool:
         return self.deployment.read_only and action in _WRITING
