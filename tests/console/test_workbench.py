@@ -112,9 +112,7 @@ async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestD
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_suggestion_is_shown_confirmed_and_added(
-    ready: TestDeployment, size: tuple[int, int]
-) -> None:
+async def test_a_suggestion_is_shown_confirmed_and_added(ready: TestDeployment, size: tuple[int, int]) -> None:
     gold = ready.folder / "mine.csv"
     surnames = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高"
     texts = [f"{one}{other}淑芬,female" for one in surnames for other in surnames[:9]]
