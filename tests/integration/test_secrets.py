@@ -87,7 +87,8 @@ def command_lines() -> bytes:
 
 async def test_no_password_shows_anywhere_while_tasks_run_and_fail(secretive: TestDeployment, redis: Any) -> None:
     deployment = secretive
-    small = deployment.with_settings(window_rows=100)
+    # The countdown leaves time for many looks, however quick the machine is.
+    small = deployment.with_settings(window_rows=100, countdown=1)
     looks = 0
     with deployment.workers(1, "--verbose"), deployment.workers(1, "--processes", "2", "--verbose"):
         task_id = await services.create_task(small, deployment.request(**RANGE))
