@@ -164,11 +164,15 @@ async def complete_label_job(
 
 
 async def set_waiting_for(session: Session, ref: TaskRef, reason: str | None) -> None:
-    """Say what the task waits for, or that it waits for nothing."""
+    """Say what the task waits for, or that it waits for nothing.
+
+    A worker that was cut off may come back after the task has ended: a task that has ended waits for nothing.
+    """
     await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET waiting_for = %(reason)s
         WHERE task_id = %(task_id)s AND NOT waiting_for <=> %(reason)s
+          AND (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL)
         """,
         # A message may quote data of any length.
         {"task_id": ref.task_id, "reason": reason and reason[:2_000]},

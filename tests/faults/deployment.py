@@ -104,7 +104,7 @@ class FaultDeployment(TestDeployment):
 
     def left_by(self, task: Task) -> dict[str, Any]:
         """Return all that a task left in the label, production and state tables."""
-        state = {name: value for name, value in task.to_json().items() if name not in _VOLATILE}
+        state = {f"state.{name}": value for name, value in task.to_json().items() if name not in _VOLATILE}
         tables = {
             table: sorted(self.rows(f"SELECT {columns} FROM {{output}}.`{table}` WHERE task_id = %s", task.task_id))
             for result in task.results
@@ -113,7 +113,7 @@ class FaultDeployment(TestDeployment):
                 (f"wh_panel_mapping_{result}", _COLUMNS),
             )
         }
-        return {"state": state, **tables}
+        return state | tables
 
     async def create(self, **values: object) -> str:
         """Create the task."""
@@ -136,7 +136,11 @@ class FaultDeployment(TestDeployment):
     def compared(self, task: Task, seconds: float) -> Trial:
         """Compare a task in a final state with the undisturbed run."""
         found = self.left_by(task)
-        differing = [name for name in self.undisturbed.keys() | found if self.undisturbed.get(name) != found.get(name)]
+        differing = [
+            f"{name} {found.get(name)!r}" if name.startswith("state.") else name
+            for name in self.undisturbed.keys() | found
+            if self.undisturbed.get(name) != found.get(name)
+        ]
         note = f"{task.stat}, {task.prod_stat}, {task.error}; differ: {', '.join(differing)}" if differing else ""
         return Trial(not differing, seconds, note)
 

@@ -57,6 +57,7 @@ class LargePosts:
             f" FROM (SELECT seq, MOD(seq, {self.authors}) AS n FROM mysql.seq_1_to_{self.rows}) AS numbers"
         )
         run(f"ALTER TABLE {name} ADD INDEX (post_time)")
+        run(f"ANALYZE TABLE {name}")
         run(
             f"CREATE OR REPLACE TABLE {name}_outcome CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin AS"
             f" SELECT CAST(id AS CHAR) AS id, CONCAT(s_id, '_', author) AS source_author, {_PANEL} AS panel,"

@@ -3,6 +3,7 @@
 import asyncio
 
 from jobs import services
+from jobs.storage import state
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome
@@ -33,6 +34,16 @@ async def test_a_task_waits_and_says_so_while_a_transaction_uses_a_table_that_mu
             task = await finished(deployment, task_id)
     assert task.waiting_for is None
     assert_outcome(deployment, task, EXPECTED)
+
+
+async def test_a_task_that_has_ended_waits_for_nothing_whatever_a_worker_says_that_was_cut_off(
+    few_posts: TestDeployment,
+) -> None:
+    deployment = few_posts
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    async with deployment.output_session() as session:
+        await state.set_waiting_for(session, task.ref, "the output server does not answer")
+    assert (await services.check_status(deployment, task.task_id)).waiting_for is None
 
 
 async def test_no_table_changes_between_a_claim_and_its_commit(few_posts: TestDeployment) -> None:
