@@ -69,6 +69,7 @@ class AudienceApp(App[None]):
     TITLE = "Audience"
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     ENABLE_COMMAND_PALETTE = True
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,6 +93,7 @@ class AudienceApp(App[None]):
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()
         self._keys = KeyOrder(self, super().on_event)
+        self._first_theme = ""
         self._last_resort: threading.Timer | None = None
 
     async def on_event(self, event: events.Event) -> None:
@@ -105,9 +107,7 @@ class AudienceApp(App[None]):
         """Open the task table and start polling. A lost terminal or a SIGTERM ends the app as q does."""
         self.register_theme(palette.DARK)
         self.register_theme(palette.LIGHT)
-        theme = read_preferences().theme
-        if theme in self.available_themes:
-            self.theme = theme
+        self._choose_theme()
         self.theme_changed_signal.subscribe(self, self._save_theme)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -117,7 +117,18 @@ class AudienceApp(App[None]):
         for server in POLLED_SERVERS:
             self._poll(server)
 
+    def _choose_theme(self) -> None:
+        """Use the operator's theme. A terminal of 16 colours has no other colours than its own."""
+        theme = self.available_themes.get(read_preferences().theme, palette.DARK)
+        name = theme.name
+        if self.console.color_system == "standard" and not theme.ansi:
+            name = "ansi-dark" if theme.dark else "ansi-light"
+        self._first_theme = self.theme = name
+
     def _save_theme(self, theme: Theme) -> None:
+        if theme.name == self._first_theme:
+            self._first_theme = ""  # chosen here, not by the operator; what comes next is the operator's choice
+            return
         try:
             write_preferences(theme=theme.name)
         except OSError as error:

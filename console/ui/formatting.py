@@ -69,10 +69,10 @@ def label_rate(task: Task) -> str:
 
 
 def bar(share: float, width: int, style: str) -> Text:
-    """Return a bar of a share of 1, drawn in half cells."""
+    """Return a bar of a share of 1, drawn in half cells. Heavy and light lines tell its parts apart without colours."""
     halves = max(0, min(round(share * width * 2), width * 2))
     filled = "━" * (halves // 2) + "╸" * (halves % 2)
-    return Text.assemble((filled, style), ("━" * (width - len(filled)), "faint"), end="")
+    return Text.assemble((filled, style), ("─" * (width - len(filled)), "faint"), end="")
 
 
 def blocks(values: Sequence[float]) -> str:

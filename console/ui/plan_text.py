@@ -62,7 +62,7 @@ def _planned(plan: Plan, request: TaskRequest, tasks: Sequence[Task]) -> Text:
         text.append_text(_line("", "from", f"{estimate.first} to {estimate.last}"))
     seconds = estimate_seconds(estimate.rows, request, tasks)
     if seconds is not None:
-        text.append_text(_line("", "time", f"about {duration(seconds)}, at the pace of the latest tasks"))
+        text.append_text(_line("", "time", f"about {duration(max(seconds, 1))}, at the pace of the latest tasks"))
     return text
 
 

@@ -120,12 +120,12 @@ _GAP = 2
 
 
 def columns_for(width: int, sort: Column, tasks: Sequence[Task]) -> dict[Column, int]:
-    """Return the columns that fit into this many cells, in order, with their widths. The sort column is among them.
+    """Return the columns that fit into this many cells, in order, with their widths. The sort column is preferred.
 
     A column is as wide as its widest text; the outcome gets what is left.
     """
     widths: dict[Column, int] = {}
-    for column in sorted(COLUMNS, key=lambda column: 0 if column is sort else column.rank):
+    for column in sorted(COLUMNS, key=lambda column: OUTCOME.rank + 0.5 if column is sort else column.rank):
         texts = {column.words(task) for task in tasks} if column.words else set()
         if column.only_if_it_differs and column is not sort and len(texts) < 2:
             continue

@@ -10,8 +10,9 @@ from tests.helpers.posts import PATTERNS, post
 
 @pytest.fixture(autouse=True)
 def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the preferences of each test to itself."""
+    """Keep the preferences of each test to itself, and have a terminal of all colours."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLORTERM", "truecolor")
 
 
 @pytest.fixture

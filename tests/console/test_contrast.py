@@ -7,9 +7,10 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES
 
 from console.ui import palette
+from console.ui.preferences import read_preferences
 from console.ui.screens.tasks import TasksScreen
 from tests.helpers.fixed_app import TASKS, FixedApp
-from tests.helpers.screens import opened, table
+from tests.helpers.screens import opened, shown, table
 
 _LINES = "━╸─│╭╮╰╯■▁▂▃▄▅▆▇█░▓▊▎ "
 _THEMES = [palette.DARK, palette.LIGHT, *BUILTIN_THEMES.values()]
@@ -73,3 +74,40 @@ async def _read_every_row(theme: str) -> None:
             table(pilot).focus()
             await pilot.press("down")
             await pilot.pause()
+
+
+@pytest.mark.parametrize("theme", [palette.DARK.name, palette.LIGHT.name])
+@pytest.mark.parametrize("keys", ["w", "p", "m", "question_mark", "n", "o", "a", "slash"])
+async def test_every_screen_and_dialog_is_readable_in_the_themes_of_the_project(theme: str, keys: str) -> None:
+    async with FixedApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TasksScreen)
+        pilot.app.theme = theme
+        await pilot.press(keys)
+        await pilot.pause()
+        # A dialog dims the screen below it on purpose.
+        region = pilot.app.screen.query_one(".dialog").region if pilot.app.screen.is_modal else pilot.app.screen.region
+        strips = pilot.app.screen._compositor.render_strips()[region.y : region.bottom]
+        assert not [text for strip in strips for text in faint_texts(strip.crop(region.x, region.right))]
+
+
+@pytest.mark.parametrize(
+    ("term", "theme"), [("xterm", "ansi-dark"), ("screen", "ansi-dark"), ("xterm-256color", palette.DARK.name)]
+)
+async def test_a_terminal_of_16_colours_keeps_its_own(term: str, theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("COLORTERM", raising=False)
+    async with FixedApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TasksScreen)
+        assert pilot.app.theme == theme
+    assert read_preferences().theme == palette.DARK.name, "the operator's choice for better terminals stays"
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_the_parts_of_a_bar_and_the_states_differ_without_colours(theme: str) -> None:
+    async with FixedApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TasksScreen)
+        pilot.app.theme = theme
+        await pilot.pause()
+        lines = shown(pilot).splitlines()
+        assert any("━" in line and "─" * 3 in line.strip("╭╮╰╯─│ ") and "29%" in line for line in lines)
+        assert all(any(f"{glyph}  " in line for line in lines) for glyph in "▸◌✓✗⊘")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -26,6 +26,7 @@ _CHOICES: dict[str, Sequence[str]] = {
     "target_schema": (),
     "target_table": (),
 }
+_SIDE_BY_SIDE = 76
 _WHAT = ("model_type", "predict_type", "start_time", "end_time")
 
 
@@ -71,6 +72,10 @@ class TaskForm(Horizontal):
     def on_mount(self) -> None:
         set_title(self.query_one("#what"), f"{self._title} ─ what")
         set_title(self.query_one("#where"), "where")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Put the panes one below the other if they are too narrow side by side."""
+        self.set_class(event.size.width < _SIDE_BY_SIDE, "-stacked")
 
     def choice(self, name: str) -> Choice:
         """Return the field of a parameter that is chosen from a list."""
