@@ -49,6 +49,8 @@ class TasksScreen(DetailReader):
         super().__init__(context)
         self._board: TaskBoard | None = None
         self._paused = False
+        self._tabled: tuple[TaskBoard | None, set[str] | None] = (None, None)
+        """What the table shows: the tasks, and which queues have workers."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -94,7 +96,9 @@ class TasksScreen(DetailReader):
         """Show the snapshot's tasks, unless the table is paused."""
         if not self._paused or self._board is None:
             self._board = snapshot.board
-        if self._board is not None:
+        served = {worker.queue for worker in snapshot.fleet.workers if not worker.stale} if snapshot.fleet else None
+        if self._board is not None and (self._board, served) != self._tabled:
+            self._tabled = (self._board, served)
             self._table.show_tasks(Situation(self._board, self.context.rates, snapshot.fleet))
         self._show_around()
 

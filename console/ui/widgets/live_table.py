@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -197,10 +197,17 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         self._to_select = None
         row = max(0, min(row, len(self._keys) - 1))
         if row != self._cursor and self._keys:
+            self.repaint_rows(self._cursor, row)
             self._cursor = row
-            self.repaint_changes()
             self.post_message(self.RowHighlighted(self, self.cursor_key))
         self._reveal()
+
+    def repaint_rows(self, *rows: int) -> None:
+        """Repaint these rows, as far as they are visible."""
+        lines = [row - self.scroll_offset.y + 1 for row in rows]
+        for y in lines:
+            self._drawn.pop(y, None)
+        self.refresh(*(Region(0, y, self.size.width, 1) for y in lines if 1 <= y < self.size.height))
 
     def _reveal(self) -> None:
         """Scroll until the cursor is visible."""

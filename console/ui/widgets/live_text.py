@@ -26,9 +26,12 @@ class LiveText(LiveLines, Widget):
 
     def set_text(self, text: Text | str) -> None:
         """Show this text. It is never parsed as markup."""
+        text = Text(text) if isinstance(text, str) else text
+        if text == self._text and text.style == self._text.style:
+            return
         width = self.size.width
         height = len(self._lines(width))
-        self._text = Text(text) if isinstance(text, str) else text
+        self._text = text
         self._wrapped = (-1, [])
         if width and len(self._lines(width)) == height:
             self.repaint_changes()
