@@ -155,11 +155,13 @@ class AudienceApp(App[None]):
         # redis sends with `asyncio.wait_for`, which before Python 3.12 may lose a cancellation.
         while not task.cancelling():
             started = time.monotonic()
-            self.snapshot = await server.poll(self.context.deployment, lambda: self.snapshot)
-            if server.field == "board" and self.snapshot.board is not None and self.snapshot.output.ok:
-                self.context.rates.record(time.monotonic(), self.snapshot.board.tasks)
-            if server.field == "fleet" and self.snapshot.fleet is not None and self.snapshot.redis.ok:
-                self.context.rates.record_fleet(self.snapshot.fleet)
+            snapshot = await server.poll(self.context.deployment, lambda: self.snapshot)
+            # Before the screens show the snapshot, so that all they show is of one moment.
+            if server.field == "board" and snapshot.board is not None and snapshot.output.ok:
+                self.context.rates.record(time.monotonic(), snapshot.board.tasks)
+            if server.field == "fleet" and snapshot.fleet is not None and snapshot.redis.ok:
+                self.context.rates.record_fleet(snapshot.fleet)
+            self.snapshot = snapshot
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()

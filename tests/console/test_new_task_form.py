@@ -326,3 +326,13 @@ async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
         await pilot.press(*"rule", "enter")
         plan = form.query_one("#plan", LiveText)
         await wait_until(pilot, lambda: f"rule {slow} of label female is slow" in plan.text)
+
+
+async def test_the_plan_follows_workers_that_come_and_go(ready: TestDeployment) -> None:
+    async with console(ready) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        await wait_until(pilot, lambda: "ready, but it will wait for a worker" in shown(pilot))
+        with ready.workers():
+            await wait_until(pilot, lambda: "✓ ready; ctrl+l launches it" in shown(pilot), 30)
+        await wait_until(pilot, lambda: "ready, but it will wait for a worker" in shown(pilot), 30)

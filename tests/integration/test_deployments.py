@@ -6,6 +6,7 @@ import time
 from arq import Retry
 
 from jobs import services
+from jobs.deployment import Deployment
 from jobs.queue.client import open_redis
 from jobs.services.overview import read_fleet
 from jobs.worker.arq_worker import _label
@@ -20,7 +21,7 @@ from tests.helpers.running import finished, until
 EXPECTED = outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END)
 
 
-async def count_workers(deployment: TestDeployment) -> int:
+async def count_workers(deployment: Deployment) -> int:
     """Return how many workers serve the queue of a deployment; tests that share a Redis have other queues."""
     fleet = await read_fleet(deployment)
     return sum(worker.queue == deployment.settings.queue for worker in fleet.workers)

@@ -68,6 +68,7 @@ class NewTaskScreen(BaseScreen):
         self._concerns: list[Concern] = []
         self._launching = False
         self._input_was_ok = True
+        self._served: bool | None = None
         self._initial: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -124,12 +125,16 @@ class NewTaskScreen(BaseScreen):
         table.offer(names, first if another_schema and table.text not in names else table.text or first)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the options again once an input server that was away is back."""
+        """Read the options again once an input server that was away is back; plan again if workers come or go."""
         if snapshot.input.ok and not self._input_was_ok:
             self._read_tables()
             self._read_range()
             self._plan_soon()
         self._input_was_ok = snapshot.input.ok
+        served = snapshot.fleet.serves(self._form.value("queue")) if snapshot.fleet and self._form.is_mounted else None
+        if served != self._served:
+            self._served = served
+            self._plan_soon()
 
     @work(group="range", exclusive=True, exit_on_error=False)
     async def _read_range(self) -> None:
