@@ -47,7 +47,7 @@ class Step(Enum):
     WAIT = "every open part is claimed, or waits for a retry"
     FAILED = "a part failed, or the output server is unreachable"
     COMPLETED = "this lane completed the job"
-    ENDED = "another lane completed it"
+    ENDED = "another lane completed it, or the task has failed"
 
 
 @dataclass
@@ -116,8 +116,7 @@ class Lane(ABC):
             except TaskStopped:
                 raise
             except Exception as error:
-                await self._handle(error)
-                return Step.FAILED
+                return await self._handle(error)
 
     async def _work(self) -> Step:
         """Claim and do parts until the turn is over or no part is open; then complete the job."""
@@ -167,7 +166,7 @@ class Lane(ABC):
                     return
             await asyncio.sleep(_TABLE_WAIT_SECONDS)
 
-    async def _handle(self, error: Exception) -> None:
+    async def _handle(self, error: Exception) -> Step:
         """Let the claimed part be retried, or fail the task, depending on the error."""
         transient = isinstance(error, DatabaseError) and error.transient
         reason = f"{self.claimed}: {describe_error(error)}" if self.claimed else describe_error(error)
@@ -179,15 +178,17 @@ class Lane(ABC):
                 if transient:
                     if self.claimed is None:  # no attempt at a part, but the operator wants to know
                         await self._set_waiting_for(session, reason)
-                        return
+                        return Step.FAILED
                     attempts = await claims.postpone(session, self.ref, self.table, self.number)
                     if attempts < MAX_ATTEMPTS:
                         await self._set_waiting_for(session, f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)")
-                        return
+                        return Step.FAILED
                     reason = f"{reason} (failed {attempts} times)"
                 await self.context.fail(self.ref, reason)
+                return Step.ENDED
         except DatabaseError as second:
             _logger.warning("task %s: cannot record the failure: %s", self.ref.task_id, second)
+            return Step.FAILED
 
     async def _set_waiting_for(self, session: Session, reason: str | None) -> None:
         await state.set_waiting_for(session, self.ref, reason)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from jobs import services
 from jobs.worker.lane import MAX_ATTEMPTS
 from tests.helpers.assertions import assert_outcome
@@ -15,7 +17,7 @@ EXPECTED = outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END)
 
 
 async def test_a_window_that_cannot_be_written_fails_the_task_and_resume_finishes_it(
-    few_posts: TestDeployment,
+    few_posts: TestDeployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     deployment = few_posts
     await run_in_process(deployment, deployment.request(**RANGE))
@@ -26,6 +28,7 @@ async def test_a_window_that_cannot_be_written_fails_the_task_and_resume_finishe
     assert task.stat == "FAILURE" and task.check_point == START
     for words in ("window 1: ", "no more rows", f"audience resume {task_id}"):
         assert words in (task.error or "")
+    assert caplog.text.count("no more rows") == 1  # the lane does not try again before it notices the failure
     for table in ("Dcard", "Ptt", "fbfans", "other"):  # leave only the rows of the second task
         deployment.write_anything(f"DROP TABLE IF EXISTS {{output}}.`{table}`, {{output}}.`wh_panel_mapping_{table}`")
     await services.resume_task(deployment, task_id)
