@@ -22,6 +22,7 @@ SLOW_TIMES = 40.0
 # Every tenth character is one of the rule's own. If it has two, each is as frequent as 的 in Chinese texts.
 _OWN_CHARACTERS = PROBE_CHARACTERS // 10
 _TEXTS = 4
+_TRIES_OF_WORD = 10
 _WORD = "雅婷"
 # In a rule, these stand for no characters.
 _SYNTAX = re.compile(
@@ -61,7 +62,8 @@ def slow_rules(pattern_set: PatternSet, seconds: float = 0.2) -> list[SlowRule]:
         return []
     deadline = time.monotonic() + seconds
     texts = _Texts()
-    usual = _search_seconds(_WORD, texts, enough=0.0)
+    # A busy machine only ever makes a search longer, so the quickest of many is the true one.
+    usual = min(_search_seconds(_WORD, texts, enough=0.0) for _ in range(_TRIES_OF_WORD))
     rules = [(label.name, pattern.text) for label, pattern in pattern_set]
     found = []
     for label, rule in sorted(rules, key=lambda of_label: not has_gap(of_label[1])):
