@@ -5,7 +5,7 @@ number decides: the first label in the set's order, by its first pattern that ma
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
@@ -37,6 +37,12 @@ _MAX_IN_BLOCKS = 16_000
 # A longer text is lowered, and looked up, in pieces that take milliseconds. Other threads run between them.
 _PIECE_CHARACTERS = 30_000
 
+# What stands between texts that are searched as one: before they are folded, afterwards, and in the haystack.
+# Half a surrogate pair is in no text that a database holds, and changes no other letter's lower case.
+_BETWEEN = "\ud800"
+_FOLDED_BETWEEN = _BETWEEN.encode("utf-8", "surrogatepass").decode("latin-1")
+_NEXT_TEXT = "\xff\xfe"
+
 
 class PatternsTooLarge(Exception):
     """The patterns are too large for a matcher of useful speed."""
@@ -57,6 +63,9 @@ class Matcher(Protocol):
     def match(self, text: str) -> Match | None:
         """Return the label of the text and the deciding pattern, or None if no pattern matches."""
 
+    def match_all(self, texts: Sequence[str]) -> list[Match | None]:
+        """Return what `match` returns for each text. With many short texts it is several times as fast."""
+
     def hits(self, text: str) -> list[int]:
         """Return the number of every pattern that matches, in deciding order."""
 
@@ -72,11 +81,11 @@ class KeywordMatcher:
     """All keywords of all labels in one Aho-Corasick automaton over the UTF-8 bytes of a text.
 
     A text stands between the marks \\xfe and \\xff, bytes that no UTF-8 text contains. So one automaton
-    serves all four match types, and no text can forge the marks.
+    serves all four match types, no text can forge the marks, and several texts can be searched as one.
     """
 
     def __init__(self, pattern_set: PatternSet) -> None:
-        self._matches = _matches(pattern_set)
+        self._matches: list[Match | None] = [*_matches(pattern_set), None]
         self._repeats: dict[int, list[int]] = {}
         automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         for number, (_, pattern) in enumerate(pattern_set):
@@ -86,20 +95,41 @@ class KeywordMatcher:
                 automaton.add_word(needle, number)
             else:  # an earlier line with the same needle decides
                 self._repeats.setdefault(first, []).append(number)
-        automaton.add_word("\xff\xfe", -1)  # in no haystack; there is no automaton of nothing
+        automaton.add_word(_NEXT_TEXT, len(self._matches) - 1)
         automaton.make_automaton()
         self._hits_in: Callable[[str], Any] = automaton.iter
         """Yields (end, number) of each pattern in a haystack."""
 
     def match(self, text: str) -> Match | None:
         """See Matcher. Text and keywords are compared in lower case."""
-        first = None
-        # Most texts have no hit, so this avoids a list and a call.
-        hits = self._hits_in(_haystack(text)) if len(text) <= _PIECE_CHARACTERS else self._hits_in_pieces(text)
+        if len(text) <= _PIECE_CHARACTERS:
+            return self._decisions(self._hits_in(_haystack(text)))[0]
+        return self._decisions(self._hits_in_pieces(text))[0]
+
+    def match_all(self, texts: Sequence[str]) -> list[Match | None]:
+        """See Matcher."""
+        found: list[Match | None] = []
+        for group in _groups(texts):
+            haystack = "" if len(group) == 1 else _haystack(_BETWEEN.join(group)).replace(_FOLDED_BETWEEN, _NEXT_TEXT)
+            if haystack.count(_NEXT_TEXT) == len(group) - 1 > 0:
+                found += self._decisions(self._hits_in(haystack))
+            else:  # a single text, which may be long, or one that contains what stands between them
+                found += map(self.match, group)
+        return found
+
+    def _decisions(self, hits: Iterable[tuple[int, int]]) -> list[Match | None]:
+        """Return the decision on each text of a haystack."""
+        matches, none = self._matches, len(self._matches) - 1
+        decisions = []
+        first = none
         for _, number in hits:
-            if first is None or number < first:
+            if number < first:
                 first = number
-        return None if first is None else self._matches[first]
+            elif number == none:  # the next text begins
+                decisions.append(matches[first])
+                first = none
+        decisions.append(matches[first])
+        return decisions
 
     def hits(self, text: str) -> list[int]:
         """See Matcher."""
@@ -142,6 +172,10 @@ class RuleMatcher:
             if hits := block.hits(folded):
                 first = min(first, hits[0])
         return self._matches[first]
+
+    def match_all(self, texts: Sequence[str]) -> list[Match | None]:
+        """See Matcher. Each text is searched on its own."""
+        return list(map(self.match, texts))
 
     def hits(self, text: str) -> list[int]:
         """See Matcher."""
@@ -291,6 +325,21 @@ def _pieces(text: str) -> Iterator[str]:
         text = text.lower()
     for start in range(0, len(text), _PIECE_CHARACTERS):
         yield text[start : start + _PIECE_CHARACTERS].lower()
+
+
+def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield texts that are searched as one: together they are as long as a piece at most, unless one is longer."""
+    if sum(map(len, texts)) <= _PIECE_CHARACTERS:
+        if texts:
+            yield texts
+        return
+    start, characters = 0, 0
+    for end, text in enumerate(texts):
+        if end > start and characters + len(text) > _PIECE_CHARACTERS:
+            yield texts[start:end]
+            start, characters = end, 0
+        characters += len(text)
+    yield texts[start:]
 
 
 def rule_options() -> Any:

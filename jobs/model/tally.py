@@ -27,7 +27,8 @@ InputRow = tuple[Any, ...]
 LabelRow = tuple[str | int, str, str, str, str, str, int, str, int]
 """id, source_author, panel, create_time, field_content, match_content, votes, rule, slice."""
 
-Decide = Callable[[str], Match | None]
+Decide = Callable[[Sequence[str]], Sequence[Match | None]]
+"""Returns the decision on each text."""
 
 Item = TypeVar("Item")
 
@@ -45,18 +46,20 @@ _CACHED_TEXTS = 20_000
 SLICES = 64
 
 
-class Decisions(dict[str, Match | None]):
-    """A cache of the labels of texts."""
+class Decisions:
+    """A cache of the labels of texts that repeat."""
 
     def __init__(self, matcher: Matcher) -> None:
-        super().__init__()
-        self.match = matcher.match
+        self.matcher = matcher
+        self._cache: dict[str, Match | None] = {}
 
-    def __missing__(self, text: str) -> Match | None:
-        if len(self) >= _CACHED_TEXTS:
-            self.clear()
-        match = self[text] = self.match(text)
-        return match
+    def decide(self, texts: Sequence[str]) -> list[Match | None]:
+        """Return the decision on each text."""
+        if len(self._cache) > _CACHED_TEXTS:
+            self._cache.clear()
+        new = list(set(texts).difference(self._cache))
+        self._cache.update(zip(new, self.matcher.match_all(new), strict=True))
+        return [self._cache[text] for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,36 +201,34 @@ class AuthorTally(WindowTally):
 
     def __init__(self, definition: Definition, decide: Decide) -> None:
         super().__init__(definition)
-        self._authors: _Authors = _Authors(decide, self._votes)
+        self._decide = decide
+        self._authors: dict[bytes, Vote | None] = {}
+        """The votes of the authors seen so far; None for an author that no pattern matches."""
 
     def add(self, rows: Sequence[InputRow]) -> None:
         """See WindowTally."""
         self.received += len(rows)
         authors = self._authors
-        votes = [authors[row[0]] for row in rows]
+        row_authors = [row[0] for row in rows]
+        if new := list(set(row_authors).difference(authors)):
+            self._decide_authors(new)
+        votes = [authors[who] for who in row_authors]
         for row, vote in cast("Iterator[tuple[InputRow, Vote]]", compress(zip(rows, votes, strict=True), votes)):
             vote.count += 1
             if row[1:] > vote.latest:
                 vote.latest = row[1:]
 
+    def _decide_authors(self, new: Sequence[bytes]) -> None:
+        names = [who[who.index(SEPARATOR) + 1 :].decode() for who in new]
+        for who, match in zip(new, self._decide(names), strict=True):
+            if match is None:
+                self._authors[who] = None
+            else:
+                self._authors[who] = vote = Vote(who, match)
+                self._votes.append(vote)
+
     def _authors_without_label(self) -> Iterable[bytes]:
         return [who for who, vote in self._authors.items() if vote is None]
-
-
-class _Authors(dict[bytes, Vote | None]):
-    """The votes of the authors seen so far; None for an author that no pattern matches."""
-
-    def __init__(self, decide: Decide, votes: list[Vote]) -> None:
-        super().__init__()
-        self._decide = decide
-        self._votes = votes
-
-    def __missing__(self, who: bytes) -> Vote | None:
-        match = self._decide(who[who.index(SEPARATOR) + 1 :].decode())
-        vote = self[who] = None if match is None else Vote(who, match)
-        if vote is not None:
-            self._votes.append(vote)
-        return vote
 
 
 class TextTally(WindowTally):
@@ -243,7 +244,7 @@ class TextTally(WindowTally):
         """See WindowTally."""
         self.received += len(rows)
         self._authors.update(map(itemgetter(0), rows))
-        matches = list(map(self._decide, map(itemgetter(3), rows)))
+        matches = self._decide([row[3] for row in rows])
         labelled = cast("Iterator[tuple[InputRow, Match]]", compress(zip(rows, matches, strict=True), matches))
         for row, match in labelled:
             key = (row[0], match.label)

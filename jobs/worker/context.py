@@ -95,7 +95,7 @@ async def decide_function(definition: Definition) -> Decide:
     decisions = await asyncio.to_thread(_decisions, definition.patterns)
     # Titles and areas repeat. Contents hardly do, and a tally remembers its authors itself.
     repeats = definition.input.matched.name.lower() in ("title", "s_area_id")
-    return decisions.__getitem__ if repeats else decisions.match
+    return decisions.decide if repeats else decisions.matcher.match_all
 
 
 @lru_cache(maxsize=4)

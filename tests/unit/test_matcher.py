@@ -55,6 +55,22 @@ def test_a_long_text_that_is_looked_up_in_pieces_has_the_same_hits(
             assert matcher.hits(text) == expected
 
 
+# The halves of surrogate pairs, one of which stands between texts that are searched together.
+broken_texts = st.text("\ud800\udc80aΣ雅", max_size=4)
+
+
+@settings(max_examples=1_000)
+@given(keyword_patterns, st.lists(texts | broken_texts, max_size=8), st.integers(1, 40))
+@example({"a": [("ας", "end"), ("β", "start"), ("\xff", "end")]}, ["ΑΣ", "Β", "", "ÿ"], 40)
+def test_texts_that_are_matched_together_get_the_decisions_that_they_get_alone(
+    patterns: dict[str, list[tuple[str, MatchType]]], candidates: list[str], size: int
+) -> None:
+    matcher = build_matcher(keyword_set(patterns))
+    alone = [matcher.match(text) for text in candidates]
+    with patch.object(matcher_module, "_PIECE_CHARACTERS", size):
+        assert matcher.match_all(candidates) == alone
+
+
 @settings(max_examples=500)
 @given(keyword_patterns, st.data())
 def test_keyword_matcher_equals_the_naive_oracle_on_texts_made_of_its_keywords(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
-from jobs.model.tally import Decide, InputRow, WindowTally, new_tally
+from jobs.model.tally import InputRow, WindowTally, new_tally
 from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
 from jobs.worker.pace import Pace
 from patterns.matcher import Match
@@ -31,18 +31,20 @@ def burn(seconds: float) -> None:
 _BYTES = bytes(20_000)
 
 
-def tally_by(decide: Decide) -> WindowTally:
+DecideOne = Callable[[str], Match | None]
+
+
+def tally_by(decide: DecideOne) -> WindowTally:
     """Return an empty tally of contents that decides by this function."""
-    return new_tally(
-        Definition(PatternSet("rule_model", "content", ()), Sources("other", {}), input_table("content")), decide
-    )
+    definition = Definition(PatternSet("rule_model", "content", ()), Sources("other", {}), input_table("content"))
+    return new_tally(definition, lambda texts: list(map(decide, texts)))
 
 
 def rows_of(texts: list[str]) -> list[InputRow]:
     return [(b"s" + SEPARATOR + b"a", f"{number:09}", number, text) for number, text in enumerate(texts)]
 
 
-async def add_all(decide: Decide, batches: list[list[InputRow]]) -> WindowTally:
+async def add_all(decide: DecideOne, batches: list[list[InputRow]]) -> WindowTally:
     tally, pace = tally_by(decide), Pace()
     for batch in batches:
         await pace.add(tally, batch)
@@ -82,7 +84,7 @@ async def longest_pause(working: "asyncio.Task[WindowTally]") -> float:
     return longest
 
 
-def burning(seconds_of: Callable[[str], float]) -> Decide:
+def burning(seconds_of: Callable[[str], float]) -> DecideOne:
     """Return a function whose CPU time depends on the text."""
     return lambda text: burn(seconds_of(text))
 

@@ -42,7 +42,7 @@ def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
         for name, lines in PATTERNS.items()
     )
     patterns = PatternSet("keyword_model", "author_name", labels)
-    tally = new_tally(Definition(patterns, SOURCES, input_table(text)), build_matcher(patterns).match)
+    tally = new_tally(Definition(patterns, SOURCES, input_table(text)), build_matcher(patterns).match_all)
     rows = [
         (s_id.encode() + SEPARATOR + author.encode(), time, post_id, *([content] if text == "content" else []))
         for post_id, s_id, author, time, content in posts
