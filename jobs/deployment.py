@@ -6,6 +6,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from jobs.errors import ReadOnly
+from jobs.model.alert import AlertEvent
 from jobs.model.queues import Queue
 from jobs.settings import Settings
 from jobs.storage.connection import Session, connect
@@ -61,6 +62,12 @@ class Deployment:
         """Host of Redis: redis-py's default if REDIS_URL names none."""
         return urlsplit(self.settings.redis_url.get_secret_value()).hostname or "localhost"
 
+    @cached_property
+    def notify_host(self) -> str:
+        """Host, and port if it names one, of NOTIFY_URL: the rest of it is secret. "" if it is not set."""
+        parts = urlsplit(self.settings.notify_url.get_secret_value())
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+
     @property
     def queue(self) -> Queue:
         """The default queue of new tasks, and the one that a worker serves."""
@@ -70,6 +77,12 @@ class Deployment:
         """Raise ReadOnly in a read-only deployment."""
         if self.read_only:
             raise ReadOnly("read-only: nothing can be created, aborted or resumed here")
+
+    def alerts_of(self, event: AlertEvent) -> bool:
+        """Return whether an alert of such an event is to be sent: NOTIFY_URL is set, and NOTIFY_ON chooses it."""
+        settings = self.settings
+        chosen = event is not AlertEvent.TASK_FINISHED or settings.notify_on == "all"
+        return chosen and bool(settings.notify_url.get_secret_value())
 
     def output_session(self) -> AbstractAsyncContextManager[Session]:
         """Open a connection to the output server."""

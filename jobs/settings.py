@@ -5,6 +5,7 @@ No other module reads the environment. An environment variable overrides `.env`.
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -25,6 +26,19 @@ def _readable_certificates(path: Path) -> Path:
     except ValueError as error:
         raise PydanticCustomError("certificates", "{reason}", {"reason": str(error)}) from None
     return path
+
+
+def _web_address(url: SecretStr) -> SecretStr:
+    """Return a URL that can be posted to. The error does not quote it: all but its host is secret."""
+    text = url.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if text and not (usable and text.isascii() and text.isprintable() and " " not in text):
+        raise PydanticCustomError("url", "expected https://<host>/<path>, with special characters %-encoded")
+    return url
 
 
 TlsChoice = Literal["off", "required"]
@@ -93,6 +107,11 @@ class Settings(BaseSettings):
     """Default seconds between the label job and the production job."""
     window_rows: int = Field(default=600_000, ge=1)
     """The most rows that a window should have: the work that a killed worker loses."""
+
+    notify_url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
+    """Where alerts are posted to, as JSON. Secret, except for its host. Empty: there are no alerts."""
+    notify_on: Literal["failure", "all"] = "failure"
+    """`failure`: a task fails, or a schedule cannot fire. `all`: also when a task finishes."""
 
 
 def read_settings(**overrides: Any) -> Settings:

@@ -16,7 +16,7 @@ from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 _RESULT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,46}")
 # Each result has two tables, and a place in columns of the state table that hold 65,535 characters.
 MAX_RESULTS = 1_000
-_RESERVED = re.compile(r"state|(wh_panel_mapping|task)_.*", re.IGNORECASE)
+_RESERVED = re.compile(r"state|alert|(wh_panel_mapping|task)_.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

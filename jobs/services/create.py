@@ -99,7 +99,7 @@ async def create_task(
                 )
             task = await state.find(session, ref)
             assert task is not None
-            await enqueue_task(redis, session, task)
+            await enqueue_task(deployment, redis, session, task)
     return ref.task_id
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart
+from jobs.model.alert import AlertEvent
 from jobs.model.queues import Queue
 from jobs.model.task import Task
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
@@ -25,12 +26,12 @@ async def call_redis(call: Awaitable[object]) -> None:
         raise CannotStart(f"failed to start a labelling task: Redis: {error}") from error
 
 
-async def enqueue_task(redis: RedisClient, session: Session, task: Task) -> None:
+async def enqueue_task(deployment: Deployment, redis: RedisClient, session: Session, task: Task) -> None:
     """Queue a task that awaits a job. If that fails, so does the task, and it can be resumed. Raises CannotStart."""
     assert task.queue is not None and task.generation is not None and task.deployment is not None
     enqueue = enqueue_production if task.awaits_production else enqueue_label
     try:
         await call_redis(enqueue(redis, Queue(task.deployment, task.queue), task.ref, task.generation))
     except CannotStart as error:
-        await state.fail(session, task.ref, str(error))
+        await state.fail(session, task.ref, str(error), alert=deployment.alerts_of(AlertEvent.TASK_FAILED))
         raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error

@@ -98,7 +98,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
         if not await state.resume(session, task.ref):
             raise Conflict(f"task {task_id} is {_describe(task)}; only a failed or aborted task can be resumed")
         task = await find_task(deployment, session, task_id)
-        await enqueue_task(redis, session, task)
+        await enqueue_task(deployment, redis, session, task)
         return task
 
 

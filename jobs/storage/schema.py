@@ -182,6 +182,19 @@ async def _indexes(session: Session, schema: str, tables: Sequence[str]) -> dict
     return indexes
 
 
+async def schemas_with(session: Session, table: str, columns: Sequence[str]) -> list[str]:
+    """Return the schemas visible to this account that have a table with these columns."""
+    rows = await session.rows(
+        """
+        SELECT table_schema FROM information_schema.columns
+        WHERE table_name = %(table)s AND column_name IN %(columns)s
+        GROUP BY table_schema HAVING COUNT(*) = %(count)s ORDER BY table_schema
+        """,
+        {"table": table, "columns": tuple(columns), "count": len(columns)},
+    )
+    return [row[0] for row in rows]
+
+
 async def schema_exists(session: Session, schema: str) -> bool:
     """Return whether there is a schema of this name that the account can see."""
     found = await session.row(

@@ -11,9 +11,12 @@ from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 from jobs.errors import DatabaseError
+from jobs.model.alert import AlertEvent, task_alert
 from jobs.model.task import Task, TaskRef, TaskStatus
 from jobs.model.task_request import TaskRequest
+from jobs.storage import alerts
 from jobs.storage.connection import Session, quote
+from jobs.storage.schema import schemas_with
 
 _EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
@@ -76,16 +79,7 @@ async def newest(session: Session, schema: str, limit: int) -> list[Task]:
 
 async def schemas(session: Session, *, migrated: bool = False) -> list[str]:
     """Return the schemas visible to this account that have a state table; with `migrated`, not one of v2.1."""
-    columns = _MIGRATED_COLUMNS if migrated else _COLUMNS_OF_V2_1
-    rows = await session.rows(
-        """
-        SELECT table_schema FROM information_schema.columns
-        WHERE table_name = 'state' AND column_name IN %(columns)s
-        GROUP BY table_schema HAVING COUNT(*) = %(count)s ORDER BY table_schema
-        """,
-        {"columns": columns, "count": len(columns)},
-    )
-    return [row[0] for row in rows]
+    return await schemas_with(session, "state", _MIGRATED_COLUMNS if migrated else _COLUMNS_OF_V2_1)
 
 
 @contextmanager
@@ -202,8 +196,13 @@ async def production_due_in(session: Session, ref: TaskRef) -> float | None:
     return None if row is None else float(row[0])
 
 
-async def complete_production(session: Session, ref: TaskRef, *, length_prod_table: str, rate_of_label: str) -> bool:
-    """Mark the task's production finished. Returns False if the task was aborted meanwhile."""
+async def complete_production(
+    session: Session, ref: TaskRef, *, length_prod_table: str, rate_of_label: str, alert: bool
+) -> bool:
+    """Mark the task's production finished. Returns False if the task was aborted meanwhile.
+
+    With `alert`, an alert is stored. Call this in a transaction.
+    """
     changed = await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET
@@ -213,12 +212,27 @@ async def complete_production(session: Session, ref: TaskRef, *, length_prod_tab
         """,
         {"task_id": ref.task_id, "length_prod_table": length_prod_table, "rate_of_label": rate_of_label},
     )
+    if changed == 1 and alert:
+        await _add_alert(session, ref, AlertEvent.TASK_FINISHED)
     return changed == 1
 
 
-async def fail(session: Session, ref: TaskRef, error: str) -> bool:
-    """End the task in FAILURE with this error and its check point. Returns False if it had already ended."""
-    return await _stop(session, ref, TaskStatus.FAILURE, error)
+async def fail(session: Session, ref: TaskRef, error: str, *, alert: bool) -> bool:
+    """End the task in FAILURE with this error and its check point. Returns False if it had already ended.
+
+    With `alert`, an alert is stored in the same transaction, which begins and ends here.
+    """
+    async with session.transaction():
+        failed = await _stop(session, ref, TaskStatus.FAILURE, error)
+        if failed and alert:
+            await _add_alert(session, ref, AlertEvent.TASK_FAILED)
+    return failed
+
+
+async def _add_alert(session: Session, ref: TaskRef, event: AlertEvent) -> None:
+    task = await find(session, ref)
+    if task is not None:
+        await alerts.add(session, ref.schema, task_alert(event, task))
 
 
 async def abort(session: Session, ref: TaskRef) -> bool:

@@ -116,6 +116,16 @@ _HIT = [
     Column("hits", "LONGBLOB"),
 ]
 
+_ALERT = [
+    Column("alert_id", "text", 32, "NOT NULL"),
+    Column("deployment", "text", 64, "NOT NULL"),
+    Column("document", "LONGTEXT NOT NULL"),
+    Column("created", "time", 6, "NOT NULL"),
+    Column("attempts", "INT NOT NULL DEFAULT 0"),
+    Column("due_at", "time", 6, "NOT NULL"),
+    Column("answer", "text", 1_000),
+]
+
 _BY_TASK = Key(("task_id",), primary=True)
 LABEL_JOB_TABLES = [
     Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
@@ -131,6 +141,7 @@ _TABLES = [
     Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
     *LABEL_JOB_TABLES,
     Table("task_unit", _UNIT, [Key(("task_id", "number"), primary=True)]),
+    Table("alert", _ALERT, [Key(("alert_id",), primary=True), Key(("deployment", "due_at"))]),
 ]
 
 

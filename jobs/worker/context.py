@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from jobs.deployment import Deployment
+from jobs.model.alert import AlertEvent
 from jobs.model.definition import Definition
 from jobs.model.queues import Queue
 from jobs.model.tally import Decide, Decisions
@@ -87,7 +88,7 @@ class WorkerContext:
         # A message may quote data of any length.
         error = f"{reason[:2_000]}; correct the cause, then: audience resume {ref.task_id}"
         async with self.deployment.output_session() as session:
-            await state.fail(session, ref, error)
+            await state.fail(session, ref, error, alert=self.deployment.alerts_of(AlertEvent.TASK_FAILED))
 
 
 async def decide_function(definition: Definition) -> Decide:

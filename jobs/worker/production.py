@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.errors import NO_SUCH_TABLE, DatabaseError, LabelRowsMissing
+from jobs.model.alert import AlertEvent
 from jobs.model.input_table import InputTable
 from jobs.model.task import Task, TaskStatus, join_figures
 from jobs.model.units import Unit
@@ -75,6 +76,7 @@ class ProductionLane(Lane):
             self.ref,
             length_prod_table=join_figures(lengths),
             rate_of_label=join_figures(_rates(lengths, task)),
+            alert=self.context.deployment.alerts_of(AlertEvent.TASK_FINISHED),
         )
         if finished:
             _logger.info("task %s: produced %s rows", self.ref.task_id, sum(lengths))

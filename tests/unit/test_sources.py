@@ -48,6 +48,7 @@ def test_the_mapping_survives_its_json_form(tmp_path: Path) -> None:
         ('[results]\nstate = ["Y"]\n', 2, "'state' is reserved for internal tables"),
         ('[results]\n\nwh_panel_mapping_x = ["Y"]\n', 3, "is reserved for internal tables"),
         ('[results]\nTask_window = ["Y"]\n', 2, "is reserved for internal tables"),
+        ('[results]\nalert = ["Y"]\n', 2, "is reserved for internal tables"),
         ('default = "state"\n', 1, "is reserved for internal tables"),
         ('[results]\nptt = ["X"]\nPtt = ["Y"]\n', 3, "differs from 'ptt' only by case"),
         ('[results]\na = "X"\n', 2, "must be a list of source ids"),
