@@ -88,6 +88,12 @@ class LabelRowsMissing(AudienceError):
     code = 500
 
 
+class NotDelivered(AudienceError):
+    """The receiver of alerts did not accept one."""
+
+    code = 502
+
+
 class ReadOnly(AudienceError):
     """A write was requested in a read-only deployment."""
 

@@ -88,6 +88,12 @@ COMMANDS = {
         "Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.",
         "gold.csv --label female --precision 0.95",
     ),
+    "notify": Command(
+        "notify",
+        "notify",
+        "Show which alerts wait for their receiver, or post a test to it.",
+        "--test",
+    ),
     "check": Command(
         "check", "check", "Check that everything a task needs is in place, and say what to do if it is not.", ""
     ),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobs.services.explain import load_explainer, load_task_explainer
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
+    from jobs.services.notify import Notifications, read_notifications, send_test
     from jobs.services.patterns import check_types
     from jobs.services.preview import Preview, ResultShares, preview_task
     from jobs.services.queueing import require_redis_url
@@ -29,6 +30,7 @@ __all__ = [
     "GoldEvaluation",
     "GoldSuggestions",
     "LintFinding",
+    "Notifications",
     "PanelCount",
     "PatternCount",
     "PatternHashes",
@@ -55,10 +57,12 @@ __all__ = [
     "load_task_explainer",
     "plan_task",
     "preview_task",
+    "read_notifications",
     "require_redis_url",
     "resume_task",
     "sample_result",
     "save_sample",
+    "send_test",
     "suggest_from_gold",
     "suggest_from_sample",
     "task_hits",
@@ -75,6 +79,7 @@ _MODULES = {
     "explain": {"load_explainer", "load_task_explainer"},
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
+    "notify": {"Notifications", "read_notifications", "send_test"},
     "patterns": {"check_types"},
     "preview": {"Preview", "ResultShares", "preview_task"},
     "queueing": {"require_redis_url"},

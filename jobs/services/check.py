@@ -4,15 +4,19 @@ import os
 import re
 import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.sources import read_sources
+from jobs.notify import reach
 from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
 from jobs.queue.permissions import missing_permissions
+from jobs.services.notify import count_undelivered
 from jobs.services.overview import read_fleet
 from jobs.settings import ENV_FILE
 from jobs.storage.connection import Session, connect
@@ -49,6 +53,8 @@ async def check_deployment(deployment: Deployment) -> AsyncIterator[Finding]:
     async for finding in _check_output(deployment):
         yield finding
     async for finding in _check_redis(deployment):
+        yield finding
+    async for finding in _check_alerts(deployment):
         yield finding
     for model_type in MODEL_TYPES:
         yield _check_patterns(deployment.settings.patterns_dir, model_type)
@@ -199,6 +205,28 @@ async def _check_redis(deployment: Deployment) -> AsyncIterator[Finding]:
         yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:
         yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until one runs: audience worker")
+
+
+async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
+    host, url = deployment.notify_host, deployment.settings.notify_url
+    if not host:
+        yield Finding("alerts", "ok", "not used: NOTIFY_URL is not set")
+        return
+    fault = await reach(url)
+    if fault is not None:
+        yield Finding("alerts", "warning", f"{host}: {fault}", "alerts wait; check NOTIFY_URL")
+    elif urlsplit(url.get_secret_value()).scheme == "http" and not is_loopback(host.partition(":")[0]):
+        yield Finding(
+            "alerts", "warning", f"{host}: not encrypted, so NOTIFY_URL can be read on the network", "use https"
+        )
+    else:
+        yield Finding("alerts", "ok", f"{host} can be reached; audience notify --test posts a test")
+    with suppress(DatabaseError):  # reported above
+        async with deployment.output_session() as session:
+            waiting = await count_undelivered(session, deployment)
+        if waiting.answer is not None:
+            message = f"{waiting.undelivered} not delivered: {waiting.answer}"
+            yield Finding("alerts", "warning", message, "workers go on trying; see docs/alerts.md")
 
 
 def _check_patterns(directory: Path, model_type: ModelType) -> Finding:

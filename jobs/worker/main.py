@@ -23,6 +23,7 @@ from jobs.model.queues import Queue
 from jobs.queue import jobs, presence
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
 from jobs.queue.clock import WorkerClock
+from jobs.worker.alerts import SEND_SECONDS, send_alerts
 from jobs.worker.arq_worker import create_arq_workers
 from jobs.worker.context import WorkerContext
 from jobs.worker.housekeeping import SWEEP_SECONDS, sweep
@@ -66,16 +67,17 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
     reconciling = asyncio.create_task(_reconcile_forever(deployment, redis))
     sweeping = asyncio.create_task(_sweep_forever(deployment))
     publishing = asyncio.create_task(_publish_presence(context, redis, clock))
+    sending = asyncio.create_task(_send_alerts_forever(deployment))
     waiting: set[asyncio.Task[Any]] = {asyncio.create_task(stop_requested.wait())}
     if burst:
-        waiting.add(asyncio.create_task(_until_empty(redis, context.queue)))
+        waiting.add(asyncio.create_task(_until_empty(deployment, redis, context.queue)))
     await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     # What has not ended by then hangs in a call to a server that does not answer. It holds nothing but a
     # transaction, which ends with the process.
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    running: set[asyncio.Task[Any]] = {working, reconciling, sweeping, publishing, *waiting}
+    running: set[asyncio.Task[Any]] = {working, reconciling, sweeping, publishing, sending, *waiting}
     # Repeatedly, because before Python 3.12 `asyncio.wait_for`, which arq and redis use, may lose a cancellation.
     while running:
         for task in running:
@@ -93,13 +95,14 @@ async def _run_all(workers: Sequence[Worker], redis: RedisClient, clock: WorkerC
     await asyncio.gather(*(_run_arq(worker, redis, clock) for worker in workers))
 
 
-async def _until_empty(redis: RedisClient, queue: Queue) -> None:
-    """Wait until a queue has no job, deferred and running ones included."""
+async def _until_empty(deployment: Deployment, redis: RedisClient, queue: Queue) -> None:
+    """Wait until a queue has no job, deferred and running ones included; then send the alerts that are due."""
     while True:
         with contextlib.suppress(*REDIS_ERRORS):
             if not await jobs.read_jobs(redis, queue):
-                return
+                break
         await asyncio.sleep(_BURST_SECONDS)
+    await _send_alerts(deployment)
 
 
 async def _run_arq(worker: Worker, redis: RedisClient, clock: WorkerClock) -> None:
@@ -130,6 +133,23 @@ async def _sweep_forever(deployment: Deployment) -> None:
             _logger.warning("housekeeping: %s; retrying in %.0f seconds", error, SWEEP_SECONDS)
         except Exception:
             _logger.exception("housekeeping; retrying in %.0f seconds", SWEEP_SECONDS)
+
+
+async def _send_alerts_forever(deployment: Deployment) -> None:
+    while True:
+        await _send_alerts(deployment)
+        await asyncio.sleep(SEND_SECONDS)
+
+
+async def _send_alerts(deployment: Deployment) -> None:
+    if not deployment.notify_host:
+        return
+    try:
+        await send_alerts(deployment)
+    except DatabaseError as error:
+        _logger.warning("alerts: %s; retrying in %.0f seconds", error, SEND_SECONDS)
+    except Exception:
+        _logger.exception("alerts; retrying in %.0f seconds", SEND_SECONDS)
 
 
 async def _reconcile(deployment: Deployment, redis: RedisClient) -> None:

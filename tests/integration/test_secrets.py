@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 from jobs import services
 from tests.helpers.deployment import PASSWORD, YEAR_END, YEAR_START, TestDeployment
 from tests.helpers.posts import PATTERNS, RANGE, odd_posts
+from tests.helpers.receiver import SECRET as HOOK
+from tests.helpers.receiver import receiver
 from tests.helpers.running import finished, until
 from tests.helpers.secrets import (
     INPUT_PASSWORD,
@@ -201,3 +203,54 @@ def test_check_warns_of_an_env_file_that_others_can_read(deployment: TestDeploym
         output = deployment.command("check").stdout
         assert ("others can read .env" in output and "chmod 600 .env" in output) is warned
         assert_no_secret(deployment, output, "the check")
+
+
+async def test_notify_url_shows_nowhere_while_alerts_are_refused_and_sent(
+    secretive: TestDeployment, redis: Any
+) -> None:
+    deployment = secretive
+    with receiver() as hook:
+        url = {"NOTIFY_URL": hook.url.get_secret_value()}
+        hook.status = 500
+        with deployment.workers(1, "--processes", "2", "--verbose", **url):
+            ended = await finished(deployment, await services.create_task(deployment, deployment.request(**RANGE)))
+            assert ended.produced
+            deployment.write_anything(refuse_rows("fbfans"))
+            await finished(deployment, await services.create_task(deployment, deployment.request(**RANGE)))
+            await until(lambda: "it answered 500" in deployment.log())
+            texts = {"the arguments": command_lines(), "Redis": await contents(redis)}
+            hook.status = 200
+            deployment.write_anything("UPDATE {output}.alert SET due_at = UTC_TIMESTAMP(6)")
+            await until(hook.accepted)
+    texts["the log"] = deployment.log().encode()
+    for table in ("state", "alert", "task_definition"):
+        texts[table] = repr(deployment.rows(f"SELECT * FROM {{output}}.{table}")).encode()
+    texts["the alerts"] = repr(hook.documents).encode()
+    for where, text in texts.items():
+        assert HOOK.encode() not in text, f"NOTIFY_URL is in {where}"
+        assert_no_secret(deployment, text, where)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:1/{}", "not accepted by 127.0.0.1:1: cannot connect"),
+        ("https://no-such-host.invalid/{}", "not accepted by no-such-host.invalid: cannot connect"),
+        ("https://127.0.0.1:{port}/{}", "not accepted by 127.0.0.1:{port}: no TLS with it"),
+        ("{}", "NOTIFY_URL: expected https://<host>/<path>"),
+        ("ftp://127.0.0.1/{}", "NOTIFY_URL: expected"),
+        ("http://127.0.0.1:{}/", "NOTIFY_URL: expected"),
+        ("http://[{}/", "NOTIFY_URL: expected"),
+        ("http://{}@/", "NOTIFY_URL: expected"),
+        ("http://127.0.0.1/{} {}", "NOTIFY_URL: expected"),
+    ],
+)
+def test_no_message_quotes_notify_url(deployment: TestDeployment, url: str, expected: str) -> None:
+    with receiver() as hook:
+        changes = {"NOTIFY_URL": url.replace("{port}", str(hook.port)).replace("{}", HOOK)}
+        for command in (("notify", "--test"), ("notify", "--test", "--json"), ("notify",), ("check",)):
+            done = deployment.command(*command, **changes)
+            output = done.stdout + done.stderr
+            assert HOOK not in output and "Traceback" not in output
+            if "--test" in command:
+                assert expected.replace("{port}", str(hook.port)) in output
