@@ -88,6 +88,12 @@ COMMANDS = {
         "Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.",
         "gold.csv --label female --precision 0.95",
     ),
+    "metrics": Command(
+        "metrics",
+        "metrics",
+        "Print the metrics of the deployment in Prometheus text format, or serve them.",
+        "--listen 127.0.0.1:9108",
+    ),
     "notify": Command(
         "notify",
         "notify",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from jobs.model.queues import queue_name, queue_prefix
+from jobs.model.queues import LABEL, PRODUCE, queue_name, queue_prefix
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, task_id_of
@@ -117,6 +117,27 @@ async def read_queues(redis: RedisClient, deployment: str, own: str) -> tuple[Qu
             )
         )
     return tuple(depths)
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """How many jobs of one kind are in a queue."""
+
+    ready: int
+    """Due: a worker may take them, or is running them."""
+    deferred: int
+
+
+async def count_jobs(redis: RedisClient, deployment: str, own: str) -> dict[tuple[str, str], JobCounts]:
+    """Return the number of jobs by queue and kind, in every queue of a deployment, and in the queue `own`."""
+    now = (await redis_time(redis)).timestamp() * 1000
+    counts = {(own, kind): JobCounts(0, 0) for kind in (LABEL, PRODUCE)}
+    async for key in redis.scan_iter(match=f"{queue_prefix(deployment)}*", _type="ZSET"):
+        name = key.decode(errors="replace")
+        kind = PRODUCE if name.endswith(f":{PRODUCE}") else LABEL
+        deferred = len(await redis.zrangebyscore(key, f"({now}", "+inf"))
+        counts[queue_name(deployment, name), kind] = JobCounts(await redis.zcard(key) - deferred, deferred)
+    return counts
 
 
 def _worker(deployment: str, description: dict[str, Any], age: float) -> Worker:

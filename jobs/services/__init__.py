@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobs.services.explain import load_explainer, load_task_explainer
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
+    from jobs.services.metrics import Metrics, read_metrics
     from jobs.services.notify import Notifications, read_notifications, send_test
     from jobs.services.patterns import check_types
     from jobs.services.preview import Preview, ResultShares, preview_task
@@ -30,6 +31,7 @@ __all__ = [
     "GoldEvaluation",
     "GoldSuggestions",
     "LintFinding",
+    "Metrics",
     "Notifications",
     "PanelCount",
     "PatternCount",
@@ -57,6 +59,7 @@ __all__ = [
     "load_task_explainer",
     "plan_task",
     "preview_task",
+    "read_metrics",
     "read_notifications",
     "require_redis_url",
     "resume_task",
@@ -79,6 +82,7 @@ _MODULES = {
     "explain": {"load_explainer", "load_task_explainer"},
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
+    "metrics": {"Metrics", "read_metrics"},
     "notify": {"Notifications", "read_notifications", "send_test"},
     "patterns": {"check_types"},
     "preview": {"Preview", "ResultShares", "preview_task"},

@@ -106,16 +106,20 @@ class ExistingColumn:
 
 @dataclass(frozen=True)
 class Key:
-    """An index as it must be: its columns in order, each with the SQL of a prefix length if it may be a TEXT."""
+    """An index as it must be: its columns in order, with a prefix length if they may be a TEXT.
+
+    Columns in `whole` have no prefix.
+    """
 
     columns: tuple[str, ...]
     primary: bool = False
     prefix: int | None = None
+    whole: tuple[str, ...] = ()
 
     def definition(self) -> str:
         """Return its SQL."""
         length = f"({self.prefix})" if self.prefix else ""
-        columns = ", ".join(f"{quote(column)}{length}" for column in self.columns)
+        columns = ", ".join(f"{quote(column)}{'' if column in self.whole else length}" for column in self.columns)
         return f"PRIMARY KEY ({columns})" if self.primary else f"INDEX ({columns})"
 
     def suits(self, name: str, columns: Sequence[str]) -> bool:

@@ -136,7 +136,17 @@ LABEL_JOB_TABLES = [
 
 _TABLES = [
     # The newest tasks, and those that are not finished, are found among any number of old ones.
-    Table("state", _STATE, [_BY_TASK, Key(("create_time",)), Key(("stat", "prod_stat"), prefix=32)]),
+    Table(
+        "state",
+        _STATE,
+        [
+            _BY_TASK,
+            Key(("create_time",)),
+            Key(("stat", "prod_stat"), prefix=32),
+            # Counts the tasks of a deployment without reading their rows.
+            Key(("deployment", "stat", "prod_stat"), prefix=32, whole=("deployment",)),
+        ],
+    ),
     Table("task_definition", _DEFINITION, [_BY_TASK]),
     Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
     *LABEL_JOB_TABLES,
