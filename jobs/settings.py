@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     window_rows: int = Field(default=600_000, ge=1)
     """The most rows that a window should have: the work that a killed worker loses."""
 
+    label_rows_days: int = Field(default=7, ge=0, le=36_500)
+    """Workers delete the label rows, windows, units and hashes of tasks that ended so long ago. 0: never."""
+
     notify_url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
     """Where alerts are posted to, as JSON. Secret, except for its host. Empty: there are no alerts."""
     notify_on: Literal["failure", "all"] = "failure"

@@ -45,6 +45,12 @@ COMMANDS = {
         "Continue a failed or aborted task where it stopped.",
         "8fec5762412c11ec836d04ea56825baa",
     ),
+    "purge": Command(
+        "purge",
+        "purge",
+        "Delete a task that has ended, with all its rows, those in production too. Asks first.",
+        "8fec5762412c11ec836d04ea56825baa",
+    ),
     "patterns": Command("patterns", "patterns", "List the pattern files, with their faults.", "--json"),
     "explain": Command(
         "explain",

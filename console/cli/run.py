@@ -22,8 +22,15 @@ def option(parameter: str) -> Any:
     return typer.Option(help=TaskRequest.model_fields[parameter].description)
 
 
-def run(service: Callable[[Deployment], Awaitable[Result]], as_json: bool) -> Result:
-    """Run a service in the deployment of the settings. If it fails, print the error and exit."""
+def run(
+    service: Callable[[Deployment], Awaitable[Result]],
+    as_json: bool,
+    interrupted: str = "stopped waiting; tasks continue without this command",
+) -> Result:
+    """Run a service in the deployment of the settings. If it fails, print the error and exit.
+
+    `interrupted` is what Ctrl-C prints.
+    """
 
     async def call() -> Result:
         return await service(services.load_deployment())
@@ -33,5 +40,5 @@ def run(service: Callable[[Deployment], Awaitable[Result]], as_json: bool) -> Re
     except AudienceError as error:
         exit_with(error, as_json)
     except KeyboardInterrupt:
-        print_error("stopped waiting; tasks continue without this command")
+        print_error(interrupted)
         raise typer.Exit(130) from None

@@ -42,6 +42,7 @@ def print_task(task: Task, stale: bool | None = None) -> None:
             ("error", task.error),
             ("waits for", task.waiting_for),
             ("check point", task.check_point),
+            ("cleaned", f"{task.cleaned_at:%Y-%m-%d %H:%M:%S} UTC" if task.cleaned_at else None),
             ("model", f"{task.model_type} on {task.predict_type}"),
             ("patterns", "stale: the pattern files have changed since the task was created" if stale else None),
             ("input", f"{task.target_table}.{task.source_table or ''}"),

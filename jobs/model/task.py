@@ -95,6 +95,8 @@ class Task:
     units: int | None
     """The parts that production is cut into; None before it is due."""
     units_done: int | None
+    cleaned_at: datetime | None
+    """When its label rows, windows, units and hashes were deleted, in UTC; None if it still has them."""
 
     @property
     def ref(self) -> TaskRef:
@@ -144,7 +146,16 @@ class Task:
     @property
     def can_resume(self) -> bool:
         """Whether it can be resumed."""
-        return not self.legacy and self.stopped
+        return not self.refuses_resume
+
+    @property
+    def refuses_resume(self) -> str:
+        """Why it cannot be resumed, in words; "" if it can."""
+        if self.legacy or not self.stopped:
+            return "only a failed or aborted task can be resumed"
+        if self.cleaned_at is not None:
+            return f"what it needs was deleted {self.cleaned_at:%Y-%m-%d}; create a task with its range instead"
+        return ""
 
     @property
     def can_sample(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jobs.services.notify import Notifications, read_notifications, send_test
     from jobs.services.patterns import check_types
     from jobs.services.preview import Preview, ResultShares, preview_task
+    from jobs.services.purge import PurgePlan, plan_purge, purge_task
     from jobs.services.queueing import require_redis_url
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
@@ -38,6 +39,7 @@ __all__ = [
     "PatternHashes",
     "Plan",
     "Preview",
+    "PurgePlan",
     "ResultShares",
     "SampleRow",
     "SampledDiff",
@@ -57,8 +59,10 @@ __all__ = [
     "load_deployment",
     "load_explainer",
     "load_task_explainer",
+    "plan_purge",
     "plan_task",
     "preview_task",
+    "purge_task",
     "read_metrics",
     "read_notifications",
     "require_redis_url",
@@ -86,6 +90,7 @@ _MODULES = {
     "notify": {"Notifications", "read_notifications", "send_test"},
     "patterns": {"check_types"},
     "preview": {"Preview", "ResultShares", "preview_task"},
+    "purge": {"PurgePlan", "plan_purge", "purge_task"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},

@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
+from jobs.model.sources import production_table
 from jobs.model.task import Task, TaskRef
 from jobs.model.units import whole
 from jobs.services.connections import check_limit, find_task, output_session
-from jobs.storage import claims, labels, production, server, state, units, windows
+from jobs.storage import claims, labels, server, state, units, windows
 from jobs.storage.connection import Session
+from jobs.storage.deletion import delete_rows
+from jobs.storage.task_tables import ensure_task_tables
 
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
-
-_BATCH_ROWS = 5_000
 
 _STATE_UNREADABLE = "cannot connect to state table"
 
@@ -92,11 +93,12 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
         # Not in one transaction: a lane that has not noticed the abort yet holds its window, and waits for
         # the state row.
         if task.can_resume:
+            await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
             if await _label_rows_missing(session, task.ref):
                 await _start_over(session, task.ref)
             await claims.reset_attempts(session, task.ref)
         if not await state.resume(session, task.ref):
-            raise Conflict(f"task {task_id} is {_describe(task)}; only a failed or aborted task can be resumed")
+            raise Conflict(f"task {task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
         task = await find_task(deployment, session, task_id)
         await enqueue_task(deployment, redis, session, task)
         return task
@@ -113,9 +115,7 @@ async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:
 async def _start_over(session: Session, ref: TaskRef) -> None:
     """Delete what the task has written, and open every window again. If it is interrupted, it can be repeated."""
     results = list(await windows.count_results(session, ref))
-    for delete in (labels.delete, production.delete):
-        while await delete(session, ref, results, _BATCH_ROWS):
-            pass
+    await delete_rows(session, ref, [*results, *map(production_table, results)], gently=False)
     async with session.transaction():
         await windows.reopen(session, ref)
         await units.delete(session, ref)

@@ -31,6 +31,11 @@ async def find_input(session: Session, ref: TaskRef) -> InputTable:
     return InputTable.from_json(_definition((await _row(session, ref, "input"))[0]))
 
 
+async def find_sources(session: Session, ref: TaskRef) -> Sources:
+    """Return the sources of a task. Raises what `find_input` raises."""
+    return Sources.from_json(_definition((await _row(session, ref, "sources"))[0]))
+
+
 async def find(session: Session, ref: TaskRef) -> Definition:
     """Return the definition of a task. Raises what `find_input` raises."""
     patterns, sources, input_table = map(_definition, await _row(session, ref, "patterns, sources, input"))

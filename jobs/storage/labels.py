@@ -6,7 +6,7 @@ post, so no two of them write the same row. A window with more authors than a wo
 of its parts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from jobs.model.definition import Definition
 from jobs.model.input_table import InputTable
@@ -67,19 +67,6 @@ async def count_votes(session: Session, ref: TaskRef, unit: Unit) -> int:
         {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
     )
     return int(row[0]) if row else 0
-
-
-async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: int) -> int:
-    """Delete at most this many of the task's label rows, and return how many were deleted."""
-    for result in results:
-        if await existing_columns(session, ref.schema, result):
-            deleted = await session.execute(
-                f"DELETE FROM {quote(ref.schema, result)} WHERE task_id = %(task_id)s LIMIT {limit:d}",
-                {"task_id": ref.task_id},
-            )
-            if deleted:
-                return deleted
-    return 0
 
 
 async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> int:

@@ -1,14 +1,11 @@
 """The production tables, `wh_panel_mapping_<result>`: consumed downstream (docs/contract.md, "Production")."""
 
-from collections.abc import Sequence
-
 from jobs.model.input_table import InputTable
 from jobs.model.sources import production_table
 from jobs.model.task import TaskRef
 from jobs.model.units import Unit
 from jobs.storage.connection import Session, quote
 from jobs.storage.labels import rows_of
-from jobs.storage.schema import existing_columns
 from jobs.storage.values import Row
 
 COLUMNS = ("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")
@@ -70,20 +67,6 @@ def _sortable_id(table: InputTable) -> str:
 
 def _digest(expression: str) -> str:
     return f"UNHEX(SHA2({expression}, 256))"
-
-
-async def delete(session: Session, ref: TaskRef, results: Sequence[str], limit: int) -> int:
-    """Delete at most this many of the task's production rows, and return how many were deleted."""
-    for result in results:
-        table = production_table(result)
-        if await existing_columns(session, ref.schema, table):
-            deleted = await session.execute(
-                f"DELETE FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s LIMIT {limit:d}",
-                {"task_id": ref.task_id},
-            )
-            if deleted:
-                return deleted
-    return 0
 
 
 def rows_by_author(ref: TaskRef, result: str) -> tuple[str, dict[str, object]]:

@@ -143,6 +143,8 @@ async def existing_columns(session: Session, schema: str, table: str) -> dict[st
 
 async def columns_of(session: Session, schema: str, tables: Sequence[str]) -> dict[str, dict[str, ExistingColumn]]:
     """Return the columns of several tables, by table, then by name in lower case; empty for a missing table."""
+    if not tables:
+        return {}
     rows = await session.rows(
         """
         SELECT table_name, column_name, data_type, column_type, character_maximum_length, datetime_precision,
@@ -284,7 +286,8 @@ def _key_changes(table: Table, existing: Mapping[str, Sequence[str]]) -> Iterato
         if not any(key.suits(name, columns) for name, columns in existing.items()):
             yield f"ADD {key.definition()}"
             # An earlier release had a shorter index under this name.
-            if key.columns[0] in existing and not key.primary:
+            old = tuple(existing.get(key.columns[0], ()))
+            if old and old == key.columns[: len(old)] and not key.primary:
                 yield f"DROP INDEX {quote(key.columns[0])}"
 
 

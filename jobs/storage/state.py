@@ -24,7 +24,15 @@ _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0]
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 60e6"
 
 _COLUMNS_OF_V2_1 = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
-_MIGRATED_COLUMNS = (*_COLUMNS_OF_V2_1, "generation", "heartbeat", "production_due", "deployment", "units")
+_MIGRATED_COLUMNS = (
+    *_COLUMNS_OF_V2_1,
+    "generation",
+    "heartbeat",
+    "production_due",
+    "deployment",
+    "units",
+    "cleaned_at",
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ async def record_heartbeat(session: Session, ref: TaskRef, peak_memory: float) -
           heartbeat = UTC_TIMESTAMP(6),
           peak_memory = GREATEST(COALESCE(peak_memory, 0), %(peak_memory)s),
           {_progress(ref.schema)}
-        WHERE task_id = %(task_id)s AND stat IN ('PENDING', 'STARTED', 'SUCCESS')
+        WHERE task_id = %(task_id)s AND (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL)
         """,
         {"task_id": ref.task_id, "peak_memory": round(peak_memory, 2)},
     )
@@ -247,7 +255,7 @@ async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str |
         f"""
         UPDATE {_table(ref.schema)} SET
           run_time = IF(stat = 'STARTED', {_RUNNING_MINUTES}, run_time),
-          stat = %(stat)s, error = %(error)s, production_due = NULL, waiting_for = NULL,
+          stat = %(stat)s, error = %(error)s, production_due = NULL, waiting_for = NULL, heartbeat = UTC_TIMESTAMP(6),
           check_point = (
             SELECT MIN(start_time) FROM {quote(ref.schema, "task_window")} WHERE task_id = %(task_id)s AND NOT done),
           {_progress(ref.schema)}
@@ -272,6 +280,7 @@ async def resume(session: Session, ref: TaskRef) -> bool:
           {_progress(ref.schema)},
           generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND stat IN ('FAILURE', 'ABORTED') AND generation IS NOT NULL
+          AND cleaned_at IS NULL
         """,
         {"task_id": ref.task_id},
     )

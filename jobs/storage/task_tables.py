@@ -52,6 +52,7 @@ _STATE = [
     Column("waiting_for", "text", 16_383),
     Column("units", "integer"),
     Column("units_done", "integer"),
+    Column("cleaned_at", "time", 6),
 ]
 
 _TASK_ID = Column("task_id", "text", 32, "NOT NULL")
@@ -145,6 +146,8 @@ _TABLES = [
             Key(("stat", "prod_stat"), prefix=32),
             # Counts the tasks of a deployment without reading their rows.
             Key(("deployment", "stat", "prod_stat"), prefix=32, whole=("deployment",)),
+            # Finds those that are to be cleaned.
+            Key(("deployment", "cleaned_at", "heartbeat")),
         ],
     ),
     Table("task_definition", _DEFINITION, [_BY_TASK]),

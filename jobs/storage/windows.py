@@ -222,13 +222,6 @@ async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -
     return counts
 
 
-async def delete_authors(session: Session, ref: TaskRef, limit: int) -> int:
-    """Delete at most this many rows of author hashes of a finished task, and return how many were deleted."""
-    return await session.execute(
-        f"DELETE FROM {_authors(ref)} WHERE task_id = %(task_id)s LIMIT %(limit)s", _task(ref) | {"limit": limit}
-    )
-
-
 async def tasks_with_authors(session: Session, schema: str) -> list[str]:
     """Return the ids of the tasks that have author hashes. Reads one entry of the index for each."""
     rows = await session.rows(f"SELECT task_id FROM {quote(schema, 'task_author')} GROUP BY task_id")

@@ -106,11 +106,7 @@ class TaskActions(BaseScreen):
         if action == "abort":
             return f"it is {standing(task).word}; only an unfinished task can be aborted"
         if action == "resume":
-            return (
-                ""
-                if task.awaits_labelling
-                else f"it is {standing(task).word}; only a failed or aborted task can be resumed"
-            )
+            return "" if task.awaits_labelling else f"it is {standing(task).word}; {task.refuses_resume}"
         if action == "rerun":
             return "its range is not known, so there is nothing to fill the form with"
         if task.produced:

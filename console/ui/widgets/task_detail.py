@@ -109,6 +109,8 @@ def _standing(task: Task, situation: Situation, width: int) -> Text:
         text.append(f"\neverything before {_time(task.check_point)} is labelled")
     if task.can_resume:
         text.append("\nr resumes it where it stopped", "muted")
+    elif task.stopped and task.cleaned_at:
+        text.append(f"\nit cannot be resumed: {task.refuses_resume}", "muted")
     return text
 
 
@@ -193,6 +195,7 @@ def _known(task: Task, situation: Situation) -> list[tuple[str, str]]:
         ("due", _time(task.production_due and task.production_due + offset)),
         ("heard", _time(task.heartbeat and task.heartbeat + offset) if not task.finished else ""),
         ("production", f"{task.units_done or 0} of {task.units} units done" if task.units else ""),
+        ("cleaned", _time(task.cleaned_at and task.cleaned_at + offset)),
         ("memory", f"{task.peak_memory:.0f} MB, the largest worker's peak" if task.peak_memory else ""),
         ("patterns", sanitize(task.pattern_hash or "")[:16]),
         ("generation", str(task.generation or "")),

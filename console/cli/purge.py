@@ -1,0 +1,68 @@
+"""The command that deletes a task with all its rows."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from console.cli.output import print_envelope, print_error
+from console.cli.run import AsJson, run
+from console.cli.tasks import TaskId
+from console.sanitize import sanitize
+from jobs import services
+from jobs.deployment import Deployment
+
+
+def purge(
+    task_id: TaskId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a task that has ended, with all its rows, those in production too. Asks first.
+
+    If it is interrupted, run it again: it continues.
+    """
+    plan = run(lambda deployment: services.plan_purge(deployment, task_id), as_json)
+    if not yes:
+        _ask(plan, as_json)
+
+    async def service(deployment: Deployment) -> dict[str, int]:
+        with _progress(plan.rows) as advance:
+            return await services.purge_task(deployment, task_id, advance)
+
+    deleted = run(service, as_json, "stopped in the middle; run it again to delete the rest")
+    if as_json:
+        print_envelope(200, "OK", task_id=task_id, deleted=deleted)
+    else:
+        print(f"task {task_id} purged: {sum(deleted.values()):,} rows deleted from {len(deleted)} result tables")
+
+
+def _ask(plan: services.PurgePlan, as_json: bool) -> None:
+    """Say what would be deleted, and exit unless the operator agrees."""
+    if as_json or not sys.stdin.isatty():
+        print_error("purge asks first; without a terminal, give --yes")
+        raise typer.Exit(2)
+    task = plan.task
+    print(f"task {task.task_id}, {task.stat}, {sanitize(task.date_range)}, created {task.create_time}", file=sys.stderr)
+    for table, rows in {**plan.production, **plan.label}.items():
+        kind = "production" if table in plan.production else "label"
+        print(f"  {rows:>13,} {kind} rows in {sanitize(table)}", file=sys.stderr)
+    if not typer.confirm("Delete them, and the task? This cannot be undone.", err=True):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(rows: int) -> Iterator[Callable[[int], object]]:
+    """Show a bar on a terminal. Yields a function that takes the number of rows deleted since its last call."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("deleting"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("deleting", total=rows)
+        yield lambda deleted: progress.advance(bar, deleted)
