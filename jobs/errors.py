@@ -58,6 +58,12 @@ class ResultUnreadable(AudienceError):
     code = 500
 
 
+class CannotWrite(AudienceError):
+    """A file of rows cannot be written."""
+
+    code = 500
+
+
 class UnknownTask(AudienceError):
     """No task has this id."""
 

@@ -9,8 +9,7 @@ import typer
 from rich.text import Text
 
 from console.cli.output import print_envelope, print_lines, print_table
-from console.cli.run import AsJson, run
-from console.cli.tasks import TaskId
+from console.cli.run import AsJson, TaskId, run
 from console.highlight import visible
 from console.sanitize import sanitize
 from jobs import services

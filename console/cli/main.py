@@ -1,12 +1,17 @@
 """The `audience` command. A command's module is imported when the command runs, so that each starts quickly."""
 
+import errno
 import io
+import os
 import sys
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperGroup
+
+# What writing to a pipe without a reader, a full disk, or a file at its limit gives.
+_OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Command(NamedTuple):
@@ -32,6 +37,12 @@ COMMANDS = {
         "sample",
         "Show or save a random sample of a task's production rows.",
         "8fec5762412c11ec836d04ea56825baa --table wh_panel_mapping_fbfans --limit 10",
+    ),
+    "export": Command(
+        "export",
+        "export",
+        "Write all production rows of a task to a CSV, JSON Lines or Parquet file, or to standard output.",
+        "8fec5762412c11ec836d04ea56825baa -o authors.csv.gz",
     ),
     "abort": Command(
         "tasks",
@@ -179,4 +190,23 @@ def main() -> None:
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
+        _leave(error)
+
+
+def _leave(error: OSError) -> NoReturn:
+    """Exit because standard output takes no more: without a word if its reader has left, as `head` does."""
+    # What is still in the buffer would raise again when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:
+        from console.cli.output import print_error
+
+        print_error(f"500 cannot write to standard output: {error.strerror}")
+    sys.exit(1)

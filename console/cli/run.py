@@ -17,6 +17,14 @@ Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {error_code, error_message, ...}.")]
 
 
+TaskId = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK_ID", help="Its 32 hex digits, or the first of them: 6 or more, if no other task begins so."
+    ),
+]
+
+
 def option(parameter: str) -> Any:
     """Return the option of a parameter of a task, with its description."""
     return typer.Option(help=TaskRequest.model_fields[parameter].description)

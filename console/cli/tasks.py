@@ -7,15 +7,14 @@ import typer
 
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
-from console.cli.run import AsJson, option, run
+from console.cli.run import AsJson, TaskId, option, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task
 from jobs import services
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, ResultUnreadable
+from jobs.errors import AudienceError
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 
-TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="32 hex digits, as create printed them.")]
 OutputSchema = Annotated[
     str | None, typer.Option(help=TaskRequest.model_fields["output_schema"].description, show_default=False)
 ]
@@ -161,10 +160,6 @@ def _print_changed(task: Task, as_json: bool, outcome: str) -> None:
 def _save(path: Path, rows: list[services.SampleRow], as_json: bool) -> None:
     try:
         services.save_sample(path, rows)
-    except FileExistsError:
-        exit_with(ResultUnreadable(f"not saved: {path} exists; choose another name"), as_json)
-    except OSError as error:
-        exit_with(ResultUnreadable(f"not saved: {path}: {error.strerror or error}"), as_json)
     except AudienceError as error:
         exit_with(error, as_json)
     if as_json:

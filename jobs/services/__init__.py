@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jobs.services.diff import TaskDiff, diff_tasks
     from jobs.services.evaluate import GoldEvaluation, evaluate_gold
     from jobs.services.explain import load_explainer, load_task_explainer
+    from jobs.services.export import Export, export_task
     from jobs.services.hits import PanelCount, PatternCount, TaskHits, task_hits
     from jobs.services.lint import LintFinding, lint_patterns
     from jobs.services.metrics import Metrics, read_metrics
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jobs.services.preview import Preview, ResultShares, preview_task
     from jobs.services.purge import PurgePlan, plan_purge, purge_task
     from jobs.services.queueing import require_redis_url
+    from jobs.services.row_files import RowFormat, format_of
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_ROWS",
+    "Export",
     "GoldEvaluation",
     "GoldSuggestions",
     "LintFinding",
@@ -41,6 +44,7 @@ __all__ = [
     "Preview",
     "PurgePlan",
     "ResultShares",
+    "RowFormat",
     "SampleRow",
     "SampledDiff",
     "TaskDiff",
@@ -53,7 +57,9 @@ __all__ = [
     "diff_now",
     "diff_tasks",
     "evaluate_gold",
+    "export_task",
     "find_stale",
+    "format_of",
     "is_stale",
     "lint_patterns",
     "load_deployment",
@@ -84,6 +90,7 @@ _MODULES = {
     "sampled_diff": {"SampledDiff", "diff_now"},
     "evaluate": {"GoldEvaluation", "evaluate_gold"},
     "explain": {"load_explainer", "load_task_explainer"},
+    "export": {"Export", "export_task"},
     "hits": {"PanelCount", "PatternCount", "TaskHits", "task_hits"},
     "lint": {"LintFinding", "lint_patterns"},
     "metrics": {"Metrics", "read_metrics"},
@@ -92,6 +99,7 @@ _MODULES = {
     "preview": {"Preview", "ResultShares", "preview_task"},
     "purge": {"PurgePlan", "plan_purge", "purge_task"},
     "queueing": {"require_redis_url"},
+    "row_files": {"RowFormat", "format_of"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},

@@ -1,11 +1,12 @@
 """What the services share: connections whose failures have the service's code, and finding a task."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, CannotStart, DatabaseError, InvalidValue, UnknownTask
+from jobs.errors import AudienceError, CannotStart, DatabaseError, EmptyResult, InvalidValue, UnknownTask
+from jobs.model.sources import production_table
 from jobs.model.task import Task, TaskRef, check_task_id
 from jobs.settings import read_settings
 from jobs.storage import server, state
@@ -59,3 +60,15 @@ async def find_task(deployment: Deployment, session: Session, task_id: str) -> T
             if task is not None:
                 return task
     raise UnknownTask(f"unknown task id {task_id}; audience list shows the tasks that exist")
+
+
+def production_lengths(task: Task, tables: Sequence[str] = ()) -> dict[str, int]:
+    """Return how many rows production wrote for a task, by production table: all its tables, or those that are named.
+
+    Raises EmptyResult if it has no table of such a name.
+    """
+    lengths = {production_table(figures.result): figures.produced or 0 for figures in task.result_figures}
+    if unknown := [table for table in tables if table not in lengths]:
+        known = ", ".join(lengths) or "none"
+        raise EmptyResult(f"empty result: task {task.task_id} has no table {', '.join(unknown)}; it has: {known}")
+    return {table: lengths[table] for table in (tables or lengths)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobs.errors import InvalidValue, ResultUnreadable
 from jobs.services.patterns import load_patterns
-from jobs.services.samples import formula_safe
+from jobs.services.row_files import formula_safe
 from patterns.evaluation import Evaluation, Wrong, evaluate
 from patterns.files import pattern_path
 from patterns.gold import BadLine, GoldFileError, open_gold_file

@@ -1,25 +1,18 @@
 """Random samples of a task's production rows, and saving them to a file."""
 
-import csv
-import json
 import random
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from jobs.deployment import Deployment
-from jobs.errors import EmptyResult, InvalidValue, ResultUnreadable, UnknownTask
-from jobs.model.sources import production_table
+from jobs.errors import EmptyResult, ResultUnreadable, UnknownTask
 from jobs.model.task import TaskRef, check_task_id
-from jobs.services.connections import check_limit, find_task, output_session
+from jobs.services.connections import check_limit, find_task, output_session, production_lengths
+from jobs.services.row_files import format_of, row_file
 from jobs.storage import production
 from jobs.storage.connection import Session
-
-# A spreadsheet takes a cell that begins with one of these signs for a formula, some also after blanks or
-# with the full-width signs of Han texts. A leading tab or line end moves what follows into another cell.
-_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
 
 
 @dataclass(frozen=True)
@@ -56,12 +49,7 @@ async def sample_result(
             raise EmptyResult(f"empty result: {error}") from error
         if not task.produced:
             raise EmptyResult(f"empty result: task {task_id} is {task.stat}, its production is not finished")
-        lengths = {production_table(figures.result): figures.produced or 0 for figures in task.result_figures}
-        unknown = [table for table in tables if table not in lengths]
-        if unknown:
-            known = ", ".join(lengths) or "none"
-            raise EmptyResult(f"empty result: task {task_id} has no table {', '.join(unknown)}; it has: {known}")
-        chosen = {table: lengths[table] for table in (tables or lengths)}
+        chosen = production_lengths(task, tables)
         rows = await _sample(session, task.ref, chosen, limit)
     if not rows:
         raise EmptyResult(f"empty result: task {task_id} has no rows in {', '.join(chosen) or 'any table'}")
@@ -85,25 +73,6 @@ async def _sample(session: Session, ref: TaskRef, lengths: dict[str, int], limit
 
 
 def save_sample(path: Path, rows: Sequence[SampleRow]) -> None:
-    """Write rows to a new file: CSV with cells that no spreadsheet calculates, or JSON Lines, by its suffix.
-
-    Raises InvalidValue for another suffix, FileExistsError rather than overwrite, and OSError.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".jsonl"):
-        raise InvalidValue("the name must end in .csv or .jsonl")
-    with path.open("x", encoding="utf-8", newline="") as file:
-        if suffix == ".jsonl":
-            for row in rows:
-                file.write(json.dumps(row.to_json(), ensure_ascii=False))
-                file.write("\n")
-        else:
-            writer = csv.writer(file)
-            writer.writerow(field.name for field in fields(SampleRow))
-            for row in rows:
-                writer.writerow(formula_safe(str(value)) for value in asdict(row).values())
-
-
-def formula_safe(value: str) -> str:
-    """Return the value, with a leading quote if a spreadsheet would calculate it."""
-    return f"'{value}" if _FORMULA.match(value) else value
+    """Write rows to a new file, in the format that its name asks for. Raises InvalidValue, and CannotWrite."""
+    with row_file(path, format_of(path)) as file:
+        file.write([astuple(row) for row in rows])

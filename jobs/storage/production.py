@@ -84,6 +84,18 @@ def rows_by_author(ref: TaskRef, result: str) -> tuple[str, dict[str, object]]:
     )
 
 
+def rows_of_task(ref: TaskRef, table: str) -> tuple[str, dict[str, object]]:
+    """Return the query for the task's rows, in the order of COLUMNS, to be streamed.
+
+    Whoever reads them may pause, as a pager does; after an hour, the server gives up.
+    """
+    return (
+        f"SET STATEMENT net_write_timeout = 3600 FOR SELECT {_COLUMNS} FROM {quote(ref.schema, table)}"
+        " WHERE task_id = %(task_id)s",
+        {"task_id": ref.task_id},
+    )
+
+
 async def sample(session: Session, ref: TaskRef, table: str, share: float) -> list[Row]:
     """Return each of the task's rows with this probability, in the order of COLUMNS. One pass, no sorting."""
     return await session.rows(

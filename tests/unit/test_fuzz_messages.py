@@ -10,7 +10,7 @@ from console.sanitize import sanitize, sanitize_json
 from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import check_task_id
 from jobs.queue.codec import REJECT, deserialize, is_job_id, serialize
-from jobs.services.samples import formula_safe
+from jobs.services.row_files import formula_safe
 from jobs.storage.grants import OUTPUT_PRIVILEGES, granted_privileges
 from tests.helpers.fuzzing import anything, contents, fuzz
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidValue
+from jobs.errors import CannotWrite, InvalidValue
 from jobs.services import SampleRow, save_sample
-from jobs.services.samples import formula_safe
+from jobs.services.row_files import formula_safe
 
 ROWS = [
     SampleRow(str(number), "0" * 32, source_author, "/female", datetime(2020, 6, 1), "WH_F0045", match)
@@ -60,7 +60,7 @@ def test_422_another_suffix_and_no_file_is_made(tmp_path: Path, name: str) -> No
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(CannotWrite, match="choose another name"):
         save_sample(path, ROWS)
     assert path.read_text() == "mine"
 

@@ -25,7 +25,7 @@ from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.text_input import TextInput
 from jobs import services
-from jobs.errors import AudienceError, InvalidValue
+from jobs.errors import AudienceError
 from jobs.model.sources import production_table
 from jobs.model.task import Task
 from jobs.services.panels import PanelCounts, panel_counts
@@ -262,11 +262,9 @@ class SamplesScreen(BaseScreen):
     def _save(self, path: Path, rows: list[services.SampleRow]) -> None:
         try:
             services.save_sample(path.expanduser(), rows)
-        except InvalidValue as error:
+        except AudienceError as error:
             self.show_message(str(error), error=True)
-        except FileExistsError:
-            self.show_message(f"not saved: {path} exists; choose another name", error=True)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:  # no such home folder
             self.show_message(f"not saved: {error}", error=True)
         else:
             self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")

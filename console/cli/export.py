@@ -1,0 +1,92 @@
+"""The command export."""
+
+import signal
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from console.cli.output import exit_with, print_envelope, print_lines, print_warning
+from console.cli.run import AsJson, TaskId, run
+from jobs import services
+from jobs.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_STANDARD_OUTPUT = Path("-")
+
+
+def export(
+    task_id: TaskId,
+    table: Annotated[
+        list[str] | None, typer.Option(help="A production table; may be repeated.  [default: all]")
+    ] = None,
+    row_format: Annotated[
+        services.RowFormat | None,
+        typer.Option("--format", help="How to write the rows.  [default: what the file's name says, or csv]"),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A new file; .gz at its end compresses. - is standard output.")
+    ] = _STANDARD_OUTPUT,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write all production rows of a task to a CSV, JSON Lines or Parquet file, or to standard output.
+
+    A file appears whole, or not at all.
+    """
+    target: Path | IO[bytes] = output
+    if output == _STANDARD_OUTPUT:
+        if as_json:
+            raise typer.BadParameter("--json prints a document about a file: name one with --output")
+        if sys.stdout.isatty():
+            exit_with(InvalidValue("standard output is a terminal: name a file with --output, or use a pipe"), as_json)
+        target = sys.stdout.buffer
+    chosen = row_format or services.format_of(output, services.RowFormat.CSV)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    with _progress() or nullcontext() as progress:
+        bar = progress.add_task("exporting", total=None, rate="") if progress else None
+
+        def show(rows: int, total: int) -> None:
+            if progress and bar is not None:
+                progress.update(bar, completed=rows, total=total)
+
+        done = run(
+            lambda deployment: services.export_task(
+                deployment, task_id, target, chosen, table or (), overwrite=overwrite, progress=show
+            ),
+            as_json,
+            interrupted="stopped; no file was written" if isinstance(target, Path) else "stopped; the rows are incomplete",
+        )
+    if done.rows != done.produced:
+        print_warning(f"{done.rows:,} rows, but production wrote {done.produced:,}: the tables have changed since")
+    if as_json:
+        print_envelope(200, "OK", rows=done.rows, tables=done.tables, file=str(output))
+    elif isinstance(target, Path):
+        print_lines(f"{done.rows:,} rows of {done.task.task_id} saved to {output}")
+
+
+def _stop(number: int, _: object) -> None:
+    # Raised wherever the command is, so that it removes the unfinished file on its way out.
+    raise SystemExit(128 + number)
+
+
+def _progress() -> "Progress | None":
+    """Return a progress bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,47 @@
+"""Commands whose output nobody reads, or that has no room: quiet, or one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.deployment import TestDeployment
+from tests.helpers.running import run_in_process
+
+COMMANDS = ["list", "list --json", "status TASK", "status TASK --json", "export TASK", "check", "hits TASK", "--help"]
+
+
+@pytest.fixture
+async def task_id(one_post: TestDeployment) -> str:
+    return (await run_in_process(one_post, one_post.request())).task_id
+
+
+def run_into(output: int, deployment: TestDeployment, command: str, task_id: str) -> tuple[int, str]:
+    """Run a command whose standard output is this file; return its exit status and what it says to standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "console", *command.replace("TASK", task_id).split()],
+        env=deployment.environment(),
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_command_whose_reader_has_left_ends_without_a_word(one_post: TestDeployment, task_id: str) -> None:
+    for command in COMMANDS:
+        reader, writer = os.pipe()
+        os.close(reader)
+        assert run_into(writer, one_post, command, task_id) == (1, ""), command
+        os.close(writer)
+
+
+def test_a_command_whose_output_has_no_room_says_so_in_one_line(one_post: TestDeployment, task_id: str) -> None:
+    with open("/dev/full", "w") as full:
+        for command in COMMANDS:
+            assert run_into(full.fileno(), one_post, command, task_id) == (
+                1,
+                "audience: 500 cannot write to standard output: No space left on device\n",
+            ), command
