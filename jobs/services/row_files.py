@@ -1,9 +1,6 @@
 """Files with production rows: CSV, JSON Lines and Parquet, whole or not there at all."""
 
-import csv
 import gzip
-import io
-import json
 import os
 import re
 import secrets
@@ -11,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from json.encoder import encode_basestring
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,6 +19,15 @@ from jobs.storage.production import COLUMNS
 # A spreadsheet takes a cell that begins with one of these signs for a formula, some also after blanks or
 # with the full-width signs of Han texts. A leading tab or line end moves what follows into another cell.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－﹣−＠]")
+
+# What a cell that is no formula never begins with.
+_FORMULA_START = re.compile(r"[\s\x00-\x1f\ufeff\u200b=+\-@＝＋－﹣−＠]")
+_FIRST = itemgetter(slice(1))
+_QUOTE = '"'
+_QUOTED = re.compile(r'[",\r\n]')
+
+_TIME = COLUMNS.index("create_time")
+_JSON_LINE = "{" + ", ".join(f'"{name}": %s' for name in COLUMNS) + "}\n"
 
 # What a row group of a Parquet file has at most, in rows and in bytes before compression.
 _GROUP_ROWS = 100_000
@@ -114,7 +122,7 @@ def row_writer(file: IO[bytes], row_format: RowFormat) -> Iterator[WriteRows]:
     match row_format:
         case RowFormat.CSV:
             file.write(_csv([COLUMNS]))
-            yield lambda rows: _write(file, _csv(_safe(rows)))
+            yield lambda rows: _write(file, _csv(rows))
         case RowFormat.JSONL:
             yield lambda rows: _write(file, _json_lines(rows))
         case RowFormat.PARQUET:
@@ -170,27 +178,30 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _csv(rows: Rows) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    """Return rows as csv.writer writes them, in half its time: column by column, few cells need a second look."""
+    columns = [_csv_cells(column) for column in _columns(rows)]
+    return "".join([f"{','.join(row)}\r\n" for row in zip(*columns, strict=True)]).encode()
 
 
-def _safe(rows: Rows) -> Rows:
-    """Return rows as texts that no spreadsheet calculates."""
-    columns = []
-    for column in _columns(rows):
-        texts = ["" if text is None else text for text in column]
-        # Column by column, because hardly any needs a quote, and asking for all at once takes a third of the time.
-        columns.append([formula_safe(text) for text in texts] if any(map(_FORMULA.match, texts)) else texts)
-    return list(zip(*columns, strict=True))
+def _csv_cells(column: Sequence[str | None]) -> Sequence[str]:
+    texts = ["" if text is None else text for text in column] if None in column else cast("Sequence[str]", column)
+    if any(map(_FORMULA_START.match, set(map(_FIRST, texts)))):
+        texts = [formula_safe(text) for text in texts]
+    if _QUOTED.search("".join(texts)):
+        texts = [f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if _QUOTED.search(text) else text for text in texts]
+    return texts
 
 
 def _json_lines(rows: Rows) -> bytes:
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    *_, times, _, _ = columns = _columns(rows)
-    columns[COLUMNS.index("create_time")] = [time and time.replace(" ", "T") for time in times]
-    lines = [encode(dict(zip(COLUMNS, row, strict=True))) for row in zip(*columns, strict=True)]
-    return "".join(f"{line}\n" for line in lines).encode()
+    """Return rows as json.dumps writes them, in a third of its time."""
+    columns = [
+        ["null" if text is None else encode_basestring(text) for text in column]
+        if None in column
+        else list(map(encode_basestring, cast("Sequence[str]", column)))
+        for column in _columns(rows)
+    ]
+    columns[_TIME] = [time.replace(" ", "T") for time in columns[_TIME]]
+    return "".join([_JSON_LINE % row for row in zip(*columns, strict=True)]).encode()
 
 
 @contextmanager

@@ -80,6 +80,11 @@ class BenchDeployment(Deployment):
         }
         super().__init__(Settings(**{name.lower(): value for name, value in self._environment.items()}))  # type: ignore[arg-type]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command."""
+        return os.environ | self._environment
+
     @contextmanager
     def workers(self, processes: int) -> Iterator[psutil.Process]:
         """Run this many worker processes; yield their parent once they are ready."""
@@ -87,7 +92,7 @@ class BenchDeployment(Deployment):
             start = log.tell()
             process = subprocess.Popen(
                 [sys.executable, "-m", "console", "worker", "--processes", str(processes)],
-                env=os.environ | self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -142,7 +147,7 @@ class BenchDeployment(Deployment):
         started = time.monotonic()
         subprocess.run(
             [sys.executable, "-m", "console", "create", "--wait", *options],
-            env=os.environ | self._environment,
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             check=True,
         )

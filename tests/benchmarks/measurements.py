@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import flow
+from tests.benchmarks import exporting, flow
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run, part_of_range
 from tests.benchmarks.patterns import KEYWORDS, RULES
 from tests.benchmarks.tables import MANY, QUARTER
@@ -174,6 +174,24 @@ def wide_texts(bench: Bench) -> Figures:
     return {"wide_texts_mb": peak}
 
 
+def export(bench: Bench) -> Figures:
+    """`audience export` of 5 million production rows to CSV, compared with the table."""
+    rows = min(exporting.EXPORT_ROWS, 5 * bench.rows)
+    bench.drop_output()
+    task_id = asyncio.run(exporting.produce(bench.deployment, rows, bench.rows))
+    path = bench.deployment.folder / "export.csv"
+    try:
+        run = exporting.run_export(bench.deployment, task_id, path)
+        exporting.check_equal(bench.deployment, task_id, path)
+    finally:
+        path.unlink(missing_ok=True)
+    bench.console.print(
+        f"audience export of {run.rows:,} rows to CSV, equal to the table: {run.seconds:.1f} s,"
+        f" {run.rows / run.seconds:,.0f} rows/s, {run.peak_mb:.0f} MB\n"
+    )
+    return {"export_rows_per_second": run.rows / run.seconds, "export_mb": run.peak_mb}
+
+
 def slow_rules(bench: Bench) -> Figures:
     """How long slow rules hold a worker's event loop."""
     texts = min(flow.SLOW_TEXTS, bench.rows // 100)
@@ -233,6 +251,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Figures]] = {
     "a small task of 1,000 rows": small_1k,
     "create --wait": create_and_wait,
     "slow rules": slow_rules,
+    "export": export,
     "wide texts": wide_texts,
     "many times the posts": many,
 }

@@ -14,7 +14,7 @@ KEYS = {
     *("growth_4x_time", "growth_4x_memory", "growth_2x_time", "growth_2x_memory"),
     *("content_keyword_rows_s", "content_keyword_peak_mb", "content_rules_rows_s", "content_rules_peak_mb"),
     *("small_task_behind_large_s", "small_215k_s", "small_1k_s", "create_wait_extra_s"),
-    *("wide_texts_mb", "slow_rules_longest_pause_s"),
+    *("wide_texts_mb", "slow_rules_longest_pause_s", "export_rows_per_second", "export_mb"),
 }
 
 
