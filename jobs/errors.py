@@ -71,7 +71,7 @@ class UnknownTask(AudienceError):
 
 
 class InvalidTaskId(AudienceError):
-    """A malformed task id."""
+    """A malformed task id, or the beginning of several."""
 
     code = 400
 

@@ -60,7 +60,9 @@ def export(
                 deployment, task_id, target, chosen, table or (), overwrite=overwrite, progress=show
             ),
             as_json,
-            interrupted="stopped; no file was written" if isinstance(target, Path) else "stopped; the rows are incomplete",
+            interrupted="stopped; no file was written"
+            if isinstance(target, Path)
+            else "stopped; the rows are incomplete",
         )
     if done.rows != done.produced:
         print_warning(f"{done.rows:,} rows, but production wrote {done.produced:,}: the tables have changed since")

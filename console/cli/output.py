@@ -3,9 +3,10 @@
 import codecs
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, TextIO, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -15,6 +16,10 @@ from console.sanitize import sanitize, sanitize_json
 from jobs.errors import AudienceError
 
 Item = TypeVar("Item")
+
+_GAP = 2
+"""The blanks between two columns."""
+_LEAST_WIDTH = 6
 
 
 def print_envelope(code: int, message: object, **more: object) -> None:
@@ -77,6 +82,34 @@ def print_table(
     for item in items:
         table.add_row(*(_cell(read(item)) for read in columns.values()))
     Console().print(Padding(table, (0, 0, 0, indent)) if indent else table)
+
+
+def print_rows(
+    columns: Mapping[str, Callable[[Item], object]], items: Sequence[Item], *, optional: Sequence[str], shortened: str
+) -> None:
+    """Print items on a terminal, each in one line.
+
+    If it is too narrow, `optional` columns are left out, the first one first, and then the column `shortened` is cut.
+    """
+    console = Console()
+    cells = {name: [_cell(read(item)) for item in items] for name, read in columns.items()}
+    widths = {name: max(cell_len(name), *(cell.cell_len for cell in column), 0) for name, column in cells.items()}
+    least = min(_LEAST_WIDTH, widths[shortened])
+
+    def missing() -> int:
+        """Return how many cells there are too few."""
+        return sum(widths.values()) + _GAP * (len(widths) - 1) - console.width
+
+    for name in optional:
+        if missing() > widths[shortened] - least:
+            del widths[name]
+    widths[shortened] = max(widths[shortened] - max(missing(), 0), least)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
+    for name, width in widths.items():
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+    for row in zip(*(cells[name] for name in widths), strict=True):
+        table.add_row(*row)
+    console.print(table)
 
 
 def print_lines(*lines: Text | str) -> None:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from console.cli.output import print_envelope, print_error
-from console.cli.run import AsJson, run
-from console.cli.tasks import TaskId
+from console.cli.run import AsJson, TaskId, run
 from console.sanitize import sanitize
 from jobs import services
 from jobs.deployment import Deployment
@@ -27,6 +26,7 @@ def purge(
     plan = run(lambda deployment: services.plan_purge(deployment, task_id), as_json)
     if not yes:
         _ask(plan, as_json)
+    task_id = plan.task.task_id  # no longer a prefix, which might fit another task by now
 
     async def service(deployment: Deployment) -> dict[str, int]:
         with _progress(plan.rows) as advance:

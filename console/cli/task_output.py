@@ -1,11 +1,11 @@
 """How the commands print tasks and production rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
-from console.cli.output import print_envelope, print_fields
+from console.cli.output import print_envelope, print_fields, print_rows
 from jobs.model.task import Task
 
 if TYPE_CHECKING:
@@ -30,6 +30,24 @@ SAMPLE_COLUMNS: dict[str, Callable[["SampleRow"], object]] = {
     "id": lambda row: row.id,
     "match_content": lambda row: row.match_content,
 }
+
+
+def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[str, bool | None]) -> None:
+    """Print a line a task, as wide as the terminal: columns that do not fit are left out, and then texts shortened.
+
+    `ids` has the first digits of each task id that no other task has, so that they can be given to a command.
+    """
+    columns: dict[str, Callable[[Task], object]] = {
+        "task": lambda task: ids[task.task_id],
+        "status": lambda task: task.prod_stat if task.produced and not task.stopped else task.stat,
+        "patterns": lambda task: "stale" if stale[task.task_id] else None,
+        "predict_type": lambda task: task.predict_type,
+        "created": lambda task: f"{task.create_time:%Y-%m-%d %H:%M}",
+        **{name: LIST_COLUMNS[name] for name in ("rows", "labelled", "result", "rate %")},
+    }
+    if not any(stale.values()):
+        del columns["patterns"]
+    print_rows(columns, tasks, optional=("rate %", "labelled", "rows", "predict_type", "created"), shortened="result")
 
 
 def print_task(task: Task, stale: bool | None = None) -> None:

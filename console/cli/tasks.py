@@ -1,5 +1,6 @@
 """The commands on tasks: create, list, status, sample, abort, resume."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +9,13 @@ import typer
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
 from console.cli.run import AsJson, TaskId, option, run
-from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task
+from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task, print_tasks
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
+from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
 
 OutputSchema = Annotated[
     str | None, typer.Option(help=TaskRequest.model_fields["output_schema"].description, show_default=False)
@@ -78,20 +80,33 @@ def create(
 
 def list_tasks(
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most tasks to list.")] = 20,
+    status: Annotated[
+        list[ListedStatus] | None,
+        typer.Option(case_sensitive=False, help="Only tasks with this status; may be repeated.  [default: all]"),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only tasks created since then: 2020-01-31, or 3d, 12h, 45m ago.", show_default=False),
+    ] = None,
     output_schema: OutputSchema = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest tasks and how they stand."""
+    on_terminal = sys.stdout.isatty() and not as_json
 
-    async def service(deployment: Deployment) -> tuple[list[Task], dict[str, bool | None]]:
-        tasks = await services.task_list(deployment, limit, output_schema)
-        return tasks, services.find_stale(deployment, tasks)
+    async def service(deployment: Deployment) -> tuple[list[Task], dict[str, bool | None], dict[str, str]]:
+        selection = TaskSelection(tuple(status or ()), parse_since(since) if since is not None else None)
+        tasks = await services.task_list(deployment, limit, output_schema, selection)
+        ids = await services.short_ids(deployment, tasks) if on_terminal else {}
+        return tasks, services.find_stale(deployment, tasks), ids
 
-    tasks, stale = run(service, as_json)
+    tasks, stale, ids = run(service, as_json)
     if as_json:
         print_envelope(200, "OK", content=[task.to_json() | {"stale": stale[task.task_id]} for task in tasks])
-        return
-    print_table(LIST_COLUMNS | {"patterns": lambda task: "stale" if stale[task.task_id] else None}, tasks)
+    elif on_terminal:
+        print_tasks(tasks, ids, stale)
+    else:
+        print_table(LIST_COLUMNS | {"patterns": lambda task: "stale" if stale[task.task_id] else None}, tasks)
 
 
 def status(
@@ -108,7 +123,7 @@ def status(
 
     async def service(deployment: Deployment) -> tuple[Task, bool | None]:
         task = await services.check_status(deployment, task_id)
-        return task, services.find_stale(deployment, [task])[task_id]
+        return task, services.find_stale(deployment, [task])[task.task_id]
 
     task, stale = run(service, as_json)
     if as_json:
@@ -141,13 +156,13 @@ def sample(
 def abort(task_id: TaskId, as_json: AsJson = False) -> None:
     """Stop a task. What it has done is kept, and it can be resumed."""
     task = run(lambda deployment: services.abort_task(deployment, task_id), as_json)
-    _print_changed(task, as_json, f"aborted; continue it with: audience resume {task_id}")
+    _print_changed(task, as_json, f"aborted; continue it with: audience resume {task.task_id}")
 
 
 def resume(task_id: TaskId, as_json: AsJson = False) -> None:
     """Continue a failed or aborted task where it stopped."""
     task = run(lambda deployment: services.resume_task(deployment, task_id), as_json)
-    _print_changed(task, as_json, f"resumed; follow it with: audience status {task_id} --watch")
+    _print_changed(task, as_json, f"resumed; follow it with: audience status {task.task_id} --watch")
 
 
 def _print_changed(task: Task, as_json: bool, outcome: str) -> None:

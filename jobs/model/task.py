@@ -1,10 +1,11 @@
 """A task as the state table shows it, and how it is addressed."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from math import isfinite
 from typing import Annotated, Any
 
@@ -13,6 +14,11 @@ from pydantic import StringConstraints
 from jobs.errors import InvalidTaskId
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
+LEAST_DIGITS = 6
+"""The fewest digits that a person may give of a task id."""
+SHORT_DIGITS = 8
+"""The fewest that are shown of one."""
+_PREFIX = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},32}}")
 
 TaskId = Annotated[str, StringConstraints(pattern=f"^{_TASK_ID.pattern}$")]
 
@@ -200,12 +206,28 @@ def is_task_id(text: str) -> bool:
 
 
 def check_task_id(task_id: str) -> str:
-    """Return the id. Raises InvalidTaskId if it is malformed."""
-    if len(task_id) != 32:
-        raise InvalidTaskId(f"malformed task id {task_id[:64]!r}: expected 32 digits, got {len(task_id)}")
-    if not is_task_id(task_id):
-        raise InvalidTaskId(f"malformed task id {task_id!r}: expected 32 hex digits in lower case")
+    """Return what a person gave as a task id: all its digits, or the first of them. Raises InvalidTaskId."""
+    expected = f"expected 32 hex digits in lower case, or the first {LEAST_DIGITS} or more of them"
+    if not LEAST_DIGITS <= len(task_id) <= 32:
+        raise InvalidTaskId(f"malformed task id {task_id[:64]!r}: {expected}, got {len(task_id)}")
+    if not _PREFIX.fullmatch(task_id):
+        raise InvalidTaskId(f"malformed task id {task_id!r}: {expected}")
     return task_id
+
+
+def unique_prefixes(task_ids: Iterable[str], others: Iterable[str], digits: int = SHORT_DIGITS) -> dict[str, str]:
+    """Return for each task id the first digits of it, this many or more, that no other one begins with."""
+    wanted = sorted(set(task_ids))
+    every = sorted({*wanted, *others})
+    shared = [0, *(_shared(*pair) for pair in pairwise(every)), 0]
+    longest = {task_id: max(shared[place : place + 2]) for place, task_id in enumerate(every)}
+    return {task_id: task_id[: max(digits, longest[task_id] + 1)] for task_id in wanted}
+
+
+def _shared(first: str, second: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))
 
 
 def _count(text: str) -> int | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
-    from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
+    from jobs.services.tasks import abort_task, check_status, resume_task, short_ids, task_list, watch_status
 
 __all__ = [
     "MAX_ROWS",
@@ -76,6 +76,7 @@ __all__ = [
     "sample_result",
     "save_sample",
     "send_test",
+    "short_ids",
     "suggest_from_gold",
     "suggest_from_sample",
     "task_hits",
@@ -103,7 +104,7 @@ _MODULES = {
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
-    "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},
+    "tasks": {"abort_task", "check_status", "resume_task", "short_ids", "task_list", "watch_status"},
 }
 
 

@@ -5,15 +5,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, CannotStart, DatabaseError, EmptyResult, InvalidValue, UnknownTask
+from jobs.errors import AudienceError, CannotStart, DatabaseError, EmptyResult, InvalidTaskId, InvalidValue, UnknownTask
 from jobs.model.sources import production_table
-from jobs.model.task import Task, TaskRef, check_task_id
+from jobs.model.task import Task, check_task_id
 from jobs.settings import read_settings
 from jobs.storage import server, state
 from jobs.storage.connection import Session, connect
 
 MAX_ROWS = 100_000
 """The most rows that a service returns."""
+
+# The most tasks that the message about an ambiguous id names.
+_MOST_NAMED = 3
 
 
 def load_deployment(*, read_only: bool = False, **overrides: Any) -> Deployment:
@@ -50,16 +53,26 @@ async def output_session(deployment: Deployment, kind: type[AudienceError], mess
 async def find_task(deployment: Deployment, session: Session, task_id: str) -> Task:
     """Find a task in the deployment's own output schema, or in any other with a state table.
 
+    `task_id` may be the first digits of its id. If several tasks begin with them, none is found.
+
     Raises InvalidTaskId, UnknownTask, and DatabaseError if the own state table cannot be read.
     """
     check_task_id(task_id)
     own = await server.stored_name(session, deployment.settings.output_schema)
+    found: dict[str, Task] = {}
     for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
         with state.skip_unreadable(schema, own):
-            task = await state.find(session, TaskRef(schema, task_id))
-            if task is not None:
-                return task
-    raise UnknownTask(f"unknown task id {task_id}; audience list shows the tasks that exist")
+            for task in await state.find_by_prefix(session, schema, task_id, _MOST_NAMED + 1):
+                if task.task_id == task_id:
+                    return task
+                found.setdefault(task.task_id, task)
+    if not found:
+        raise UnknownTask(f"unknown task id {task_id}; audience list shows the tasks that exist")
+    if len(found) > 1:
+        named = ", ".join(sorted(found)[:_MOST_NAMED])
+        others = " and others" if len(found) > _MOST_NAMED else ""
+        raise InvalidTaskId(f"several tasks begin with {task_id}: {named}{others}; give more digits")
+    return next(iter(found.values()))
 
 
 def production_lengths(task: Task, tables: Sequence[str] = ()) -> dict[str, int]:

@@ -68,7 +68,9 @@ async def _find_produced(deployment: Deployment, task_id: str) -> Task:
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
         task = await find_task(deployment, session, task_id)
     if not task.produced:
-        raise Conflict(f"task {task_id} is {task.stat}, its production is not finished; only finished tasks compare")
+        raise Conflict(
+            f"task {task.task_id} is {task.stat}, its production is not finished; only finished tasks compare"
+        )
     return task
 
 

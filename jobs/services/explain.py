@@ -36,4 +36,4 @@ async def frozen_patterns(deployment: Deployment, task_id: str) -> PatternSet:
                 return (await definitions.find(session, task.ref)).patterns
         except LookupError:
             pass
-    raise Conflict(f"the patterns of task {task_id} are not kept; tasks of v2.1 have none")
+    raise Conflict(f"the patterns of task {task.task_id} are not kept; tasks of v2.1 have none")

@@ -79,10 +79,12 @@ async def task_hits(deployment: Deployment, task_id: str) -> TaskHits:
     async with output_session(deployment, StateUnreadable, "cannot read the hits of the task") as session:
         task = await find_task(deployment, session, task_id)
         if task.awaits_labelling:
-            raise Conflict(f"task {task_id} is {task.stat}; its hits are counted when its label job ends")
+            raise Conflict(f"task {task.task_id} is {task.stat}; its hits are counted when its label job ends")
         if task.stopped and task.units is None:
-            raise Conflict(f"the label job of task {task_id} did not end; continue it with: audience resume {task_id}")
+            raise Conflict(
+                f"the label job of task {task.task_id} did not end; continue it with: audience resume {task.task_id}"
+            )
         found = {} if task.legacy else await hits.find(session, task.ref)
     if not set(task.results) <= found.keys():
-        raise Conflict(f"the hits of task {task_id} are not known: an earlier release labelled its rows")
-    return TaskHits(task, await frozen_patterns(deployment, task_id), found)
+        raise Conflict(f"the hits of task {task.task_id} are not known: an earlier release labelled its rows")
+    return TaskHits(task, await frozen_patterns(deployment, task.task_id), found)

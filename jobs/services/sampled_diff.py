@@ -58,9 +58,9 @@ async def diff_now(
     check_limit(limit)
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
         task = await find_task(deployment, session, task_id)
-    frozen = await frozen_patterns(deployment, task_id)
+    frozen = await frozen_patterns(deployment, task.task_id)
     if not task.can_rerun:
-        raise Conflict(f"the range of task {task_id} is not known")
+        raise Conflict(f"the range of task {task.task_id} is not known")
     types = check_types(task.model_type, task.predict_type)
     current = await asyncio.to_thread(load_patterns, deployment.settings.patterns_dir, *types)
     before, after = [await asyncio.to_thread(build_matcher, patterns) for patterns in (frozen, current)]

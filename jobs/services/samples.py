@@ -48,11 +48,11 @@ async def sample_result(
         except UnknownTask as error:
             raise EmptyResult(f"empty result: {error}") from error
         if not task.produced:
-            raise EmptyResult(f"empty result: task {task_id} is {task.stat}, its production is not finished")
+            raise EmptyResult(f"empty result: task {task.task_id} is {task.stat}, its production is not finished")
         chosen = production_lengths(task, tables)
         rows = await _sample(session, task.ref, chosen, limit)
     if not rows:
-        raise EmptyResult(f"empty result: task {task_id} has no rows in {', '.join(chosen) or 'any table'}")
+        raise EmptyResult(f"empty result: task {task.task_id} has no rows in {', '.join(chosen) or 'any table'}")
     return rows
 
 

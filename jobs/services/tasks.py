@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
 from jobs.model.sources import production_table
-from jobs.model.task import Task, TaskRef
+from jobs.model.task import SHORT_DIGITS, Task, TaskRef, unique_prefixes
+from jobs.model.task_selection import TaskSelection
 from jobs.model.units import whole
 from jobs.services.connections import check_limit, find_task, output_session
 from jobs.storage import claims, labels, server, state, units, windows
@@ -18,10 +19,14 @@ from jobs.storage.task_tables import ensure_task_tables
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
 
+_EVERY_TASK = TaskSelection()
+
 _STATE_UNREADABLE = "cannot connect to state table"
 
 
-async def task_list(deployment: Deployment, limit: int = 100, schema: str | None = None) -> list[Task]:
+async def task_list(
+    deployment: Deployment, limit: int = 100, schema: str | None = None, selection: TaskSelection = _EVERY_TASK
+) -> list[Task]:
     """Return the newest tasks of an output schema, newest first. Raises StateUnreadable, InvalidValue."""
     schema = schema or deployment.settings.output_schema
     check_limit(limit)
@@ -30,7 +35,22 @@ async def task_list(deployment: Deployment, limit: int = 100, schema: str | None
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         if await server.stored_name(session, schema) not in await state.schemas(session):
             raise StateUnreadable(f"{_STATE_UNREADABLE}: {schema} has none; the first create_task creates it")
-        return await state.newest(session, schema, limit)
+        return await state.newest(session, schema, limit, selection)
+
+
+async def short_ids(deployment: Deployment, tasks: Sequence[Task]) -> dict[str, str]:
+    """Return by task id the first digits of it, eight or more, that no other task's id begins with.
+
+    Raises StateUnreadable.
+    """
+    task_ids = [task.task_id for task in tasks]
+    others: list[str] = []
+    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+        own = await server.stored_name(session, deployment.settings.output_schema)
+        for schema in await state.schemas(session):
+            with state.skip_unreadable(schema, own):
+                others += await state.ids_like(session, schema, task_ids, SHORT_DIGITS)
+    return unique_prefixes(task_ids, others)
 
 
 async def check_status(deployment: Deployment, task_id: str) -> Task:
@@ -52,7 +72,7 @@ async def watch_status(deployment: Deployment, task_id: str, seconds: float = 0.
             if time.monotonic() - last_answer > PATIENCE_SECONDS:
                 raise
         else:
-            last_answer = time.monotonic()
+            last_answer, task_id = time.monotonic(), task.task_id
             yield task
             if task.finished:
                 return
@@ -68,8 +88,8 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         task = await find_task(deployment, session, task_id)
         if task.legacy or not await state.abort(session, task.ref):
-            raise Conflict(f"task {task_id} is {_describe(task)}; only an unfinished task can be aborted")
-        return await find_task(deployment, session, task_id)
+            raise Conflict(f"task {task.task_id} is {_describe(task)}; only an unfinished task can be aborted")
+        return await find_task(deployment, session, task.task_id)
 
 
 async def resume_task(deployment: Deployment, task_id: str) -> Task:
@@ -98,8 +118,8 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
                 await _start_over(session, task.ref)
             await claims.reset_attempts(session, task.ref)
         if not await state.resume(session, task.ref):
-            raise Conflict(f"task {task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
-        task = await find_task(deployment, session, task_id)
+            raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
+        task = await find_task(deployment, session, task.task_id)
         await enqueue_task(deployment, redis, session, task)
         return task
 

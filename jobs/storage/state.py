@@ -4,16 +4,17 @@ Times that are compared or subtracted (`started_at`, `heartbeat`, `production_du
 clock, so that neither a worker's clock nor a change of daylight saving time affects them.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
 from jobs.errors import DatabaseError
 from jobs.model.alert import AlertEvent, task_alert
 from jobs.model.task import Task, TaskRef, TaskStatus
 from jobs.model.task_request import TaskRequest
+from jobs.model.task_selection import ListedStatus, TaskSelection
 from jobs.storage import alerts
 from jobs.storage.connection import Session, quote
 from jobs.storage.schema import schemas_with
@@ -22,6 +23,9 @@ _EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
 _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 60e6"
+
+_EVERY_TASK = TaskSelection()
+_MOST_PREFIXES = 500  # in a statement
 
 _COLUMNS_OF_V2_1 = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
 _MIGRATED_COLUMNS = (
@@ -80,9 +84,44 @@ async def find(session: Session, ref: TaskRef) -> Task | None:
     return tasks[0] if tasks else None
 
 
-async def newest(session: Session, schema: str, limit: int) -> list[Task]:
-    """Return the tasks created last, newest first."""
-    return await _select(session, schema, "ORDER BY create_time DESC, task_id DESC LIMIT %(limit)s", limit=limit)
+async def find_by_prefix(session: Session, schema: str, prefix: str, limit: int) -> list[Task]:
+    """Return the tasks, at most `limit`, whose id begins with these digits."""
+    condition = "WHERE task_id LIKE %(beginning)s ORDER BY task_id LIMIT %(limit)s"
+    return await _select(session, schema, condition, beginning=f"{prefix}%", limit=limit)
+
+
+async def ids_like(session: Session, schema: str, task_ids: Sequence[str], digits: int) -> list[str]:
+    """Return the ids that begin as one of these do, with as many digits the same."""
+    found: list[str] = []
+    for first in range(0, len(task_ids), _MOST_PREFIXES):
+        prefixes = {
+            f"prefix{n}": f"{text[:digits]}%" for n, text in enumerate(task_ids[first : first + _MOST_PREFIXES])
+        }
+        # One range of the primary key each.
+        condition = " OR ".join(f"task_id LIKE %({name})s" for name in prefixes)
+        found += [
+            row[0] for row in await session.rows(f"SELECT task_id FROM {_table(schema)} WHERE {condition}", prefixes)
+        ]
+    return found
+
+
+async def newest(session: Session, schema: str, limit: int, selection: TaskSelection = _EVERY_TASK) -> list[Task]:
+    """Return the tasks created last, of those that are selected, newest first."""
+    conditions, statuses, since = ["TRUE"], set(selection.statuses), selection.since
+    if statuses:
+        finish = "prod_stat = 'finish'" if ListedStatus.FINISH in statuses else "FALSE"
+        conditions.append(f"(stat IN %(statuses)s OR {finish})")
+    if since is not None:
+        is_age = isinstance(since, timedelta)
+        conditions.append("create_time >= " + ("NOW() - INTERVAL %(since)s SECOND" if is_age else "%(since)s"))
+    return await _select(
+        session,
+        schema,
+        f"WHERE {' AND '.join(conditions)} ORDER BY create_time DESC, task_id DESC LIMIT %(limit)s",
+        limit=limit,
+        statuses=tuple(map(str, statuses)) or ("",),
+        since=since.total_seconds() if isinstance(since, timedelta) else since,
+    )
 
 
 async def schemas(session: Session, *, migrated: bool = False) -> list[str]:

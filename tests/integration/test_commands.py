@@ -99,7 +99,10 @@ def test_errors_exit_with_1_and_their_code_and_wrong_usage_exits_with_2(ready: T
     assert document(ready, "sample", "0" * 32, status=1)["error_code"] == 404
     plain = ready.command("status", "abc")
     assert plain.returncode == 1 and plain.stdout == ""
-    assert plain.stderr.strip() == "audience: 400 malformed task id 'abc': expected 32 digits, got 3"
+    assert plain.stderr.strip() == (
+        "audience: 400 malformed task id 'abc': expected 32 hex digits in lower case,"
+        " or the first 6 or more of them, got 3"
+    )
     for wrong in (("create",), ("nonsense",), ("list", "--limit", "many"), ("status",)):
         done = ready.command(*wrong)
         assert done.returncode == 2 and "Traceback" not in done.stderr

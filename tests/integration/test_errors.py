@@ -117,7 +117,7 @@ async def test_400_unknown_task_id(one_post: TestDeployment) -> None:
 
 @pytest.mark.parametrize(
     ("task_id", "message"),
-    [("abc", "32 .*digits, got 3"), ("", "got 0"), ("x" * 32, "hex digits"), ("é" * 33, "got 33")],
+    [("abcde", "32 .*digits.* or more of them, got 5"), ("", "got 0"), ("x" * 32, "hex digits"), ("é" * 33, "got 33")],
 )
 async def test_400_malformed_task_id(deployment: TestDeployment, task_id: str, message: str) -> None:
     for service in (services.check_status, services.sample_result, services.abort_task, services.resume_task):

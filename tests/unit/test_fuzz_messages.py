@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from console.sanitize import sanitize, sanitize_json
 from jobs.model.queues import LABEL, PRODUCE
-from jobs.model.task import check_task_id
+from jobs.model.task import is_task_id
 from jobs.queue.codec import REJECT, deserialize, is_job_id, serialize
 from jobs.services.row_files import formula_safe
 from jobs.storage.grants import OUTPUT_PRIVILEGES, granted_privileges
@@ -37,7 +37,7 @@ def test_a_payload_is_a_valid_job_or_replaced_by_a_rejection(payload: bytes) -> 
     assert set(job) >= {"f", "a", "k", "t", "et"} and job["t"] is None and not job["k"]
     assert isinstance(job["f"], str) and isinstance(job["a"], list) and 0 <= job["et"] <= 10**14
     if job["f"] in (LABEL, PRODUCE):
-        assert isinstance(job["a"][0], str) and job["a"][0].isprintable() and check_task_id(job["a"][1])
+        assert isinstance(job["a"][0], str) and job["a"][0].isprintable() and is_task_id(job["a"][1])
         assert deserialize(serialize(job)) == job
 
 

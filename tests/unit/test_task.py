@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.model.task import ResultFigures, Task, TaskRef, TaskStatus
+from jobs.model.task import ResultFigures, Task, TaskRef, TaskStatus, unique_prefixes
 
 
 def task(**values: Any) -> Task:
@@ -127,3 +127,15 @@ def test_any_text_in_the_columns_gives_one_row_of_figures_per_result(
 ) -> None:
     found = task(result=result, length_prod_table=produced, uniq_source_author=authors, rate_of_label=rate)
     assert [each.result for each in found.result_figures] == found.results
+
+
+@given(
+    st.lists(st.text("01", min_size=12, max_size=12), max_size=30), st.lists(st.text("01", min_size=12, max_size=12))
+)
+def test_a_unique_prefix_is_the_shortest_that_no_other_id_begins_with(ids: list[str], others: list[str]) -> None:
+    found = unique_prefixes(ids, others, digits=3)
+    every = {*ids, *others}
+    assert found.keys() == set(ids)
+    for task_id, prefix in found.items():
+        assert [other for other in every if other.startswith(prefix)] == [task_id]
+        assert len(prefix) == 3 or sum(other.startswith(prefix[:-1]) for other in every) > 1
