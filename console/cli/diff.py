@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from console.cli.completion import complete_task_id
 from console.cli.output import Item, print_envelope, print_lines, print_table
 from console.cli.run import AsJson, run
 from console.highlight import visible
@@ -61,8 +62,13 @@ _CHANGE_COLUMNS: dict[str, Callable[[Change], object]] = {
 
 
 def diff(
-    task_a: Annotated[str, typer.Argument(metavar="TASK_A", help="32 hex digits, as create printed them.")],
-    task_b: Annotated[str | None, typer.Argument(metavar="TASK_B", help="The task to compare with.")] = None,
+    task_a: Annotated[
+        str, typer.Argument(metavar="TASK_A", help="A task id, or its beginning.", autocompletion=complete_task_id)
+    ],
+    task_b: Annotated[
+        str | None,
+        typer.Argument(metavar="TASK_B", help="The task to compare with.", autocompletion=complete_task_id),
+    ] = None,
     now: Annotated[
         bool, typer.Option("--now", help="Compare the patterns of TASK_A with the pattern files, over a sample.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from console.cli.completion import complete_model_type, complete_predict_type
 from console.cli.output import exit_with, print_envelope, print_error, print_lines, print_table
 from console.cli.run import AsJson
 from console.highlight import visible
@@ -45,8 +46,12 @@ _PATTERN_COLUMNS: dict[str, Callable[[PatternFigures], object]] = {
 
 def evaluate(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.csv", help="CSV with the columns text and label.")],
-    model_type: Annotated[str, typer.Option(help="keyword_model or rule_model.")] = "keyword_model",
-    predict_type: Annotated[str, typer.Option(help="author_name, s_area_id, title or content.")] = "author_name",
+    model_type: Annotated[
+        str, typer.Option(help="keyword_model or rule_model.", autocompletion=complete_model_type)
+    ] = "keyword_model",
+    predict_type: Annotated[
+        str, typer.Option(help="author_name, s_area_id, title or content.", autocompletion=complete_predict_type)
+    ] = "author_name",
     errors: Annotated[
         Path | None,
         typer.Option(help="Save every text that gets a wrong label, or none, to a new .csv or .jsonl file."),

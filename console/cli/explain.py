@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from console.cli.completion import complete_model_type, complete_predict_type, complete_task_id
 from console.cli.output import print_content, print_lines, print_table
 from console.cli.run import AsJson, run
 from console.highlight import highlight, visible
@@ -26,13 +27,21 @@ def explain(
         list[str], typer.Argument(metavar="TEXT...", help="Texts, or - for a text a line from standard input.")
     ],
     model_type: Annotated[
-        str | None, typer.Option(help="keyword_model or rule_model.  [default: keyword_model]")
+        str | None,
+        typer.Option(help="keyword_model or rule_model.  [default: keyword_model]", autocompletion=complete_model_type),
     ] = None,
     predict_type: Annotated[
-        str | None, typer.Option(help="author_name, s_area_id, title or content.  [default: author_name]")
+        str | None,
+        typer.Option(
+            help="author_name, s_area_id, title or content.  [default: author_name]",
+            autocompletion=complete_predict_type,
+        ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="TASK_ID", help="Explain by the patterns that this task froze.")
+        str | None,
+        typer.Option(
+            metavar="TASK_ID", help="Explain by the patterns that this task froze.", autocompletion=complete_task_id
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

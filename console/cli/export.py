@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from console.cli.completion import complete_production_table
 from console.cli.output import exit_with, print_envelope, print_lines, print_warning
 from console.cli.run import AsJson, TaskId, run
 from jobs import services
@@ -22,7 +23,10 @@ _STANDARD_OUTPUT = Path("-")
 def export(
     task_id: TaskId,
     table: Annotated[
-        list[str] | None, typer.Option(help="A production table; may be repeated.  [default: all]")
+        list[str] | None,
+        typer.Option(
+            help="A production table; may be repeated.  [default: all]", autocompletion=complete_production_table
+        ),
     ] = None,
     row_format: Annotated[
         services.RowFormat | None,
@@ -34,7 +38,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write all production rows of a task to a CSV, JSON Lines or Parquet file, or to standard output.
+    """Write a task's production rows to a CSV, JSON Lines or Parquet file.
 
     A file appears whole, or not at all.
     """

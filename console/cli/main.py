@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from importlib import import_module
-from typing import Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -41,7 +41,7 @@ COMMANDS = {
     "export": Command(
         "export",
         "export",
-        "Write all production rows of a task to a CSV, JSON Lines or Parquet file, or to standard output.",
+        "Write a task's production rows to a CSV, JSON Lines or Parquet file.",
         "8fec5762412c11ec836d04ea56825baa -o authors.csv.gz",
     ),
     "abort": Command(
@@ -156,7 +156,6 @@ app = typer.Typer(
     help="Label the authors of social-media posts. Without a command, open the console.",
     epilog="Start with: audience check. See how it works with: audience demo.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -165,8 +164,21 @@ for name, command in COMMANDS.items():
     app.command(name, help=command.summary)(lambda: None)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"audience {version('audience-console')}")
+        raise typer.Exit
+
+
 @app.callback()
-def open_by_default(context: typer.Context) -> None:
+def open_by_default(
+    context: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Open the console if no command is given."""
     if context.invoked_subcommand is None:
         from console.cli.console import console
@@ -192,7 +204,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            app()
+            app(prog_name="audience")
         finally:
             sys.stdout.flush()
     except OSError as error:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from console.cli.completion import PARAMETERS, complete_task_id
 from console.cli.output import exit_with, print_error
 from jobs import services
 from jobs.deployment import Deployment
@@ -20,14 +21,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {e
 TaskId = Annotated[
     str,
     typer.Argument(
-        metavar="TASK_ID", help="Its 32 hex digits, or the first of them: 6 or more, if no other task begins so."
+        metavar="TASK_ID",
+        autocompletion=complete_task_id,
+        help="Its 32 hex digits, or the first of them: 6 or more, if no other task begins so.",
     ),
 ]
 
 
 def option(parameter: str) -> Any:
     """Return the option of a parameter of a task, with its description."""
-    return typer.Option(help=TaskRequest.model_fields[parameter].description)
+    return typer.Option(help=TaskRequest.model_fields[parameter].description, autocompletion=PARAMETERS.get(parameter))
 
 
 def run(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from console.cli.completion import complete_output_schema, complete_production_table
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
 from console.cli.run import AsJson, TaskId, option, run
@@ -18,7 +19,12 @@ from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
 
 OutputSchema = Annotated[
-    str | None, typer.Option(help=TaskRequest.model_fields["output_schema"].description, show_default=False)
+    str | None,
+    typer.Option(
+        help=TaskRequest.model_fields["output_schema"].description,
+        show_default=False,
+        autocompletion=complete_output_schema,
+    ),
 ]
 
 
@@ -135,7 +141,10 @@ def status(
 def sample(
     task_id: TaskId,
     table: Annotated[
-        list[str] | None, typer.Option(help="A production table; may be repeated.  [default: all]")
+        list[str] | None,
+        typer.Option(
+            help="A production table; may be repeated.  [default: all]", autocompletion=complete_production_table
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most rows to draw.")] = 50,
     output: Annotated[

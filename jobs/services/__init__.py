@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
-    from jobs.services.tasks import abort_task, check_status, resume_task, short_ids, task_list, watch_status
+    from jobs.services.tasks import (
+        abort_task,
+        check_status,
+        find_tasks,
+        resume_task,
+        short_ids,
+        task_list,
+        watch_status,
+    )
 
 __all__ = [
     "MAX_ROWS",
@@ -59,6 +67,7 @@ __all__ = [
     "evaluate_gold",
     "export_task",
     "find_stale",
+    "find_tasks",
     "format_of",
     "is_stale",
     "lint_patterns",
@@ -104,7 +113,7 @@ _MODULES = {
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
-    "tasks": {"abort_task", "check_status", "resume_task", "short_ids", "task_list", "watch_status"},
+    "tasks": {"abort_task", "check_status", "find_tasks", "resume_task", "short_ids", "task_list", "watch_status"},
 }
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "TaskBoard",
     "Worker",
     "list_input_tables",
+    "list_output_schemas",
     "ping_input",
     "read_board",
     "read_fleet",
@@ -94,6 +95,12 @@ async def list_input_tables(deployment: Deployment) -> dict[str, list[str]]:
             return await input_table.list_tables(session)
     except DatabaseError as error:
         raise CannotStart(f"cannot list the input's tables: {error}") from error
+
+
+async def list_output_schemas(deployment: Deployment) -> list[str]:
+    """Return the schemas on the output server that have a state table. Raises StateUnreadable."""
+    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
+        return await state.schemas(session)
 
 
 async def read_input_range(deployment: Deployment, schema: str, table: str) -> tuple[datetime, datetime] | None:

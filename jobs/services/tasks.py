@@ -38,6 +38,23 @@ async def task_list(
         return await state.newest(session, schema, limit, selection)
 
 
+async def find_tasks(deployment: Deployment, digits: str, limit: int) -> list[Task]:
+    """Return the tasks of all visible output schemas whose ids begin with these digits, newest first.
+
+    Raises StateUnreadable.
+    """
+    tasks: list[Task] = []
+    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+        own = await server.stored_name(session, deployment.settings.output_schema)
+        for schema in await state.schemas(session):
+            with state.skip_unreadable(schema, own):
+                if digits:
+                    tasks += await state.find_by_prefix(session, schema, digits, limit)
+                else:
+                    tasks += await state.newest(session, schema, limit)
+    return sorted(tasks, key=lambda task: (task.create_time, task.task_id), reverse=True)[:limit]
+
+
 async def short_ids(deployment: Deployment, tasks: Sequence[Task]) -> dict[str, str]:
     """Return by task id the first digits of it, eight or more, that no other task's id begins with.
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def test_a_command_imports_only_what_it_needs() -> None:
 def test_every_service_can_be_imported_by_its_name() -> None:
     assert {name for name in services.__all__ if not hasattr(services, name)} == set()
     assert not hasattr(services, "nonsense")
+
+
+def test_the_version_is_the_one_that_is_installed() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"audience {version('audience-console')}\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
