@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
-    from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
+    from jobs.services.tasks import abort_task, check_status, resume_task, task_events, task_list, watch_status
 
 __all__ = [
     "MAX_ROWS",
@@ -61,6 +61,7 @@ __all__ = [
     "save_sample",
     "suggest_from_gold",
     "suggest_from_sample",
+    "task_events",
     "task_hits",
     "task_list",
     "watch_status",
@@ -81,7 +82,7 @@ _MODULES = {
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
-    "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},
+    "tasks": {"abort_task", "check_status", "resume_task", "task_events", "task_list", "watch_status"},
 }
 
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
+from jobs.model.event import TaskEvent
 from jobs.model.task import Task, TaskRef
 from jobs.model.units import whole
-from jobs.services.connections import check_limit, find_task, output_session
-from jobs.storage import claims, labels, production, server, state, units, windows
+from jobs.services.connections import check_limit, find_task, operator, output_session
+from jobs.storage import claims, events, labels, production, server, state, units, windows
 from jobs.storage.connection import Session
 
 # How long a watched server may be unreachable.
@@ -36,6 +37,12 @@ async def check_status(deployment: Deployment, task_id: str) -> Task:
     """Return how a task stands. Raises UnknownTask, InvalidTaskId, StateUnreadable."""
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         return await find_task(deployment, session, task_id)
+
+
+async def task_events(deployment: Deployment, task: Task, limit: int = 1_000) -> list[TaskEvent]:
+    """Return the last events of a task, oldest first; none for a task of an earlier release. Raises StateUnreadable."""
+    async with output_session(deployment, StateUnreadable, f"cannot read the events of {task.task_id}") as session:
+        return await events.newest(session, task.ref, limit)
 
 
 async def watch_status(deployment: Deployment, task_id: str, seconds: float = 0.5) -> AsyncIterator[Task]:
@@ -66,7 +73,7 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
     deployment.require_writable()
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         task = await find_task(deployment, session, task_id)
-        if task.legacy or not await state.abort(session, task.ref):
+        if task.legacy or not await state.abort(session, task.ref, operator()):
             raise Conflict(f"task {task_id} is {_describe(task)}; only an unfinished task can be aborted")
         return await find_task(deployment, session, task_id)
 
@@ -95,7 +102,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
             if await _label_rows_missing(session, task.ref):
                 await _start_over(session, task.ref)
             await claims.reset_attempts(session, task.ref)
-        if not await state.resume(session, task.ref):
+        if not await state.resume(session, task.ref, operator()):
             raise Conflict(f"task {task_id} is {_describe(task)}; only a failed or aborted task can be resumed")
         task = await find_task(deployment, session, task_id)
         await enqueue_task(redis, session, task)

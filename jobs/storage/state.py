@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 from jobs.errors import DatabaseError
+from jobs.model.event import EventKind
 from jobs.model.task import Task, TaskRef, TaskStatus
 from jobs.model.task_request import TaskRequest
+from jobs.storage import events
 from jobs.storage.connection import Session, quote
 
 _EPOCH = datetime(1970, 1, 1)
@@ -36,9 +38,12 @@ class Origin:
 
 
 async def insert(
-    session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int, origin: Origin
+    session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int, origin: Origin, by: str
 ) -> None:
-    """Insert a new task, PENDING. `windows` is the number of its windows, or an estimate if they are cut later."""
+    """Insert a new task, PENDING. `windows` is the number of its windows, or an estimate if they are cut later.
+
+    `by` is the operator who creates it.
+    """
     await session.execute(
         f"""
         INSERT INTO {_table(ref.schema)} (
@@ -61,6 +66,7 @@ async def insert(
             "input_server_id": origin.input_server_id,
         },
     )
+    await events.record(session, ref, EventKind.CREATED, f"by {by}")
 
 
 async def find(session: Session, ref: TaskRef) -> Task | None:
@@ -98,15 +104,16 @@ def skip_unreadable(schema: str, own: str) -> Iterator[None]:
             raise
 
 
-async def start(session: Session, ref: TaskRef) -> None:
-    """Set a PENDING task to STARTED. Does nothing if another lane was first."""
-    await session.execute(
+async def start(session: Session, ref: TaskRef, worker: str) -> None:
+    """Set a PENDING task to STARTED. If another lane was first, this worker joins it."""
+    changed = await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET stat = 'STARTED', started_at = UTC_TIMESTAMP(6), heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND stat = 'PENDING'
         """,
         {"task_id": ref.task_id},
     )
+    await events.record(session, ref, EventKind.STARTED if changed else EventKind.JOINED, f"worker {worker}")
 
 
 async def record_heartbeat(session: Session, ref: TaskRef, peak_memory: float) -> str | None:
@@ -160,6 +167,8 @@ async def complete_label_job(
         """,
         {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author, "units": units},
     )
+    if changed:
+        await events.record(session, ref, EventKind.LABELLED, result.replace(",", ", ") or "no post matched a pattern")
     return changed == 1
 
 
@@ -213,17 +222,26 @@ async def complete_production(session: Session, ref: TaskRef, *, length_prod_tab
         """,
         {"task_id": ref.task_id, "length_prod_table": length_prod_table, "rate_of_label": rate_of_label},
     )
+    if changed:
+        rows = sum(map(int, filter(None, length_prod_table.split(","))))
+        await events.record(session, ref, EventKind.PRODUCED, f"{rows:,} author{'' if rows == 1 else 's'}")
     return changed == 1
 
 
 async def fail(session: Session, ref: TaskRef, error: str) -> bool:
     """End the task in FAILURE with this error and its check point. Returns False if it had already ended."""
-    return await _stop(session, ref, TaskStatus.FAILURE, error)
+    failed = await _stop(session, ref, TaskStatus.FAILURE, error)
+    if failed:
+        await events.record(session, ref, EventKind.FAILED, error)
+    return failed
 
 
-async def abort(session: Session, ref: TaskRef) -> bool:
+async def abort(session: Session, ref: TaskRef, by: str) -> bool:
     """End the task in ABORTED with its check point. Returns False if it had already ended."""
-    return await _stop(session, ref, TaskStatus.ABORTED, None)
+    aborted = await _stop(session, ref, TaskStatus.ABORTED, None)
+    if aborted:
+        await events.record(session, ref, EventKind.ABORTED, f"by {by}")
+    return aborted
 
 
 async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str | None) -> bool:
@@ -244,7 +262,7 @@ async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str |
     return changed == 1
 
 
-async def resume(session: Session, ref: TaskRef) -> bool:
+async def resume(session: Session, ref: TaskRef, by: str) -> bool:
     """Let a failed or aborted task go on under a new generation. Returns False from any other stat.
 
     If production has been cut into units, the label job is done: the task goes on with them at once.
@@ -261,6 +279,8 @@ async def resume(session: Session, ref: TaskRef) -> bool:
         """,
         {"task_id": ref.task_id},
     )
+    if changed:
+        await events.record(session, ref, EventKind.RESUMED, f"by {by}")
     return changed == 1
 
 
@@ -289,6 +309,8 @@ async def requeue(session: Session, task: Task) -> bool:
         """,
         {"task_id": task.task_id, "generation": task.generation, "stat": task.stat},
     )
+    if changed:
+        await events.record(session, task.ref, EventKind.REQUEUED, "no worker was working on it")
     return changed == 1
 
 

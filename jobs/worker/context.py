@@ -44,6 +44,11 @@ class WorkerContext:
         """The heartbeats of the worker's tasks."""
         return Heartbeats(self.deployment)
 
+    @cached_property
+    def name(self) -> str:
+        """What events call this worker."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
     @property
     def queue(self) -> Queue:
         """The queue that this worker serves."""

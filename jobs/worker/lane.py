@@ -15,8 +15,9 @@ from enum import Enum
 from typing import ClassVar
 
 from jobs.errors import LOCK_WAIT_TIMEOUT, AudienceError, DatabaseError, describe_error
+from jobs.model.event import EventKind
 from jobs.model.task import TaskRef, TaskStatus
-from jobs.storage import claims, state
+from jobs.storage import claims, events, state
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session
 from jobs.storage.schema import Table, ensure_tables
@@ -182,7 +183,9 @@ class Lane(ABC):
                         return
                     attempts = await claims.postpone(session, self.ref, self.table, self.number)
                     if attempts < MAX_ATTEMPTS:
-                        await self._set_waiting_for(session, f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)")
+                        words = f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)"
+                        await self._set_waiting_for(session, words)
+                        await events.record(session, self.ref, EventKind.RETRIED, words)
                         return
                     reason = f"{reason} (failed {attempts} times)"
                 await self.context.fail(self.ref, reason)
