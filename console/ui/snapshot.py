@@ -41,6 +41,8 @@ class Snapshot:
     redis: ServerStatus = ServerStatus()
     board: TaskBoard | None = None
     fleet: Fleet | None = None
+    stale: frozenset[str] = frozenset()
+    """The ids of the tasks whose pattern files have changed since they were created."""
 
     @property
     def errors(self) -> list[str]:

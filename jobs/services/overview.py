@@ -9,6 +9,7 @@ from datetime import datetime
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart, DatabaseError, StateUnreadable
 from jobs.model.task import Task
+from jobs.model.windows import WindowState
 from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import QueueDepth, Worker, read_queues, read_workers
 from jobs.services.connections import output_session
@@ -68,13 +69,13 @@ async def read_board(deployment: Deployment, limit: int = MOST_TASKS) -> TaskBoa
     return TaskBoard(now, utc_now, tuple(tasks[:limit]))
 
 
-async def read_windows(deployment: Deployment, task: Task) -> tuple[bool, ...]:
-    """Return for each window of a task, in order, whether it is done. Raises StateUnreadable."""
+async def read_windows(deployment: Deployment, task: Task) -> tuple[WindowState, ...]:
+    """Return how each window of a task stands, in order. Raises StateUnreadable."""
     if task.windows is None:
         return ()
     message = f"cannot read the windows of {task.task_id}"
     async with output_session(deployment, StateUnreadable, message) as session:
-        return await windows.done_flags(session, task.ref)
+        return await windows.states(session, task.ref)
 
 
 async def read_fleet(deployment: Deployment) -> Fleet:

@@ -1,5 +1,6 @@
 """The home screen: the live task table, and the task under the cursor in full."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,6 +19,7 @@ from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Situation
 from console.ui.task_filter import TaskFilter
+from console.ui.task_text import TaskData
 from console.ui.task_words import outcome
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
@@ -49,8 +51,8 @@ class TasksScreen(DetailReader):
         super().__init__(context)
         self._board: TaskBoard | None = None
         self._paused = False
-        self._tabled: tuple[TaskBoard | None, set[str] | None] = (None, None)
-        """What the table shows: the tasks, and which queues have workers."""
+        self._tabled: tuple[object, ...] = ()
+        """What the table shows: the tasks, which queues have workers, which tasks are stale."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -97,9 +99,10 @@ class TasksScreen(DetailReader):
         if not self._paused or self._board is None:
             self._board = snapshot.board
         served = {worker.queue for worker in snapshot.fleet.workers if not worker.stale} if snapshot.fleet else None
-        if self._board is not None and (self._board, served) != self._tabled:
-            self._tabled = (self._board, served)
-            self._table.show_tasks(Situation(self._board, self.context.rates, snapshot.fleet))
+        situation = self._situation
+        if situation is not None and (self._board, served, snapshot.stale) != self._tabled:
+            self._tabled = (self._board, served, snapshot.stale)
+            self._table.show_tasks(situation)
         self._show_around()
 
     def on_resize(self) -> None:
@@ -143,17 +146,26 @@ class TasksScreen(DetailReader):
 
     def _show_detail(self) -> None:
         """Show the task under the cursor: in a pane of its own if there is room, otherwise in a line."""
-        detail, summary = self.query_one("#view", TaskDetail), self.query_one("#summary", LiveText)
+        detail, summary = self.query_one(TaskDetail), self.query_one("#summary", LiveText)
         wide = self.size.width >= WIDE
         if detail.has_focus and not wide:
             self.screen.set_focus(self._table)
         detail.display, summary.display = wide, not wide and self.selected is not None
         task = self.selected
-        situation = Situation(self._board, self.context.rates, self.snapshot.fleet) if self._board else None
+        situation = self._situation
         if not wide:
             summary.set_text(_summary(task, situation) if task and situation else "")
             return
         self.show_detail(task, situation)
+
+    @property
+    def _situation(self) -> Situation | None:
+        """What the table shows, which may be paused."""
+        return self.situation_of(replace(self.snapshot, board=self._board))
+
+    def draw_detail(self, task: Task | None, situation: Situation | None, data: TaskData) -> None:
+        """Show the task beside the table."""
+        self.query_one(TaskDetail).show(task, situation, data)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
@@ -167,12 +179,8 @@ class TasksScreen(DetailReader):
 
     @on(LiveTable.RowSelected)
     def action_detail(self) -> None:
-        """Show the task in full: beside the table if there is room, otherwise on a screen of its own."""
-        if self.selected is None or self.app.screen is not self:
-            return
-        if self.query_one("#view").display:
-            self.query_one("#view").focus()
-        else:
+        """Show the task in full, on a screen of its own."""
+        if self.selected is not None and self.app.screen is self:
             self.app.push_screen(TaskDetailScreen(self.context, self.selected.task_id))
 
     def action_filter(self) -> None:
