@@ -1,7 +1,7 @@
 """The tabs of a task's page, as text: results, windows, pace, patterns, facts, events."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -11,9 +11,10 @@ from console.sanitize import sanitize
 from console.ui.formatting import bar, duration, graph, number, short_number
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
-from console.ui.task_words import FAILED
+from console.ui.task_words import FAILED, Standing
 from jobs.model.event import EventKind
 from jobs.model.task import ResultFigures, Task
+from jobs.model.windows import WindowState
 from jobs.services import PatternCount, TaskHits
 
 TABS = ("results", "windows", "pace", "patterns", "facts", "events")
@@ -23,6 +24,9 @@ _MOST_PATTERNS = 200
 _TWO_COLUMNS = 110
 _NARROW = 60
 _METER = 20
+_GRAPH_LINES = 16
+_ROUND = (10, 20, 25, 50, 100)
+"""How many windows a line of the map may have."""
 _TONES = {
     EventKind.STARTED: "running",
     EventKind.JOINED: "running",
@@ -102,13 +106,31 @@ def _windows(task: Task, situation: Situation, data: TaskData, width: int, heigh
             text.append("failed, to be tried again" if kind is FAILED and not task.finished else kind.word)
     failed = [window for window, kind in zip(data.windows, kinds, strict=True) if kind is FAILED][:_MOST_FAILED]
     lines = max(height - 2 - (len(failed) + 1 if failed else 0), 3)
-    text.append("\n\n").append_text(window_map(kinds, width, lines))
+    text.append("\n").append_text(_map(data.windows, kinds, width, lines))
     if failed:
         text.append("\n")
     for window in failed:
         text.append(f"\nwindow {window.number}", "failed").append(f"  {window.start_time} to {window.end_time}")
         if window.attempts:
             text.append(f"  failed {window.attempts} times", "muted")
+    return text
+
+
+def _map(windows: Sequence[WindowState], kinds: Sequence[Standing], width: int, lines: int) -> Text:
+    """Return the windows in lines of a round number, each with the number and the start of its first one."""
+    days = len({window.start_time for window in windows}) > 1
+    label = 6 + (12 if days else 0)
+    columns = max((count for count in _ROUND if 2 * count <= width - label), default=_ROUND[0])
+    together = -(-len(kinds) // (columns * lines))
+    text = Text()
+    if together > 1:
+        text.append(f"each mark is {together} windows", "muted")
+    for first in range(0, len(kinds), columns * together):
+        part = kinds[first : first + columns * together]
+        text.append(f"\n{windows[first].number:>5} ", "muted")
+        if days:
+            text.append(f"{windows[first].start_time:%Y-%m-%d}  ", "muted")
+        text.append_text(window_map(part, -(-len(part) // together), 1, gap=" "))
     return text
 
 
@@ -120,14 +142,13 @@ def _pace(task: Task, situation: Situation, data: TaskData, width: int, height: 
     greatest = max(history)
     text = Text.assemble(("posts/s", "bold accent"), f"  now {short_number(history[-1])}, at most ")
     text.append(f"{short_number(greatest)}, in the {duration(len(history))} that this console has seen\n")
-    rows = max(min(height - 3 - bool(average), 12), 2)
-    lines = graph(history, width - 7, rows, greatest)
-    for number_, line in enumerate(lines):
-        value = greatest * (rows - number_) / rows
-        mark = short_number(value) if number_ in (0, rows // 2) else ""
-        text.append(f"\n{mark:>6} ", "muted").append(line, "running")
-    text.append(f"\n{'0':>6} ", "muted").append("─" * max(map(len, lines)), "faint")
-    return text.append("\n").append_text(average) if average else text
+    rows, columns = max(min(height - 4 - 2 * bool(average), _GRAPH_LINES), 2), width - 7
+    for place, line in enumerate(graph(history, columns, rows, greatest)):
+        mark = short_number(greatest * (rows - place) / rows) if place in (0, rows // 2) else ""
+        text.append(f"\n{mark:>6} ", "muted").append(f"{line:>{columns}}", "running")
+    text.append(f"\n{'0':>6} ", "muted").append("─" * columns, "faint")
+    text.append(f"\n{'now':>{width}}", "muted")
+    return text.append("\n\n").append_text(average) if average else text
 
 
 def _average(task: Task) -> Text:
@@ -139,6 +160,8 @@ def _average(task: Task) -> Text:
 
 
 def _patterns(task: Task, situation: Situation, data: TaskData, width: int, height: int) -> Text:
+    if task.awaits_labelling or (task.stopped and task.units is None):
+        return Text("Known when the label job has ended.", "muted")
     if not isinstance(data.hits, TaskHits):
         return Text(sanitize(data.hits or "Reading the hits ..."), "muted")
     counts = _counts(data.hits)

@@ -80,7 +80,7 @@ def standing_text(task: Task, situation: Situation, width: int) -> Text:
         text.append(f"  {short_number(rate)} posts/s")
     if left is not None:
         text.append(f"  {duration(left)} left")
-    if task.status in (TaskStatus.STARTED, TaskStatus.ABORTED, TaskStatus.FAILURE) and task.windows:
+    if task.status is TaskStatus.STARTED or (task.stopped and task.windows_done):
         text.append("\n").append_text(bar(share_done(task), width, now.tone))
     if task.status is TaskStatus.PENDING:
         text.append("\n" + waiting_words(task, situation.fleet), "waiting" if unserved(task, situation.fleet) else "")
@@ -167,8 +167,8 @@ def window_standings(task: Task, situation: Situation, windows: Sequence[WindowS
     return kinds
 
 
-def window_map(kinds: Sequence[Standing], width: int, lines: int) -> Text:
-    """Return the windows from first to last, several in a cell if there are many."""
+def window_map(kinds: Sequence[Standing], width: int, lines: int, gap: str = "") -> Text:
+    """Return the windows from first to last, several in a mark if there are many."""
     cells = min(len(kinds), width * lines)
     text = Text()
     for index in range(cells):
@@ -177,7 +177,7 @@ def window_map(kinds: Sequence[Standing], width: int, lines: int) -> Text:
         glyph, tone = _PARTLY_DONE if urgent is DONE and WAITING in part else MAP[urgent]
         if index and index % width == 0:
             text.append("\n")
-        text.append(glyph, tone)
+        text.append(glyph + gap, tone)
     return text
 
 
