@@ -7,7 +7,7 @@ from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from console.sanitize import sanitize
@@ -19,6 +19,7 @@ from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Situation
 from console.ui.task_filter import TaskFilter
+from console.ui.task_history import days_of, history_text, history_title
 from console.ui.task_text import TaskData
 from console.ui.task_words import outcome
 from console.ui.widgets.live_table import LiveTable
@@ -32,6 +33,7 @@ from jobs.services import overview
 from jobs.services.overview import TaskBoard
 
 WIDE = 110
+TALL = 30
 _FILTER_HINT = "words that must match: failed  rule  state:waiting  table:posts  !queue:late"
 
 
@@ -56,11 +58,14 @@ class TasksScreen(DetailReader):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
-            with Pane(id="left"):
-                yield LiveText(id="note")
-                yield TaskTable(id="tasks")
-                yield LiveText(id="summary")
-                yield TextInput(placeholder=_FILTER_HINT, id="filter", compact=True)
+            with Vertical(id="left"):
+                with Pane(id="table-box"):
+                    yield LiveText(id="note")
+                    yield TaskTable(id="tasks")
+                    yield LiveText(id="summary")
+                    yield TextInput(placeholder=_FILTER_HINT, id="filter", compact=True)
+                with Pane(id="history-box"):
+                    yield LiveText(id="history")
             yield TaskDetail(id="view")
 
     def on_mount(self) -> None:
@@ -103,10 +108,12 @@ class TasksScreen(DetailReader):
         if situation is not None and (self._board, served, snapshot.stale) != self._tabled:
             self._tabled = (self._board, served, snapshot.stale)
             self._table.show_tasks(situation)
+            self._show_history()
         self._show_around()
 
     def on_resize(self) -> None:
         """Decide what fits."""
+        self.call_after_refresh(self._show_history)
         self.call_after_refresh(self._show_around)
 
     @on(LiveTable.RowHighlighted)
@@ -130,7 +137,7 @@ class TasksScreen(DetailReader):
             title += f" ─ {len(table.marked)} marked"
         if self._paused:
             title += " ─ paused, z goes on"
-        set_title(self.query_one("#left"), title)
+        set_title(self.query_one("#table-box"), title)
 
     def _show_note(self) -> None:
         lines = [Text(sanitize(error), "waiting") for error in self.snapshot.errors]
@@ -143,6 +150,16 @@ class TasksScreen(DetailReader):
         note = self.query_one("#note", LiveText)
         note.set_text(Text("\n").join(lines))
         note.display = bool(lines)
+
+    def _show_history(self) -> None:
+        """Show how many tasks each day had, if there is room and more than one day."""
+        days = days_of(self._board) if self._board is not None else []
+        box = self.query_one("#history-box")
+        box.display = self.size.height >= TALL and len(days) > 1
+        if box.display:
+            set_title(box, history_title(days))
+            width = self.query_one("#left").size.width - 2
+            self.query_one("#history", LiveText).set_text(history_text(days, width))
 
     def _show_detail(self) -> None:
         """Show the task under the cursor: in a pane of its own if there is room, otherwise in a line."""
