@@ -11,7 +11,7 @@ from console.sanitize import sanitize
 from console.ui.formatting import bar, duration, graph, number, short_number
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
-from console.ui.task_words import FAILED, Standing
+from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing
 from jobs.model.event import EventKind
 from jobs.model.task import ResultFigures, Task
 from jobs.model.windows import WindowState
@@ -100,7 +100,8 @@ def _windows(task: Task, situation: Situation, data: TaskData, width: int, heigh
     kinds = window_standings(task, situation, data.windows)
     counts = Counter(kinds)
     text = Text()
-    for kind, (glyph, tone) in reversed(MAP.items()):
+    for kind in (DONE, RUNNING, WAITING, FAILED):
+        glyph, tone = MAP[kind]
         if counts[kind]:
             text.append("   " if text else "").append(glyph, tone).append(f" {number(counts[kind])} ")
             text.append("failed, to be tried again" if kind is FAILED and not task.finished else kind.word)
@@ -170,13 +171,15 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
         return Text("No pattern decided about a post.", "muted")
     narrow = width < _NARROW
     label_width = 8 if narrow else 14
-    text = Text(f"{'posts':>11}{'' if narrow else '   authors'}  {'label':{label_width}} pattern\n", "muted")
-    room = max(width - (15 if narrow else 25) - label_width, 10)
+    text = Text(
+        f"{'posts':>11}{'' if narrow else '   authors'}  {'label':{label_width}} {'line':>6} pattern\n", "muted"
+    )
+    room = max(width - (22 if narrow else 32) - label_width, 10)
     for count in counts[:_MOST_PATTERNS]:
         text.append(f"{count.rows:>11,}{'' if narrow else f'{count.authors:>10,}'}  ")
-        text.append(set_cell_size(f"/{sanitize(count.label)}", label_width) + " ", "accent")
-        name = Text(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}".rstrip())
-        name.truncate(room, overflow="ellipsis")
+        text.append(set_cell_size(f"/{sanitize(count.label)}", label_width), "accent")
+        text.append(f" {count.line:>6} ", "muted")
+        name = Text(_shortened(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}", room))
         text.append_text(name)
         if room - name.cell_len > _METER + 2:
             blank = " " * (room - _METER - name.cell_len)
@@ -185,6 +188,17 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
     more = f"{len(counts) - _MOST_PATTERNS:,} more decided about some posts, " if len(counts) > _MOST_PATTERNS else ""
     text.append(f"\n{more}{number(unused)} patterns decided about none; all: ", "muted")
     return text.append(f"audience hits {task.task_id}")
+
+
+def _shortened(pattern: str, width: int) -> str:
+    """Return a pattern without its middle if it is too long: many rules begin alike."""
+    pattern = pattern.rstrip()
+    if cell_len(pattern) <= width:
+        return pattern
+    tail = pattern[-(width // 2) :]
+    while cell_len(tail) > width // 2:
+        tail = tail[1:]
+    return set_cell_size(pattern, width - 1 - cell_len(tail)) + "…" + tail
 
 
 def _counts(hits: TaskHits) -> list[PatternCount]:

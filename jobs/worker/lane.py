@@ -150,6 +150,7 @@ class Lane(ABC):
             if await state.lock_status(session, self.ref) != self.status:
                 raise TaskStopped(self.ref.task_id)
         self.claimed = None
+        self.context.parts_done += 1
         return True
 
     async def _prepare(self, tables: Sequence[Table]) -> None:
@@ -171,6 +172,7 @@ class Lane(ABC):
     async def _handle(self, error: Exception) -> None:
         """Let the claimed part be retried, or fail the task, depending on the error."""
         transient = isinstance(error, DatabaseError) and error.transient
+        self.context.parts_failed += self.claimed is not None
         reason = f"{self.claimed}: {describe_error(error)}" if self.claimed else describe_error(error)
         # A server's error and ours explain themselves. For any other, the traceback says more.
         expected = isinstance(error, AudienceError | DatabaseError)
