@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from console.cli.output import print_envelope, print_fields, print_rows
+from jobs.model.event import TaskEvent
 from jobs.model.task import Task
 
 if TYPE_CHECKING:
     from jobs.services import SampleRow
+
+_LAST_EVENTS = 5
 
 LIST_COLUMNS: dict[str, Callable[[Task], object]] = {
     "task_id": lambda task: task.task_id,
@@ -50,8 +53,11 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
     print_rows(columns, tasks, optional=("rate %", "labelled", "rows", "predict_type", "created"), shortened="result")
 
 
-def print_task(task: Task, stale: bool | None = None) -> None:
-    """Print how a task stands. `stale`: whether its patterns are not those of the files now; None if unknown."""
+def print_task(task: Task, stale: bool | None = None, events: Sequence[TaskEvent] = ()) -> None:
+    """Print how a task stands, and its last events.
+
+    `stale`: whether its patterns are not those of the files now; None if unknown.
+    """
     print_fields(
         [
             ("task_id", task.task_id),
@@ -72,12 +78,13 @@ def print_task(task: Task, stale: bool | None = None) -> None:
             *_result_fields(task),
             ("run time", f"{task.run_time * 60:,.1f} seconds" if task.run_time is not None else None),
             ("peak memory", f"{task.peak_memory:.0f} MB a worker" if task.peak_memory else None),
+            *_event_fields(events),
         ]
     )
 
 
 def print_status(
-    task: Task, code: int, message: object, *, stale: bool | None = None, warnings: Sequence[str] = ()
+    task: Task, code: int, message: object, *, stale: bool | None = None, warnings: Sequence[str] = (), **more: object
 ) -> None:
     """Print a task as JSON. `stale` is None if it is not known."""
     print_envelope(
@@ -88,6 +95,7 @@ def print_status(
         result=task.result,
         stale=stale,
         warnings=list(warnings),
+        **more,
         task=task.to_json() | {"stale": stale},
     )
 
@@ -120,6 +128,15 @@ def _result_fields(task: Task) -> list[tuple[str, str]]:
             produced = f"{figures.produced:>9,} of {figures.authors:,} authors produced, {rate} %"
         fields.append(("result" if index == 0 else " ", f"{figures.result:16}{produced}"))
     return fields
+
+
+def _event_fields(events: Sequence[TaskEvent]) -> list[tuple[str, str]]:
+    """Return a line for each of the last events, oldest first."""
+    last = events[-_LAST_EVENTS:]
+    return [
+        ("events" if index == 0 else " ", f"{event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind} {event.words}")
+        for index, event in enumerate(last)
+    ]
 
 
 def _number(value: int | None) -> str | None:

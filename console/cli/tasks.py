@@ -14,6 +14,7 @@ from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, pri
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
+from jobs.model.event import TaskEvent
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
@@ -127,15 +128,16 @@ def status(
         print_end(run(lambda deployment: follow(services.watch_status(deployment, task_id)), as_json), as_json)
         return
 
-    async def service(deployment: Deployment) -> tuple[Task, bool | None]:
+    async def service(deployment: Deployment) -> tuple[Task, bool | None, list[TaskEvent]]:
         task = await services.check_status(deployment, task_id)
-        return task, services.find_stale(deployment, [task])[task.task_id]
+        stale = services.find_stale(deployment, [task])[task.task_id]
+        return task, stale, await services.task_events(deployment, task)
 
-    task, stale = run(service, as_json)
+    task, stale, events = run(service, as_json)
     if as_json:
-        print_status(task, 200, "OK", stale=stale)
+        print_status(task, 200, "OK", stale=stale, events=[event.to_json() for event in events])
     else:
-        print_task(task, stale)
+        print_task(task, stale, events)
 
 
 def sample(

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -162,10 +163,19 @@ class AudienceApp(App[None]):
             if server.field == "fleet" and snapshot.fleet is not None and snapshot.redis.ok:
                 self.context.rates.record_fleet(snapshot.fleet)
             self.snapshot = snapshot
+            if server.field == "board" and snapshot.board is not None:
+                await self._mark_stale(snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()
             wake_up.clear()
+
+    async def _mark_stale(self, tasks: Sequence[Task]) -> None:
+        """Compare the tasks with the pattern files, which are read in a thread when they have changed."""
+        marks = await asyncio.to_thread(services.find_stale, self.context.deployment, tasks)
+        stale = frozenset(task_id for task_id, is_stale in marks.items() if is_stale)
+        if stale != self.snapshot.stale:
+            self.snapshot = replace(self.snapshot, stale=stale)
 
     def _poll_now(self) -> None:
         """Poll all servers at once, because the console has changed something."""

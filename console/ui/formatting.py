@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from rich.text import Text
 from textual.content import Content
@@ -73,6 +74,31 @@ def bar(share: float, width: int, style: str) -> Text:
     halves = max(0, min(round(share * width * 2), width * 2))
     filled = "━" * (halves // 2) + "╸" * (halves % 2)
     return Text.assemble((filled, style), ("─" * (width - len(filled)), "faint"), end="")
+
+
+def graph(values: Sequence[float], width: int, height: int, greatest: float) -> list[str]:
+    """Return the lines of a graph, the top one first. The newest value is at the right.
+
+    If there are more values than columns, each column is the mean of several.
+    """
+    columns = _columns(values, width)
+    levels = [min(round(value / greatest * height * 8), height * 8) if greatest > 0 else 0 for value in columns]
+    # A value that is not 0 can be seen.
+    levels = [max(level, 1) if value > 0 else level for level, value in zip(levels, columns, strict=True)]
+    lines = []
+    for line in range(height - 1, -1, -1):
+        parts = (max(0, min(level - 8 * line, 8)) for level in levels)
+        lines.append("".join(_BLOCKS[part - 1] if part else " " for part in parts))
+    return lines
+
+
+def _columns(values: Sequence[float], width: int) -> list[float]:
+    """Return at most `width` values: the same, or the means of neighbours."""
+    if len(values) <= width:
+        return list(values)
+    edges = [index * len(values) // width for index in range(width + 1)]
+    parts = [values[first:last] for first, last in pairwise(edges)]
+    return [sum(part) / len(part) for part in parts]
 
 
 def blocks(values: Sequence[float]) -> str:

@@ -4,10 +4,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from jobs.model.task import Task, TaskStatus
-from jobs.services.overview import Fleet
+from jobs.services.overview import Fleet, Worker
 
 _SECONDS = 20.0
-_POINTS = 120
+_POINTS = 240
+_FLEET_POINTS = 600
+"""Ten minutes of polls, one a second."""
+_WORKER_POINTS = 120
 
 
 @dataclass
@@ -22,8 +25,9 @@ class Rates:
 
     def __init__(self) -> None:
         self._tracks: dict[str, _Track] = {}
-        self.fleet_history: deque[float] = deque(maxlen=_POINTS)
-        """What all workers together read, in rows a second, oldest first."""
+        self.fleet_history: deque[float] = deque(maxlen=_FLEET_POINTS)
+        """What all workers together read, in rows a second, oldest first: the last ten minutes."""
+        self._workers: dict[str, deque[tuple[float, float]]] = {}
 
     def record(self, moment: float, tasks: tuple[Task, ...]) -> None:
         """Record how the tasks stand at a moment, in seconds of the monotonic clock."""
@@ -42,6 +46,15 @@ class Rates:
     def record_fleet(self, fleet: Fleet) -> None:
         """Record what the workers say about themselves."""
         self.fleet_history.append(sum(worker.rows_a_second for worker in fleet.workers if not worker.stale))
+        for worker in fleet.workers:
+            history = self._workers.setdefault(worker.key, deque(maxlen=_WORKER_POINTS))
+            history.append((worker.rows_a_second, worker.memory or worker.peak_memory))
+        for key in self._workers.keys() - {worker.key for worker in fleet.workers}:
+            del self._workers[key]
+
+    def worker_history(self, worker: Worker) -> list[tuple[float, float]]:
+        """Return the rows a second and the MB that a worker has published, oldest first."""
+        return list(self._workers.get(worker.key, ()))
 
     def rows_a_second(self, task: Task) -> float | None:
         """Return the current rate of a running task, or the average rate of an ended one."""

@@ -41,6 +41,8 @@ class Snapshot:
     redis: ServerStatus = ServerStatus()
     board: TaskBoard | None = None
     fleet: Fleet | None = None
+    stale: frozenset[str] = frozenset()
+    """The ids of the tasks whose pattern files have changed since they were created."""
 
     @property
     def errors(self) -> list[str]:
@@ -53,7 +55,8 @@ class PolledServer:
     """A server that is polled on its own, so that one that hangs delays no other."""
 
     name: Literal["input", "output", "redis"]
-    read: Callable[[Deployment], Awaitable[object]]
+    read: Callable[[Deployment, Snapshot], Awaitable[object]]
+    """Asks it; given what is known already."""
     field: Literal["board", "fleet"] | None = None
     """The field of the snapshot that its answer fills."""
 
@@ -61,7 +64,7 @@ class PolledServer:
         """Return the current snapshot, updated by this server's answer or failure."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self.read(deployment)
+                answer = await self.read(deployment, current())
         except AudienceError as error:
             return self._failed(current(), str(error))
         except TimeoutError:
@@ -77,7 +80,7 @@ class PolledServer:
 
 
 POLLED_SERVERS = (
-    PolledServer("output", overview.read_board, "board"),
-    PolledServer("redis", overview.read_fleet, "fleet"),
-    PolledServer("input", overview.ping_input),
+    PolledServer("output", lambda deployment, now: overview.read_board(deployment, known=now.board), "board"),
+    PolledServer("redis", lambda deployment, _: overview.read_fleet(deployment), "fleet"),
+    PolledServer("input", lambda deployment, _: overview.ping_input(deployment)),
 )

@@ -30,6 +30,8 @@ class Situation:
     board: TaskBoard
     rates: Rates
     fleet: Fleet | None
+    stale: frozenset[str] = frozenset()
+    """The ids of the tasks whose pattern files have changed since they were created."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,23 @@ def _name(task: Task, words: str, tone: str) -> Text:
     return cell(words, "muted" if standing(task) is DONE else tone)
 
 
+def _outcome(task: Task, situation: Situation, width: int) -> Text:
+    """Return what comes of a task, and at the end that it is done, but with patterns that have changed since."""
+    mark = "  stale" if task.task_id in situation.stale and standing(task) is DONE else ""
+    text = outcome(task, situation.board, situation.rates, situation.fleet, width - len(mark))
+    if mark:
+        text.truncate(width - len(mark), overflow="ellipsis")
+        text.append(mark, "waiting")
+    return text
+
+
 STATE = Column(
     *("", "S", lambda t, s, w: cell(standing(t).glyph, standing(t).tone)),
     *(lambda t, r: STANDINGS.index(standing(t)), 0, 1),
     descends=False,
 )
 OUTCOME = Column(
-    *("outcome", "O", lambda t, s, w: outcome(t, s.board, s.rates, s.fleet, w)),
+    *("outcome", "O", lambda t, s, w: _outcome(t, s, w)),
     *(lambda t, r: share_done(t), 2, 20),
 )
 AGE = Column(

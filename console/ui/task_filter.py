@@ -1,6 +1,6 @@
 """The filter of the task table: words that must all match, as users of k9s and flower type them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from console.ui.task_words import predict_words, range_words, standing
 from jobs.model.task import Task
@@ -36,9 +36,13 @@ class TaskFilter:
     def __bool__(self) -> bool:
         return bool(self._words)
 
-    def matches(self, task: Task) -> bool:
-        """Return whether a task matches."""
-        return all(_has(task, fields, part) is wanted for fields, part, wanted in self._words)
+    def matches(self, task: Task, stale: Collection[str] = ()) -> bool:
+        """Return whether a task matches. `stale` has the ids of the tasks that match the word stale."""
+        for fields, part, wanted in self._words:
+            found = _has(task, fields, part) or ("state" in fields and part == "stale" and task.task_id in stale)
+            if found is not wanted:
+                return False
+        return True
 
 
 def _parse(word: str) -> tuple[tuple[str, ...], str, bool]:

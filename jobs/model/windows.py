@@ -44,6 +44,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowState:
+    """How a window of a task stands."""
+
+    number: int
+    start_time: datetime
+    end_time: datetime
+    done: bool
+    attempts: int = 0
+    """How often it has failed since the task was created or resumed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece(Generic[Point]):
     """The rows from `start` up to but not including `end`: about how many there are."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         find_tasks,
         resume_task,
         short_ids,
+        task_events,
         task_list,
         watch_status,
     )
@@ -88,6 +89,7 @@ __all__ = [
     "short_ids",
     "suggest_from_gold",
     "suggest_from_sample",
+    "task_events",
     "task_hits",
     "task_list",
     "watch_status",
@@ -113,7 +115,16 @@ _MODULES = {
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
-    "tasks": {"abort_task", "check_status", "find_tasks", "resume_task", "short_ids", "task_list", "watch_status"},
+    "tasks": {
+        "abort_task",
+        "check_status",
+        "find_tasks",
+        "resume_task",
+        "short_ids",
+        "task_events",
+        "task_list",
+        "watch_status",
+    },
 }
 
 

@@ -1,7 +1,10 @@
 """What the services share: connections whose failures have the service's code, and finding a task."""
 
+import os
+import pwd
+import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from jobs.deployment import Deployment
@@ -22,6 +25,14 @@ _MOST_NAMED = 3
 def load_deployment(*, read_only: bool = False, **overrides: Any) -> Deployment:
     """Return the deployment of the settings. Raises InvalidValue that names each malformed setting."""
     return Deployment(read_settings(**overrides), read_only=read_only)
+
+
+def operator() -> str:
+    """Return who calls a service: the account and the host."""
+    user = str(os.getuid())
+    with suppress(KeyError):  # a container's account may have no name
+        user = pwd.getpwuid(os.getuid()).pw_name
+    return f"{user}@{socket.gethostname()}"
 
 
 def check_limit(limit: int) -> None:

@@ -14,7 +14,7 @@ from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.model.windows import Window, key_windows, quantiles, time_windows, window_count
 from jobs.queue.client import open_redis
-from jobs.services.connections import input_session, output_session
+from jobs.services.connections import input_session, operator, output_session
 from jobs.services.patterns import load_patterns, pattern_warnings
 from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import definitions, production, state, windows
@@ -96,6 +96,7 @@ async def create_task(
                     pattern_hash=plan.definition.patterns.hash,
                     windows=max(len(cut), plan.windows) if cut[-1].uncut else len(cut),
                     origin=origin,
+                    by=operator(),
                 )
             task = await state.find(session, ref)
             assert task is not None

@@ -3,12 +3,14 @@
 Each function is quick and writes nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart, DatabaseError, StateUnreadable
 from jobs.model.task import Task
+from jobs.model.windows import WindowState
 from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import QueueDepth, Worker, read_queues, read_workers
 from jobs.services.connections import output_session
@@ -42,6 +44,8 @@ class TaskBoard:
     utc_now: datetime
     """The same moment in UTC, as `production_due` and `heartbeat` are."""
     tasks: tuple[Task, ...]
+    checksums: Mapping[tuple[str, str], int] = field(default_factory=dict, repr=False, compare=False)
+    """Of the rows that the tasks were read from, by schema and task id."""
 
 
 @dataclass(frozen=True)
@@ -56,26 +60,43 @@ class Fleet:
         return any(worker.queue == queue and not worker.stale for worker in self.workers)
 
 
-async def read_board(deployment: Deployment, limit: int = MOST_TASKS) -> TaskBoard:
-    """Return the newest tasks. Raises StateUnreadable."""
+async def read_board(deployment: Deployment, limit: int = MOST_TASKS, known: TaskBoard | None = None) -> TaskBoard:
+    """Return the newest tasks. Of those in the board `known`, only the ones that have changed are read again.
+
+    Raises StateUnreadable.
+    """
+    before = {(task.output_schema, task.task_id): task for task in known.tasks} if known else {}
+    checksums: dict[tuple[str, str], int] = {}
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
         now, utc_now = await server.read_times(session)
         own = await server.stored_name(session, deployment.settings.output_schema)
         tasks: list[Task] = []
-        for schema in await state.schemas(session):
+        for schema, columns in (await state.read_columns(session)).items():
             with state.skip_unreadable(schema, own):
-                tasks += await state.newest(session, schema, limit)
+                if not state.is_migrated(columns):
+                    tasks += await state.newest(session, schema, limit)
+                    continue
+                found = await state.read_checksums(session, schema, columns, limit)
+                same = {
+                    task_id: before[schema, task_id]
+                    for task_id, checksum in found.items()
+                    if known and known.checksums.get((schema, task_id)) == checksum
+                }
+                read = await state.find_all(session, schema, found.keys() - same.keys())
+                # A row that has changed in between has another checksum next time.
+                tasks += (same | read).values()
+                checksums |= {(schema, task_id): checksum for task_id, checksum in found.items()}
     tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
-    return TaskBoard(now, utc_now, tuple(tasks[:limit]))
+    return TaskBoard(now, utc_now, tuple(tasks[:limit]), checksums)
 
 
-async def read_windows(deployment: Deployment, task: Task) -> tuple[bool, ...]:
-    """Return for each window of a task, in order, whether it is done. Raises StateUnreadable."""
+async def read_windows(deployment: Deployment, task: Task) -> tuple[WindowState, ...]:
+    """Return how each window of a task stands, in order. Raises StateUnreadable."""
     if task.windows is None:
         return ()
     message = f"cannot read the windows of {task.task_id}"
     async with output_session(deployment, StateUnreadable, message) as session:
-        return await windows.done_flags(session, task.ref)
+        return await windows.states(session, task.ref)
 
 
 async def read_fleet(deployment: Deployment) -> Fleet:

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, InvalidValue, StateUnreadable
+from jobs.model.event import TaskEvent
 from jobs.model.sources import production_table
 from jobs.model.task import SHORT_DIGITS, Task, TaskRef, unique_prefixes
 from jobs.model.task_selection import TaskSelection
 from jobs.model.units import whole
-from jobs.services.connections import check_limit, find_task, output_session
-from jobs.storage import claims, labels, server, state, units, windows
+from jobs.services.connections import check_limit, find_task, operator, output_session
+from jobs.storage import claims, events, labels, server, state, units, windows
 from jobs.storage.connection import Session
 from jobs.storage.deletion import delete_rows
 from jobs.storage.task_tables import ensure_task_tables
@@ -76,6 +77,12 @@ async def check_status(deployment: Deployment, task_id: str) -> Task:
         return await find_task(deployment, session, task_id)
 
 
+async def task_events(deployment: Deployment, task: Task, limit: int = 1_000) -> list[TaskEvent]:
+    """Return the last events of a task, oldest first; none for a task of an earlier release. Raises StateUnreadable."""
+    async with output_session(deployment, StateUnreadable, f"cannot read the events of {task.task_id}") as session:
+        return await events.newest(session, task.ref, limit)
+
+
 async def watch_status(deployment: Deployment, task_id: str, seconds: float = 0.5) -> AsyncIterator[Task]:
     """Yield how a task stands, repeatedly, until it is finished.
 
@@ -104,7 +111,7 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
     deployment.require_writable()
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         task = await find_task(deployment, session, task_id)
-        if task.legacy or not await state.abort(session, task.ref):
+        if task.legacy or not await state.abort(session, task.ref, operator()):
             raise Conflict(f"task {task.task_id} is {_describe(task)}; only an unfinished task can be aborted")
         return await find_task(deployment, session, task.task_id)
 
@@ -134,7 +141,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
             if await _label_rows_missing(session, task.ref):
                 await _start_over(session, task.ref)
             await claims.reset_attempts(session, task.ref)
-        if not await state.resume(session, task.ref):
+        if not await state.resume(session, task.ref, operator()):
             raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
         task = await find_task(deployment, session, task.task_id)
         await enqueue_task(deployment, redis, session, task)

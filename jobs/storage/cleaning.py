@@ -102,9 +102,9 @@ async def begin_purge(session: Session, ref: TaskRef) -> bool:
 
 
 async def delete_task(session: Session, ref: TaskRef) -> None:
-    """Delete what is left of a task whose rows have been deleted: its hits, its definition and its state."""
+    """Delete what is left of a task whose rows have been deleted: its hits, events, definition and state."""
     async with session.transaction():
-        for table in ("task_hit", "task_definition", "state"):
+        for table in ("task_hit", "task_event", "task_definition", "state"):
             await session.execute(
                 f"DELETE FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
             )

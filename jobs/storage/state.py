@@ -12,13 +12,14 @@ from typing import Any, get_args, get_type_hints
 
 from jobs.errors import DatabaseError
 from jobs.model.alert import AlertEvent, task_alert
+from jobs.model.event import EventKind
 from jobs.model.task import Task, TaskRef, TaskStatus
 from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection
-from jobs.storage import alerts
+from jobs.storage import alerts, events
 from jobs.storage.connection import Session, quote
-from jobs.storage.schema import schemas_with
 
+_FIND_ROWS = 250
 _EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
 _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
@@ -51,9 +52,12 @@ class Origin:
 
 
 async def insert(
-    session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int, origin: Origin
+    session: Session, ref: TaskRef, request: TaskRequest, *, pattern_hash: str, windows: int, origin: Origin, by: str
 ) -> None:
-    """Insert a new task, PENDING. `windows` is the number of its windows, or an estimate if they are cut later."""
+    """Insert a new task, PENDING. `windows` is the number of its windows, or an estimate if they are cut later.
+
+    `by` is the operator who creates it.
+    """
     await session.execute(
         f"""
         INSERT INTO {_table(ref.schema)} (
@@ -76,6 +80,7 @@ async def insert(
             "input_server_id": origin.input_server_id,
         },
     )
+    await events.record(session, ref, EventKind.CREATED, f"by {by}")
 
 
 async def find(session: Session, ref: TaskRef) -> Task | None:
@@ -124,9 +129,55 @@ async def newest(session: Session, schema: str, limit: int, selection: TaskSelec
     )
 
 
+async def read_checksums(session: Session, schema: str, columns: Collection[str], limit: int) -> dict[str, int]:
+    """Return a checksum of each of the tasks created last, newest first, over those columns that a Task has.
+
+    A fraction of what the rows themselves take to send and to read, for what reads them again and again.
+    """
+    known = [f"QUOTE(CAST({quote(name)} AS BINARY))" for name in sorted(columns) if name in _TYPES]
+    rows = await session.rows(
+        f"""
+        SELECT task_id, CRC32(CONCAT({", ".join(known)})) FROM {_table(schema)}
+        ORDER BY create_time DESC, task_id DESC LIMIT %(limit)s
+        """,
+        {"limit": limit},
+    )
+    return dict(rows)
+
+
+async def find_all(session: Session, schema: str, task_ids: Collection[str]) -> dict[str, Task]:
+    """Return those of the tasks that exist, by id."""
+    ids, tasks = sorted(task_ids), list[Task]()
+    # In batches, because a thousand rows take the driver 40 ms, for which it would hold the event loop.
+    for first in range(0, len(ids), _FIND_ROWS):
+        batch = tuple(ids[first : first + _FIND_ROWS])
+        tasks += await _select(session, schema, "WHERE task_id IN %(task_ids)s", task_ids=batch)
+    return {task.task_id: task for task in tasks}
+
+
+async def read_columns(session: Session) -> dict[str, list[str]]:
+    """Return the columns of each state table that this account can see, by schema, sorted by its name."""
+    rows = await session.rows(
+        """
+        SELECT table_schema, column_name FROM information_schema.columns
+        WHERE table_name = 'state' ORDER BY table_schema
+        """
+    )
+    columns: dict[str, list[str]] = {}
+    for schema, name in rows:
+        columns.setdefault(schema, []).append(name.lower())
+    return {schema: names for schema, names in columns.items() if set(_COLUMNS_OF_V2_1) <= set(names)}
+
+
 async def schemas(session: Session, *, migrated: bool = False) -> list[str]:
     """Return the schemas visible to this account that have a state table; with `migrated`, not one of v2.1."""
-    return await schemas_with(session, "state", _MIGRATED_COLUMNS if migrated else _COLUMNS_OF_V2_1)
+    found = await read_columns(session)
+    return [schema for schema, columns in found.items() if not migrated or is_migrated(columns)]
+
+
+def is_migrated(columns: Collection[str]) -> bool:
+    """Return whether a state table with these columns has ours: then its ids are unique."""
+    return set(_MIGRATED_COLUMNS) <= set(columns)
 
 
 @contextmanager
@@ -139,15 +190,16 @@ def skip_unreadable(schema: str, own: str) -> Iterator[None]:
             raise
 
 
-async def start(session: Session, ref: TaskRef) -> None:
-    """Set a PENDING task to STARTED. Does nothing if another lane was first."""
-    await session.execute(
+async def start(session: Session, ref: TaskRef, worker: str) -> None:
+    """Set a PENDING task to STARTED. If another lane was first, this worker joins it."""
+    changed = await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET stat = 'STARTED', started_at = UTC_TIMESTAMP(6), heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND stat = 'PENDING'
         """,
         {"task_id": ref.task_id},
     )
+    await events.record(session, ref, EventKind.STARTED if changed else EventKind.JOINED, f"worker {worker}")
 
 
 async def record_heartbeat(session: Session, ref: TaskRef, peak_memory: float) -> str | None:
@@ -201,6 +253,8 @@ async def complete_label_job(
         """,
         {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author, "units": units},
     )
+    if changed:
+        await events.record(session, ref, EventKind.LABELLED, result.replace(",", ", ") or "no post matched a pattern")
     return changed == 1
 
 
@@ -259,8 +313,11 @@ async def complete_production(
         """,
         {"task_id": ref.task_id, "length_prod_table": length_prod_table, "rate_of_label": rate_of_label},
     )
-    if changed == 1 and alert:
-        await _add_alert(session, ref, AlertEvent.TASK_FINISHED)
+    if changed:
+        rows = sum(map(int, filter(None, length_prod_table.split(","))))
+        await events.record(session, ref, EventKind.PRODUCED, f"{rows:,} author{'' if rows == 1 else 's'}")
+        if alert:
+            await _add_alert(session, ref, AlertEvent.TASK_FINISHED)
     return changed == 1
 
 
@@ -271,8 +328,10 @@ async def fail(session: Session, ref: TaskRef, error: str, *, alert: bool) -> bo
     """
     async with session.transaction():
         failed = await _stop(session, ref, TaskStatus.FAILURE, error)
-        if failed and alert:
-            await _add_alert(session, ref, AlertEvent.TASK_FAILED)
+        if failed:
+            await events.record(session, ref, EventKind.FAILED, error)
+            if alert:
+                await _add_alert(session, ref, AlertEvent.TASK_FAILED)
     return failed
 
 
@@ -282,9 +341,12 @@ async def _add_alert(session: Session, ref: TaskRef, event: AlertEvent) -> None:
         await alerts.add(session, ref.schema, task_alert(event, task))
 
 
-async def abort(session: Session, ref: TaskRef) -> bool:
+async def abort(session: Session, ref: TaskRef, by: str) -> bool:
     """End the task in ABORTED with its check point. Returns False if it had already ended."""
-    return await _stop(session, ref, TaskStatus.ABORTED, None)
+    aborted = await _stop(session, ref, TaskStatus.ABORTED, None)
+    if aborted:
+        await events.record(session, ref, EventKind.ABORTED, f"by {by}")
+    return aborted
 
 
 async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str | None) -> bool:
@@ -305,7 +367,7 @@ async def _stop(session: Session, ref: TaskRef, status: TaskStatus, error: str |
     return changed == 1
 
 
-async def resume(session: Session, ref: TaskRef) -> bool:
+async def resume(session: Session, ref: TaskRef, by: str) -> bool:
     """Let a failed or aborted task go on under a new generation. Returns False from any other stat.
 
     If production has been cut into units, the label job is done: the task goes on with them at once.
@@ -323,6 +385,8 @@ async def resume(session: Session, ref: TaskRef) -> bool:
         """,
         {"task_id": ref.task_id},
     )
+    if changed:
+        await events.record(session, ref, EventKind.RESUMED, f"by {by}")
     return changed == 1
 
 
@@ -351,6 +415,8 @@ async def requeue(session: Session, task: Task) -> bool:
         """,
         {"task_id": task.task_id, "generation": task.generation, "stat": task.stat},
     )
+    if changed:
+        await events.record(session, task.ref, EventKind.REQUEUED, "no worker was working on it")
     return changed == 1
 
 

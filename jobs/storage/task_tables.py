@@ -127,11 +127,20 @@ _ALERT = [
     Column("answer", "text", 1_000),
 ]
 
+_EVENT = [
+    Column("number", "BIGINT NOT NULL AUTO_INCREMENT"),
+    _TASK_ID,
+    Column("at", "time", 6, "NOT NULL"),
+    Column("kind", "text", 32, "NOT NULL"),
+    Column("words", "text", 2_000),
+]
+
 _BY_TASK = Key(("task_id",), primary=True)
 LABEL_JOB_TABLES = [
     Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
     Table("task_author", _AUTHOR, [Key(("task_id", "slice", "number", "part", "result"), primary=True)]),
     Table("task_hit", _HIT, [Key(("task_id", "result"), primary=True)]),
+    Table("task_event", _EVENT, [Key(("number",), primary=True), Key(("task_id",))]),
 ]
 """What a label job writes to, beside the state and the label tables."""
 

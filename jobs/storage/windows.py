@@ -11,7 +11,7 @@ from typing import cast
 
 from jobs.model.tally import SLICES, AuthorHashes, unpack_authors
 from jobs.model.task import TaskRef
-from jobs.model.windows import Key, Window
+from jobs.model.windows import Key, Window, WindowState
 from jobs.storage.claims import Claimable, claim
 from jobs.storage.compressed import deflate, inflate
 from jobs.storage.connection import Session, quote
@@ -128,12 +128,16 @@ async def finish(
     )
 
 
-async def done_flags(session: Session, ref: TaskRef) -> tuple[bool, ...]:
-    """Return for each window, in order, whether it is done."""
+async def states(session: Session, ref: TaskRef) -> tuple[WindowState, ...]:
+    """Return how each window stands, in order."""
     rows = await session.rows(
-        f"SELECT done FROM {_windows(ref)} WHERE task_id = %(task_id)s ORDER BY number", _task(ref)
+        f"""
+        SELECT number, start_time, end_time, done, attempts FROM {_windows(ref)}
+        WHERE task_id = %(task_id)s ORDER BY number
+        """,
+        _task(ref),
     )
-    return tuple(bool(row[0]) for row in rows)
+    return tuple(WindowState(number, start, end, bool(done), attempts) for number, start, end, done, attempts in rows)
 
 
 async def count_results(session: Session, ref: TaskRef) -> dict[str, ResultRows]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -17,7 +18,7 @@ from jobs.storage import state
 from jobs.storage.connection import connect
 from jobs.storage.server import read_identity
 from jobs.worker.heartbeat import Heartbeats
-from jobs.worker.memory import peak_memory
+from jobs.worker.memory import memory, peak_memory
 from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
 
@@ -39,11 +40,21 @@ class WorkerContext:
     """The job functions and the ids of the tasks that this process runs a lane of."""
     rows: int = 0
     """The number of rows read so far."""
+    parts_done: int = 0
+    """The windows and units done so far."""
+    parts_failed: int = 0
+    """Those that failed so far, each attempt counted."""
+    started: float = field(default_factory=time.monotonic)
 
     @cached_property
     def heartbeats(self) -> Heartbeats:
         """The heartbeats of the worker's tasks."""
         return Heartbeats(self.deployment)
+
+    @cached_property
+    def name(self) -> str:
+        """What events call this worker."""
+        return f"{socket.gethostname()}:{os.getpid()}"
 
     @property
     def queue(self) -> Queue:
@@ -81,6 +92,10 @@ class WorkerContext:
             tasks=tuple(sorted({task_id for _, task_id in self.lanes})),
             rows_a_second=rows_a_second,
             peak_memory=peak_memory(),
+            memory=memory(),
+            parts_done=self.parts_done,
+            parts_failed=self.parts_failed,
+            uptime=time.monotonic() - self.started,
         )
 
     async def fail(self, ref: TaskRef, reason: str) -> None:

@@ -50,7 +50,7 @@ class LabelLane(Lane):
         """Build the matcher, and set the task to STARTED."""
         self.definition = await definitions.find(session, self.ref)
         self.decide = await decide_function(self.definition)
-        await state.start(session, self.ref)
+        await state.start(session, self.ref, self.context.name)
         results = self.definition.sources.names
         return [
             *LABEL_JOB_TABLES,

@@ -15,8 +15,9 @@ from enum import Enum
 from typing import ClassVar
 
 from jobs.errors import LOCK_WAIT_TIMEOUT, AudienceError, DatabaseError, describe_error
+from jobs.model.event import EventKind
 from jobs.model.task import TaskRef, TaskStatus
-from jobs.storage import claims, state
+from jobs.storage import claims, events, state
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session
 from jobs.storage.schema import Table, ensure_tables
@@ -148,6 +149,7 @@ class Lane(ABC):
             if await state.lock_status(session, self.ref) != self.status:
                 raise TaskStopped(self.ref.task_id)
         self.claimed = None
+        self.context.parts_done += 1
         return True
 
     async def _prepare(self, tables: Sequence[Table]) -> None:
@@ -169,6 +171,7 @@ class Lane(ABC):
     async def _handle(self, error: Exception) -> Step:
         """Let the claimed part be retried, or fail the task, depending on the error."""
         transient = isinstance(error, DatabaseError) and error.transient
+        self.context.parts_failed += self.claimed is not None
         reason = f"{self.claimed}: {describe_error(error)}" if self.claimed else describe_error(error)
         # A server's error and ours explain themselves. For any other, the traceback says more.
         expected = isinstance(error, AudienceError | DatabaseError)
@@ -181,7 +184,9 @@ class Lane(ABC):
                         return Step.FAILED
                     attempts = await claims.postpone(session, self.ref, self.table, self.number)
                     if attempts < MAX_ATTEMPTS:
-                        await self._set_waiting_for(session, f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)")
+                        words = f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)"
+                        await self._set_waiting_for(session, words)
+                        await events.record(session, self.ref, EventKind.RETRIED, words)
                         return Step.FAILED
                     reason = f"{reason} (failed {attempts} times)"
                 await self.context.fail(self.ref, reason)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from jobs.errors import NO_SUCH_TABLE, DatabaseError, LabelRowsMissing
 from jobs.model.alert import AlertEvent
+from jobs.model.event import EventKind
 from jobs.model.input_table import InputTable
 from jobs.model.task import Task, TaskStatus, join_figures
 from jobs.model.units import Unit
-from jobs.storage import definitions, labels, production, state, units, windows
+from jobs.storage import definitions, events, labels, production, state, units, windows
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session
 from jobs.storage.labels import production_tables
@@ -40,6 +41,7 @@ class ProductionLane(Lane):
     async def start(self, session: Session) -> list[Table]:
         """Read how the input's ids compare."""
         self.input = await definitions.find_input(session, self.ref)
+        await events.record(session, self.ref, EventKind.JOINED, f"worker {self.context.name}, for production")
         task = await state.find(session, self.ref)
         return production_tables(self.input, task.results if task else [])
 

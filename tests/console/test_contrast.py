@@ -77,7 +77,7 @@ async def _read_every_row(theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", [palette.DARK.name, palette.LIGHT.name])
-@pytest.mark.parametrize("keys", ["w", "p", "m", "question_mark", "n", "o", "a", "slash"])
+@pytest.mark.parametrize("keys", ["w", "p", "m", "question_mark", "n", "o", "a", "slash", "enter"])
 async def test_every_screen_and_dialog_is_readable_in_the_themes_of_the_project(theme: str, keys: str) -> None:
     async with FixedApp().run_test(size=(120, 40)) as pilot:
         await opened(pilot, TasksScreen)

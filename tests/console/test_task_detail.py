@@ -8,25 +8,69 @@ import pytest
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
+from jobs import services
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.fixed_app import TASKS, FixedApp, task
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, create_tasks, opened, shown, table, wait_until
+from tests.helpers.screens import console, create_tasks, opened, said, shown, table, wait_until
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
-async def test_the_detail_is_beside_the_table_or_on_a_screen_of_its_own(
+async def test_the_detail_is_beside_the_table_if_there_is_room_and_always_on_a_page_of_its_own(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    done = await run_in_process(ready, ready.request())
+    async with console(ready, size) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        if size[0] >= 110:
+            await wait_until(pilot, lambda: done.task_id in shown(pilot))
+        await pilot.press("enter")
+        await opened(pilot, TaskDetailScreen)
+        await wait_until(pilot, lambda: "authors in" in shown(pilot) and "together" in shown(pilot))
+        await pilot.press("5")
+        await wait_until(pilot, lambda: done.task_id in shown(pilot))
+        width = max(len(line) for line in shown(pilot).splitlines())
+        assert width <= size[0]
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 50)])
+async def test_the_tabs_of_a_task_show_its_panels_windows_pace_patterns_facts_and_events(
     ready: TestDeployment, size: tuple[int, int]
 ) -> None:
     done = await run_in_process(ready, ready.request())
     async with console(ready, size) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await pilot.press("enter")
-        if size[0] < 110:
-            await opened(pilot, TaskDetailScreen)
-        await wait_until(pilot, lambda: done.task_id in shown(pilot) and "authors in" in shown(pilot))
-        width = max(len(line) for line in shown(pilot).splitlines())
-        assert width <= size[0]
+        await opened(pilot, TaskDetailScreen)
+        for key, words in enumerate(("/female", "1 done", "on average", "ann start", "ts page-content", "produced"), 1):
+            await pilot.press(str(key))
+            await wait_until(pilot, lambda: words in said(pilot))  # noqa: B023
+        assert re.search(r"created +by \w+@", said(pilot))
+        await pilot.press("right")
+        await wait_until(pilot, lambda: "/female" in said(pilot))
+        await pilot.press("left")
+        await wait_until(pilot, lambda: "created" in said(pilot))
+        assert f"Task {done.task_id[:8]}" in shown(pilot) or size[1] < 18
+
+
+async def test_the_page_of_a_running_task_shows_which_windows_are_being_worked_on(ready: TestDeployment) -> None:
+    task_id = await services.create_task(ready, ready.request())
+    ready.write_anything(
+        "INSERT INTO {output}.task_window (task_id, number, start_time, end_time)"
+        " SELECT task_id, seq, start_time, end_time FROM {output}.task_window, {output}.seq_2_to_9"
+    )
+    ready.write_anything("UPDATE {output}.state SET stat = 'STARTED', windows_done = 1, started_at = UTC_TIMESTAMP(6)")
+    ready.write_anything("UPDATE {output}.task_window SET done = number = 1, attempts = 3 * (number = 2)")
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1)
+        await pilot.press("enter")
+        await opened(pilot, TaskDetailScreen)
+        await wait_until(pilot, lambda: "✗ 1 failed, to be tried again" in said(pilot))
+        assert "window 2" in said(pilot) and "failed 3 times" in said(pilot)
+        await pilot.press("6")
+        await wait_until(pilot, lambda: "created" in said(pilot))
+        await services.abort_task(ready, task_id)
+        await wait_until(pilot, lambda: "aborted" in said(pilot) and re.search(r"aborted +by \w+@", said(pilot)))
 
 
 @pytest.mark.parametrize("turns", range(0, 32, 2))
@@ -41,7 +85,7 @@ async def test_escape_from_the_detail_keeps_the_filter(ready: TestDeployment) ->
     await create_tasks(ready, 3)
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 3)
-        await pilot.press("slash", *"q1", "enter", "enter")
+        await pilot.press("slash", *"q1", "enter", "tab")
         await wait_until(pilot, lambda: pilot.app.screen.query_one("#view").has_focus)
         await pilot.press("escape")
         await pilot.pause()
@@ -71,7 +115,7 @@ async def test_the_focus_is_kept_when_the_terminal_shrinks_below_the_pane_it_is_
     await create_tasks(ready, 2)
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 2)
-        await pilot.press("enter")
+        await pilot.press("tab")
         await wait_until(pilot, lambda: pilot.app.screen.query_one("#view").has_focus)
         await pilot.resize_terminal(80, 24)
         await wait_until(pilot, lambda: table(pilot).has_focus)

@@ -8,7 +8,7 @@ from jobs.queue.client import open_redis
 from jobs.queue.presence import presence_prefix
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, create_tasks, messages, opened, shown, table, wait_until
+from tests.helpers.screens import console, create_tasks, messages, opened, said, shown, table, wait_until
 
 
 async def test_the_cursor_stays_on_its_task_through_refresh_sort_and_filter(ready: TestDeployment) -> None:
@@ -194,3 +194,27 @@ async def test_shift_and_a_letter_sorts_by_its_column(ready: TestDeployment) -> 
             await pilot.press(keys)
             assert list(table(pilot).keys) == order
         assert "by id" in shown(pilot)
+
+
+async def test_a_task_whose_pattern_files_have_changed_is_marked_stale_and_found_by_the_filter(
+    ready: TestDeployment,
+) -> None:
+    await run_in_process(ready, ready.request())
+    await create_tasks(ready, 1)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 2 and "2 authors" in shown(pilot))
+        assert "stale" not in shown(pilot)
+        with (ready.settings.patterns_dir / "keyword_model/female/author_name.txt").open("a") as file:
+            file.write("wendy\texactly\n")
+        await wait_until(pilot, lambda: "2 authors  stale" in shown(pilot))
+        await pilot.press("slash", *"done stale", "enter")
+        await wait_until(pilot, lambda: table(pilot).row_count == 1 and "the pattern files have changed" in said(pilot))
+
+
+async def test_a_tall_screen_shows_how_many_tasks_each_day_had(ready: TestDeployment) -> None:
+    await create_tasks(ready, 3)
+    ready.write_anything("UPDATE {output}.state SET create_time = NOW() - INTERVAL 5 DAY WHERE queue = 'q0'")
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: "2 today, at most 2" in shown(pilot))
+        await pilot.resize_terminal(80, 24)
+        await wait_until(pilot, lambda: "at most 2" not in shown(pilot))

@@ -1,7 +1,11 @@
 """The workers screen."""
 
+import re
+
 from console.ui.screens.workers import WorkersScreen
+from jobs import services
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.running import finished
 from tests.helpers.screens import console, create_tasks, opened, shown, wait_until
 
 
@@ -13,5 +17,11 @@ async def test_workers_and_queues_are_shown_and_a_killed_worker_becomes_stale(re
             await opened(pilot, WorkersScreen)
             await wait_until(pilot, lambda: str(worker.pid) in shown(pilot) and "idle" in shown(pilot))
             assert "q0" in shown(pilot)
+            task = await finished(ready, await services.create_task(ready, ready.request()))
+            parts = (task.windows or 0) + (task.units or 0)
+            row = rf"{worker.pid} +{ready.settings.queue} .* MB +{parts} "
+            await wait_until(pilot, lambda: re.search(row, shown(pilot)))
+            await pilot.resize_terminal(120, 40)
+            await wait_until(pilot, lambda: "Pace ─ the last" in shown(pilot))
             worker.kill()
             await wait_until(pilot, lambda: "stale" in shown(pilot), 20)

@@ -175,7 +175,7 @@ async def test_the_run_time_is_right_where_the_servers_clock_goes_back_an_hour(d
     task_id = await services.create_task(deployment, deployment.request(**RANGE))
     ref = deployment.ref(task_id)
     async with deployment.output_session() as session:
-        await state.start(session, ref)
+        await state.start(session, ref, "worker")
     deployment.write_anything("SET GLOBAL time_zone = '-01:00'")
     try:
         await work_in_process(deployment, ref)

@@ -11,6 +11,8 @@ from textual.widgets import Input
 from console.ui.formatting import progress
 from console.ui.screens.base import BaseScreen
 from console.ui.screens.dialogs import Confirm
+from console.ui.snapshot import Snapshot
+from console.ui.task_columns import Situation
 from console.ui.task_words import model_words, predict_words, range_words, standing
 from jobs.model.task import Task
 
@@ -58,6 +60,17 @@ class TaskActions(BaseScreen):
     def selected(self) -> Task | None:
         """The task under the cursor."""
         raise NotImplementedError
+
+    @property
+    def situation(self) -> Situation | None:
+        """What the newest snapshot says; None before the first answer of the output server."""
+        return self.situation_of(self.snapshot)
+
+    def situation_of(self, snapshot: Snapshot) -> Situation | None:
+        """Return what a snapshot says about its tasks."""
+        if snapshot.board is None:
+            return None
+        return Situation(snapshot.board, self.context.rates, snapshot.fleet, snapshot.stale)
 
     @property
     def marked(self) -> tuple[Task, ...]:

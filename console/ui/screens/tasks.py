@@ -1,12 +1,13 @@
 """The home screen: the live task table, and the task under the cursor in full."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from console.sanitize import sanitize
@@ -18,6 +19,8 @@ from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import COLUMNS, Situation
 from console.ui.task_filter import TaskFilter
+from console.ui.task_history import days_of, history_text, history_title
+from console.ui.task_text import TaskData
 from console.ui.task_words import outcome
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
@@ -30,6 +33,7 @@ from jobs.services import overview
 from jobs.services.overview import TaskBoard
 
 WIDE = 110
+TALL = 30
 _FILTER_HINT = "words that must match: failed  rule  state:waiting  table:posts  !queue:late"
 
 
@@ -49,16 +53,19 @@ class TasksScreen(DetailReader):
         super().__init__(context)
         self._board: TaskBoard | None = None
         self._paused = False
-        self._tabled: tuple[TaskBoard | None, set[str] | None] = (None, None)
-        """What the table shows: the tasks, and which queues have workers."""
+        self._tabled: tuple[object, ...] = ()
+        """What the table shows: the tasks, which queues have workers, which tasks are stale."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
-            with Pane(id="left"):
-                yield LiveText(id="note")
-                yield TaskTable(id="tasks")
-                yield LiveText(id="summary")
-                yield TextInput(placeholder=_FILTER_HINT, id="filter", compact=True)
+            with Vertical(id="left"):
+                with Pane(id="table-box"):
+                    yield LiveText(id="note")
+                    yield TaskTable(id="tasks")
+                    yield LiveText(id="summary")
+                    yield TextInput(placeholder=_FILTER_HINT, id="filter", compact=True)
+                with Pane(id="history-box"):
+                    yield LiveText(id="history")
             yield TaskDetail(id="view")
 
     def on_mount(self) -> None:
@@ -97,13 +104,16 @@ class TasksScreen(DetailReader):
         if not self._paused or self._board is None:
             self._board = snapshot.board
         served = {worker.queue for worker in snapshot.fleet.workers if not worker.stale} if snapshot.fleet else None
-        if self._board is not None and (self._board, served) != self._tabled:
-            self._tabled = (self._board, served)
-            self._table.show_tasks(Situation(self._board, self.context.rates, snapshot.fleet))
+        situation = self._situation
+        if situation is not None and (self._board, served, snapshot.stale) != self._tabled:
+            self._tabled = (self._board, served, snapshot.stale)
+            self._table.show_tasks(situation)
+            self._show_history()
         self._show_around()
 
     def on_resize(self) -> None:
         """Decide what fits."""
+        self.call_after_refresh(self._show_history)
         self.call_after_refresh(self._show_around)
 
     @on(LiveTable.RowHighlighted)
@@ -127,7 +137,7 @@ class TasksScreen(DetailReader):
             title += f" ─ {len(table.marked)} marked"
         if self._paused:
             title += " ─ paused, z goes on"
-        set_title(self.query_one("#left"), title)
+        set_title(self.query_one("#table-box"), title)
 
     def _show_note(self) -> None:
         lines = [Text(sanitize(error), "waiting") for error in self.snapshot.errors]
@@ -141,19 +151,38 @@ class TasksScreen(DetailReader):
         note.set_text(Text("\n").join(lines))
         note.display = bool(lines)
 
+    def _show_history(self) -> None:
+        """Show how many tasks each day had, if there is room and more than one day."""
+        days = days_of(self._board) if self._board is not None else []
+        box = self.query_one("#history-box")
+        box.display = self.size.height >= TALL and len(days) > 1
+        if box.display:
+            set_title(box, history_title(days))
+            width = self.query_one("#left").size.width - 2
+            self.query_one("#history", LiveText).set_text(history_text(days, width))
+
     def _show_detail(self) -> None:
         """Show the task under the cursor: in a pane of its own if there is room, otherwise in a line."""
-        detail, summary = self.query_one("#view", TaskDetail), self.query_one("#summary", LiveText)
+        detail, summary = self.query_one(TaskDetail), self.query_one("#summary", LiveText)
         wide = self.size.width >= WIDE
         if detail.has_focus and not wide:
             self.screen.set_focus(self._table)
         detail.display, summary.display = wide, not wide and self.selected is not None
         task = self.selected
-        situation = Situation(self._board, self.context.rates, self.snapshot.fleet) if self._board else None
+        situation = self._situation
         if not wide:
             summary.set_text(_summary(task, situation) if task and situation else "")
             return
         self.show_detail(task, situation)
+
+    @property
+    def _situation(self) -> Situation | None:
+        """What the table shows, which may be paused."""
+        return self.situation_of(replace(self.snapshot, board=self._board))
+
+    def draw_detail(self, task: Task | None, situation: Situation | None, data: TaskData) -> None:
+        """Show the task beside the table."""
+        self.query_one(TaskDetail).show(task, situation, data)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
@@ -167,12 +196,8 @@ class TasksScreen(DetailReader):
 
     @on(LiveTable.RowSelected)
     def action_detail(self) -> None:
-        """Show the task in full: beside the table if there is room, otherwise on a screen of its own."""
-        if self.selected is None or self.app.screen is not self:
-            return
-        if self.query_one("#view").display:
-            self.query_one("#view").focus()
-        else:
+        """Show the task in full, on a screen of its own."""
+        if self.selected is not None and self.app.screen is self:
             self.app.push_screen(TaskDetailScreen(self.context, self.selected.task_id))
 
     def action_filter(self) -> None:

@@ -1,8 +1,8 @@
-"""The workers screen: what each live worker does, and the depth of the queues."""
+"""The workers screen: what each worker does, their pace together, and the depth of the queues."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,7 +11,8 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from console.sanitize import sanitize
-from console.ui.formatting import bar, cell, duration, short_number
+from console.ui.formatting import bar, blocks, cell, duration, graph, short_number
+from console.ui.rates import Rates
 from console.ui.screens.base import BaseScreen
 from console.ui.snapshot import Snapshot
 from console.ui.task_words import DONE, FAILED, RUNNING, predict_words, range_words
@@ -21,13 +22,19 @@ from console.ui.widgets.pane import Pane, set_title
 from jobs.model.task import Task
 from jobs.services.overview import QueueDepth, Worker
 
-_METER = 10
+_METER, _GRAPH = 8, 16
 _WIDE = 100
-"""From this width on, a bar compares the workers' paces."""
+"""From this width on, bars and graphs compare the workers' paces; from _WIDEST on, their memory too."""
+_WIDEST = 140
+_TALL = 30
+"""From this height on, a graph shows the pace of all workers together."""
+_GRAPH_LINES = 4
+_LONG_SECONDS = 60.0
+"""A job that waits for longer than this stands out."""
 
 
 class WorkersScreen(BaseScreen):
-    """A pane of workers and a pane of queues."""
+    """A pane of workers, one of their pace together, and one of queues."""
 
     TITLE = "Workers"
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -37,12 +44,14 @@ class WorkersScreen(BaseScreen):
             with Pane(id="workers-box"):
                 yield LiveText(id="note")
                 yield LiveTable(id="workers")
+            with Pane(id="pace-box"):
+                yield LiveText(id="pace")
             with Pane(id="queues-box"):
                 yield LiveTable(id="queues")
 
     def on_mount(self) -> None:
         self.query_one("#queues", LiveTable).set_columns(
-            {"queue": 16, "ready": 7, "deferred": 9, "next due": 9, "deferred tasks": 26}
+            {"queue": 16, "ready": 7, "oldest waits": 12, "deferred": 9, "next due": 9, "deferred tasks": 26}
         )
         super().on_mount()
         self.query_one("#workers").focus()
@@ -62,18 +71,32 @@ class WorkersScreen(BaseScreen):
         older = [replace(worker, age=worker.age + since) for worker in fleet.workers]
         workers = {f"{worker.host}:{worker.pid}": worker for worker in older}
         tasks = {task.task_id: task for task in snapshot.board.tasks} if snapshot.board else {}
-        fastest = max((worker.rows_a_second for worker in older), default=0.0)
         table = self.query_one("#workers", LiveTable)
-        meter = _METER if table.size.width >= _WIDE else 0
-        fixed = {"": 1, "host": 14, "pid": 7, "queue": 10, "posts/s": meter + 7, "memory": 7}
-        room = table.size.width - 1 - sum(width + 2 for width in fixed.values()) - 2
-        table.set_columns(fixed | {"works on": max(room, 8)})
-        table.show(list(workers), lambda key: _worker_cells(workers[key], fastest, tasks, meter))
+        columns = _columns(table.size.width - 1)
+        look = _Look(self.context.rates, tasks, max((worker.rows_a_second for worker in older), default=0.0), columns)
+        table.set_columns(columns)
+        table.show(list(workers), lambda key: _worker_cells(workers[key], look))
         queues = {queue.name: queue for queue in fleet.queues}
         self.query_one("#queues", LiveTable).show(list(queues), lambda key: _queue_cells(queues[key]))
         total = sum(worker.rows_a_second for worker in older if not worker.stale)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
+        self._show_pace()
+
+    def _show_pace(self) -> None:
+        """Show the pace of all workers together, for as long as this console has seen it, ten minutes at most."""
+        history, box = list(self.context.rates.fleet_history), self.query_one("#pace-box")
+        box.display = self.size.height >= _TALL and len(history) > 1
+        if not box.display:
+            return
+        greatest, width = max(history), max(box.size.width - 11, 10)
+        span = f"the last {duration(len(history))}"
+        set_title(box, f"Pace ─ {span} ─ at most {short_number(greatest)} posts/s")
+        text = Text(no_wrap=True)
+        for place, line in enumerate(graph(history, width, _GRAPH_LINES, greatest)):
+            text.append("\n" if place else "").append(f"{short_number(greatest) if place == 0 else '':>6} ", "muted")
+            text.append(f"{line:>{width}}", "running")
+        self.query_one("#pace", LiveText).set_text(text)
 
     def _show_note(self, snapshot: Snapshot, since: float) -> None:
         text = Text()
@@ -89,31 +112,74 @@ class WorkersScreen(BaseScreen):
         note.display = bool(text)
 
 
-def _worker_cells(worker: Worker, fastest: float, tasks: Mapping[str, Task], meter: int) -> tuple[Text, ...]:
+@dataclass(frozen=True)
+class _Look:
+    """What the cells of a worker depend on besides the worker."""
+
+    rates: Rates
+    tasks: Mapping[str, Task]
+    fastest: float
+    columns: Mapping[str, int]
+
+
+def _columns(width: int) -> dict[str, int]:
+    """Return the columns for a width. What a worker works on gets what is left."""
+    wide, widest = width >= _WIDE, width >= _WIDEST
+    columns = {"": 1, "host": 14 if wide else 9, "pid": 7, "queue": 10 if wide else 8}
+    columns |= {"posts/s": 7 + (_METER + _GRAPH + 2 if wide else 0), "memory": 7 + (_GRAPH + 1 if widest else 0)}
+    columns |= {"done": 9 if wide else 7} | ({"up": 4} if wide else {})
+    room = width - sum(needed + 2 for needed in columns.values()) - 2
+    return columns | {"works on": max(room, 8)}
+
+
+def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     style = "muted" if worker.stale else ""
     kind = FAILED if worker.stale else RUNNING if worker.tasks else DONE
-    pace = bar(0 if worker.stale or not fastest else worker.rows_a_second / fastest, meter, "running")
+    history = look.rates.worker_history(worker)[-_GRAPH:]
+    pace, memory = Text(no_wrap=True, end=""), Text(no_wrap=True, end="", justify="right")
+    if look.columns["posts/s"] > 7:
+        share = 0 if worker.stale or not look.fastest else worker.rows_a_second / look.fastest
+        pace.append_text(bar(share, _METER, "running"))
+        graph_ = blocks([rate for rate, _ in history]) if any(rate for rate, _ in history) else ""
+        pace.append(f" {graph_:{_GRAPH}}", "running")
     pace.append(f" {short_number(worker.rows_a_second):>6}", style)
-    works_on = ", ".join(_name(task_id, tasks) for task_id in worker.tasks) or "idle"
-    return (
-        cell(kind.glyph, kind.tone),
-        cell(worker.host, style),
-        cell(worker.pid, style, right=True),
-        cell(worker.queue, style),
-        pace,
-        cell(f"{worker.peak_memory:.0f} MB", style, right=True),
-        cell(f"stale, silent {duration(worker.age)}", "failed")
-        if worker.stale
-        else cell(works_on, "" if worker.tasks else "muted"),
-    )
+    if look.columns["memory"] > 7:
+        memory.append(f"{blocks([value for _, value in history]):{_GRAPH}} ", "muted")
+    memory.append(f"{worker.memory or worker.peak_memory:>4.0f} MB", style)
+    done = cell("" if worker.parts_done is None else short_number(worker.parts_done), style)
+    if worker.parts_failed:
+        done.append(f" ✗{short_number(worker.parts_failed)}", "failed")
+    works_on = ", ".join(_name(task_id, look.tasks) for task_id in worker.tasks) or "idle"
+    state = cell(works_on, "" if worker.tasks else "muted")
+    if worker.stale:
+        state = cell(f"stale, silent {duration(worker.age)}", "failed")
+    cells = {
+        "": cell(kind.glyph, kind.tone),
+        "host": cell(worker.host, style),
+        "pid": cell(worker.pid, style, right=True),
+        "queue": cell(worker.queue, style),
+        "posts/s": pace,
+        "memory": memory,
+        "done": done,
+        "up": cell(duration(worker.uptime), "muted", right=True),
+        "works on": state,
+    }
+    return tuple(cells[column] for column in look.columns)
 
 
 def _name(task_id: str, tasks: Mapping[str, Task]) -> str:
     task = tasks.get(task_id)
-    return f"{task_id[:8]} {predict_words(task)} {range_words(task)}" if task else task_id[:8]
+    return f"{predict_words(task)} {range_words(task)} {task_id[:8]}" if task else task_id[:8]
 
 
 def _queue_cells(queue: QueueDepth) -> tuple[Text, ...]:
     due = "" if queue.due_in is None else f"in {duration(queue.due_in)}"
-    numbers = (cell(queue.ready, right=True), cell(len(queue.deferred), right=True), cell(due, right=True))
-    return cell(queue.name), *numbers, cell(" ".join(task_id[:8] for task_id in queue.deferred), "muted")
+    oldest = cell(duration(queue.oldest), "waiting" if (queue.oldest or 0) > _LONG_SECONDS else "", right=True)
+    numbers = (cell(len(queue.deferred), right=True), cell(due, right=True))
+    return (
+        cell(queue.name),
+        cell(queue.ready, right=True),
+        oldest,
+        *numbers,
+        cell(" ".join(task_id[:8] for task_id in queue.deferred), "muted"),
+    )

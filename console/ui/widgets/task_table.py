@@ -74,8 +74,8 @@ class TaskTable(LiveTable):
 
     def _sorted(self) -> list[Task]:
         assert self._situation is not None
-        rates = self._situation.rates
-        matching = filter(self.filter.matches, self._tasks)
+        rates, stale = self._situation.rates, self._situation.stale
+        matching = (task for task in self._tasks if self.filter.matches(task, stale))
         return sorted(matching, key=lambda task: (self.sort.order(task, rates), task.task_id), reverse=self.descending)
 
     def on_resize(self) -> None:
