@@ -15,10 +15,9 @@ from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import check_limit, find_task, output_session
 from jobs.services.explain import frozen_patterns
-from jobs.services.patterns import check_types, load_patterns
+from jobs.services.patterns import check_types, load_patterns, matcher_of
 from jobs.services.preview import sample_input, text_of
 from patterns.intervals import Share
-from patterns.matcher import build_matcher
 
 _ROWS: Key = ("rows",)
 
@@ -63,7 +62,7 @@ async def diff_now(
         raise Conflict(f"the range of task {task_id} is not known")
     types = check_types(task.model_type, task.predict_type)
     current = await asyncio.to_thread(load_patterns, deployment.settings.patterns_dir, *types)
-    before, after = [await asyncio.to_thread(build_matcher, patterns) for patterns in (frozen, current)]
+    before, after = [await asyncio.to_thread(matcher_of, patterns) for patterns in (frozen, current)]
     counter = DifferenceCounter(before, after, listed, limit)
     request = TaskRequest.from_values(deployment.settings, TaskRequest.from_task(task))
     estimator, everything = ShareEstimator(), False
