@@ -45,6 +45,7 @@ class PatternFiguresScreen(PatternFilesScreen):
         self.judgements: dict[SetKey, Judgement] = {}
         self.working: dict[str, str] = {}
         """What is being worked on, by the group of its Textual worker."""
+        self._turns: dict[str, object] = {}
         self._suggestions: SuggestionsScreen | None = None
 
     @property
@@ -81,12 +82,14 @@ class PatternFiguresScreen(PatternFilesScreen):
     @contextmanager
     def working_on(self, group: str, what: str) -> Iterator[None]:
         """Show what is being worked on during the block."""
+        turn = self._turns[group] = object()
         self.working[group] = what
         self.show_figures()
         try:
             yield
         finally:
-            self.working.pop(group, None)
+            if self._turns[group] is turn:  # a worker that has taken its place goes on
+                self.working.pop(group, None)
             self.show_figures()
 
     def action_evaluate(self) -> None:

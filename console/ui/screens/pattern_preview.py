@@ -1,5 +1,6 @@
 """What a screen about pattern files learns from the input: what they would do to a random sample of a range."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -12,7 +13,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from console.ui import pattern_words
-from console.ui.pattern_book import SetKey, state_of
+from console.ui.pattern_book import SetKey, read_state
 from console.ui.pattern_columns import PatternRow
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.label_matrix import Matrix
@@ -82,8 +83,8 @@ class PatternPreviewScreen(PatternFiguresScreen):
             if request is None:
                 self.show_message("no range to preview yet: create a task first", error=True)
                 return
-            book = self.book
-            files = state_of(book.fingerprint, book.directory, key) if book else frozenset()
+            # As they are on disk: after a line was added, the book may not have been read again.
+            files = await asyncio.to_thread(read_state, self.deployment.settings.patterns_dir, key)
             shown = 0.0
             async with aclosing(preview_task(self.deployment, request, _ROWS)) as previews:
                 async for found in previews:
