@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -45,13 +45,15 @@ async def diff_now(
     deployment: Deployment,
     task_id: str,
     rows: int = 20_000,
-    listed: Kind | None = None,
+    listed: Collection[Kind] = (),
     limit: int = 50,
     seed: int | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> SampledDiff:
     """Compare a task's patterns with the files over about this many random rows. Nothing is written.
 
-    At most `limit` rows of the kind `listed` are returned. Raises InvalidTaskId, UnknownTask, StateUnreadable,
+    At most `limit` rows of the kinds `listed` are returned. `on_progress` learns how much of the sample is done, up to
+    1. Raises InvalidTaskId, UnknownTask, StateUnreadable,
     InvalidValue, CannotStart, UnreadablePatterns, and Conflict if the task's range or patterns are not kept.
     """
     check_limit(limit)
@@ -77,6 +79,8 @@ async def diff_now(
                         counts[changed,] += 1
                 estimator.add(cluster.chance, counts)
                 await asyncio.sleep(0)
+            if on_progress is not None:
+                on_progress(batch.done)
     drawn = estimator.count(_ROWS)
     return SampledDiff(
         task,
