@@ -20,7 +20,7 @@ from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Ask
 from console.ui.screens.label_matrix import LabelMatrixScreen, Matrix
 from console.ui.screens.pattern_files import PatternFilesScreen
-from console.ui.screens.suggestions import SuggestionsScreen
+from console.ui.screens.suggestions import GoldSuggestionsScreen, SuggestionsScreen
 from jobs.services.patterns import PatternFile
 from jobs.settings import Settings
 from patterns.edits import Fingerprint
@@ -142,10 +142,14 @@ class PatternFiguresScreen(PatternFilesScreen):
         if key is None:
             self.show_message("choose a file")
         elif gold_file is None:
-            self.show_message("suggestions are learnt from a gold file: u names one")
+            self.show_message("no gold file to learn from: u names one; f looks for suggestions in a sample")
         else:
-            self._suggestions = SuggestionsScreen(self.context, key, gold_file)
-            self.app.push_screen(self._suggestions)
+            self.open_suggestions(GoldSuggestionsScreen(self.context, key, gold_file))
+
+    def open_suggestions(self, screen: SuggestionsScreen) -> None:
+        """Show suggestions, and follow one that is added."""
+        self._suggestions = screen
+        self.app.push_screen(screen)
 
     def on_screen_resume(self) -> None:
         """Follow a suggestion that was added."""

@@ -18,6 +18,7 @@ from console.ui.pattern_columns import PatternRow
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.label_matrix import Matrix
 from console.ui.screens.pattern_figures import PatternFiguresScreen
+from console.ui.screens.sample_suggestions import SampleSuggestionsScreen
 from jobs.model.task_request import TaskRequest
 from jobs.services import overview
 from jobs.services.patterns import PatternFile
@@ -52,7 +53,10 @@ class Previewed:
 class PatternPreviewScreen(PatternFiguresScreen):
     """A screen that previews the chosen pattern set, and shows `previews`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v,r", "preview", "Preview", key_display="v")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v,r", "preview", "Preview", key_display="v"),
+        Binding("f", "suggest_from_sample", "Suggest from a sample", show=False),
+    ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
@@ -75,6 +79,15 @@ class PatternPreviewScreen(PatternFiguresScreen):
             self.show_message("choose a file")
         else:
             self._preview(self.chosen_set)
+
+    def action_suggest_from_sample(self) -> None:
+        """Show what texts of a random sample have in common that get no label."""
+        key, book = self.chosen_set, self.book
+        if key is None or book is None:
+            self.show_message("choose a file")
+            return
+        labels = dict.fromkeys(file.label for file in book.files if file.model_type == key[0])
+        self.open_suggestions(SampleSuggestionsScreen(self.context, key, list(labels), lambda: self._request(key)))
 
     @work(group=_GROUP, exclusive=True, exit_on_error=False)
     async def _preview(self, key: SetKey) -> None:
