@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from patterns.intervals import Share, f1, wilson
-from patterns.matcher import build_matcher
+from patterns.matcher import Matcher, build_matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 NONE = ""
@@ -111,14 +111,17 @@ class Evaluation:
 
 
 def evaluate(
-    pattern_set: PatternSet, lines: Iterable[tuple[int, str, str]], on_wrong: Callable[[Wrong], object] | None = None
+    pattern_set: PatternSet,
+    lines: Iterable[tuple[int, str, str]],
+    on_wrong: Callable[[Wrong], object] | None = None,
+    matcher: Matcher | None = None,
 ) -> Evaluation:
     """Judge a pattern set by lines of a gold file: number, text, right label.
 
     Each text that gets a wrong label, or none, goes to `on_wrong`. Texts are not kept, so memory depends
-    on the numbers of patterns and labels alone. Raises PatternsTooLarge.
+    on the numbers of patterns and labels alone. Without its matcher, build that of the set. Raises PatternsTooLarge.
     """
-    match = build_matcher(pattern_set).match
+    match = (matcher or build_matcher(pattern_set)).match
     figures = [PatternFigures(*line) for line in pattern_set.lines()]
     confusion: dict[tuple[str, str], int] = {}
     for number, text, gold in lines:

@@ -10,7 +10,7 @@ from typing import Literal
 import re2
 
 from patterns.files import pattern_path
-from patterns.matcher import build_matcher, fold, rule_options
+from patterns.matcher import Matcher, build_matcher, fold, rule_options
 from patterns.pattern_set import Pattern, PatternSet
 
 # A short pattern may match a long text at every character.
@@ -63,11 +63,11 @@ class Explanation:
 class Explainer:
     """Explains texts by one pattern set. `directory` is where its files are, if it was read from files."""
 
-    def __init__(self, pattern_set: PatternSet, directory: Path | None = None) -> None:
-        """Raises PatternsTooLarge."""
+    def __init__(self, pattern_set: PatternSet, directory: Path | None = None, matcher: Matcher | None = None) -> None:
+        """Without its matcher, build that of the set. Raises PatternsTooLarge."""
         self.pattern_set = pattern_set
         self._directory = directory
-        self._matcher = build_matcher(pattern_set)
+        self._matcher = matcher or build_matcher(pattern_set)
         self._lines = list(pattern_set.lines())
 
     def explain(self, text: str) -> Explanation:

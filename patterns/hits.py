@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from patterns.matcher import build_matcher
+from patterns.matcher import Matcher, build_matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 EXAMPLES = 5
@@ -33,16 +33,14 @@ class PatternHits:
 class HitCounter:
     """Counts the hits of texts, one after the other. Memory grows with the different texts."""
 
-    def __init__(self, pattern_set: PatternSet, seed: int | None = None) -> None:
-        """Raises PatternsTooLarge."""
+    def __init__(self, pattern_set: PatternSet, seed: int | None = None, matcher: Matcher | None = None) -> None:
+        """Without its matcher, build that of the set. Raises PatternsTooLarge."""
         self.conflicts: Counter[tuple[str, str]] = Counter()
         """The texts that several labels hit, by the label that decides and another one."""
-        self._matcher = build_matcher(pattern_set)
-        self._lines = [
-            (label.name, line, pattern)
-            for label in pattern_set.labels
-            for line, pattern in enumerate(label.patterns, start=1)
-        ]
+        self._matcher = matcher or build_matcher(pattern_set)
+        self._lines = list(pattern_set.lines())
+        # Most patterns of a large set hit nothing in a sample, and the counts are asked for while it grows.
+        self._without_hits = [PatternHits(*line, 0, 0, 0, 0, ()) for line in self._lines]
         self._hits, self._decided, self._alone, self._conflicting = (Counter[int]() for _ in range(4))
         self._examples: dict[int, list[str]] = {}
         self._different: Counter[int] = Counter()
@@ -82,14 +80,14 @@ class HitCounter:
 
     def patterns(self) -> tuple[PatternHits, ...]:
         """Return the counts of every pattern so far, in deciding order."""
-        return tuple(
-            PatternHits(
-                *line,
-                self._hits[number],
+        found = self._without_hits.copy()
+        for number, hits in self._hits.items():
+            found[number] = PatternHits(
+                *self._lines[number],
+                hits,
                 self._decided[number],
                 self._alone[number],
                 self._conflicting[number],
-                tuple(self._examples.get(number, ())),
+                tuple(self._examples[number]),
             )
-            for number, line in enumerate(self._lines)
-        )
+        return tuple(found)

@@ -81,10 +81,10 @@ def diff(
 
     async def service(deployment: Deployment) -> TaskDiff | SampledDiff:
         if now and task_b is None:
-            return await services.diff_now(deployment, task_a, rows, _kind(list_), limit)
+            return await services.diff_now(deployment, task_a, rows, _kinds(list_), limit)
         if now or task_b is None:
             raise InvalidValue("compare with a second task, or with the pattern files by --now")
-        return await services.diff_tasks(deployment, task_a, task_b, _kind(list_), limit)
+        return await services.diff_tasks(deployment, task_a, task_b, _kinds(list_), limit)
 
     found = run(service, as_json)
     if as_json:
@@ -99,12 +99,12 @@ def diff(
         _print_sampled(found)
 
 
-def _kind(value: str | None) -> Kind | None:
+def _kinds(value: str | None) -> tuple[Kind, ...]:
+    if value is None:
+        return ()
     for kind in KINDS:
         if value == kind:
-            return kind
-    if value is None:
-        return None
+            return (kind,)
     raise InvalidValue(f"list: expected {', '.join(KINDS)}, not {value[:40]!r}")
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.ui.pattern_book import SetKey, state_of
+from console.ui.pattern_book import SetKey, read_state
 from jobs.services import GoldEvaluation, evaluate_gold
-from patterns.edits import Fingerprint, fingerprint
+from patterns.edits import Fingerprint
 from patterns.evaluation import NONE, PatternFigures, Wrong
 from patterns.pattern_set import Pattern
 
@@ -38,7 +38,7 @@ class Judgement:
 
 def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
     """Evaluate the pattern files as they are. Raises what `evaluate_gold` raises."""
-    files = state_of(fingerprint(directory), directory, key)
+    files = read_state(directory, key)
     wrong: dict[tuple[str, int], list[Wrong]] = defaultdict(list)
 
     def keep(one: Wrong) -> None:

@@ -97,6 +97,11 @@ def state_of(state: Fingerprint, directory: Path, key: SetKey) -> Fingerprint:
     return frozenset(one for one in state if one[0].startswith(model) and one[0].endswith((name, "labels.toml")))
 
 
+def read_state(directory: Path, key: SetKey) -> Fingerprint:
+    """Return this part of the fingerprint as the files are now."""
+    return state_of(fingerprint(directory), directory, key)
+
+
 def read_book(directory: Path) -> PatternBook:
     """Read all pattern files. Their faults are found at once, warnings by `lint_book`."""
     state = fingerprint(directory)

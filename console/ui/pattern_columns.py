@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.text import Text
 
@@ -13,11 +13,18 @@ from patterns.hits import PatternHits
 from patterns.intervals import Share
 from patterns.pattern_set import Pattern
 
-Source = Literal["file", "sample", "gold"]
-"""Where the value of a column comes from: the file, a preview, or an evaluation."""
+Source = Literal["file", "sample", "gold", "task"]
+"""Where the value of a column comes from: the file, a preview, an evaluation, or a task."""
 
 _GAP = 2
 _LEAST_PATTERN = 12
+
+
+class TaskCounts(NamedTuple):
+    """What a pattern decided in a task. A row counts for each result of its source."""
+
+    rows: int
+    authors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class PatternRow:
     """What it did to the rows of a preview."""
     gold: PatternFigures | None = None
     """What it decided in the gold file."""
+    task: TaskCounts | None = None
+    """What it decided in a task."""
 
     @property
     def precision(self) -> Share | None:
@@ -119,6 +128,24 @@ COLUMNS = (
         lambda row: _percent(row.precision),
         source="gold",
         rank=2,
+    ),
+    Column(
+        "task",
+        "T",
+        5,
+        lambda row: row.task.rows if row.task else None,
+        lambda row: _count(row.task.rows if row.task else None),
+        source="task",
+        rank=2,
+    ),
+    Column(
+        "authors",
+        "U",
+        7,
+        lambda row: row.task.authors if row.task else None,
+        lambda row: _count(row.task.authors if row.task else None),
+        source="task",
+        rank=5,
     ),
 )
 

@@ -1,6 +1,6 @@
 """What the workbench says about a pattern, a text and an evaluation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -9,7 +9,8 @@ from console.highlight import highlight, visible
 from console.sanitize import sanitize
 from console.shares import percent
 from console.ui.judgement import Judgement, label_name
-from console.ui.pattern_columns import PatternRow
+from console.ui.pattern_columns import PatternRow, TaskCounts
+from jobs.model.task import Task
 from jobs.services import LintFinding
 from jobs.services.preview import Preview
 from patterns.evaluation import Wrong
@@ -90,6 +91,25 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
     if old:
         text.append("; the files have changed since", "waiting")
     return text
+
+
+def task_line(task: Task, counts: Collection[TaskCounts], patterns: int) -> Text:
+    """Return what the patterns of a task decided, in a line."""
+    rows = sum(count.rows for count in counts)
+    text = f"{task.task_id[:8]} of {task.create_time:%Y-%m-%d %H:%M}, {rows:,} rows decided"
+    return Text.assemble(
+        ("task  ", "muted"), f"{text}, {patterns - len(counts):,} of {patterns:,} patterns without a hit"
+    )
+
+
+def task_row_line(row: PatternRow, task: Task) -> Text:
+    """Return what a pattern decided in a task."""
+    name = f"task {task.task_id[:8]}"
+    if row.task is None:
+        return Text(f"not among the patterns of {name}", "muted")
+    if not row.task.rows:
+        return Text(f"decided no row of {name}", "muted")
+    return Text(f"decided {row.task.rows:,} rows of {row.task.authors:,} authors in {name}")
 
 
 def verdict(explanation: Explanation) -> Text:

@@ -1,7 +1,7 @@
 """Differences between two tasks: which authors got other panels, and the patterns that made the difference."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -73,9 +73,9 @@ class DifferenceCounter:
     """Counts authors, one after the other, by the panels that they have before and after."""
 
     def __init__(
-        self, before: Matcher | None, after: Matcher | None, listed: Kind | None = None, limit: int = 0
+        self, before: Matcher | None, after: Matcher | None, listed: Collection[Kind] = (), limit: int = 0
     ) -> None:
-        """Without matchers, patterns are not counted. The first `limit` authors of the kind `listed` are kept."""
+        """Without matchers, patterns are not counted. The first `limit` authors of the kinds `listed` are kept."""
         self.changes: list[Change] = []
         """The authors that are kept."""
         self.patterns: Counter[tuple[Side, int, Kind]] = Counter()
@@ -102,7 +102,7 @@ class DifferenceCounter:
         new = self._decisions(1, [row for row in after if row[0] not in panels[0]])
         self.patterns.update(("before", match.number, kind) for match in gone)
         self.patterns.update(("after", match.number, kind) for match in new)
-        if kind == self._listed and len(self.changes) < self._limit:
+        if kind in self._listed and len(self.changes) < self._limit:
             _, source_author, text = (after or before)[0]
             self.changes.append(Change(result, kind, source_author, *panels, _names(gone), _names(new), text))
         return kind

@@ -1,7 +1,7 @@
 """Comparing the production rows of two tasks, author by author."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
@@ -34,9 +34,9 @@ class TaskDiff:
 
 
 async def diff_tasks(
-    deployment: Deployment, before_id: str, after_id: str, listed: Kind | None = None, limit: int = 50
+    deployment: Deployment, before_id: str, after_id: str, listed: Collection[Kind] = (), limit: int = 50
 ) -> TaskDiff:
-    """Compare the production rows of two tasks. At most `limit` authors of the kind `listed` are returned.
+    """Compare the production rows of two tasks. At most `limit` authors of the kinds `listed` are returned.
 
     It needs no label rows: what decided about a production row is found by the patterns that its task froze, in the
     text that was matched. Memory does not depend on the number of rows.

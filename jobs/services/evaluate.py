@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import InvalidValue, ResultUnreadable
-from jobs.services.patterns import load_patterns
+from jobs.services.patterns import load_patterns, matcher_of
 from jobs.services.row_files import formula_safe
 from patterns.evaluation import Evaluation, Wrong, evaluate
 from patterns.files import pattern_path
@@ -54,7 +54,9 @@ def evaluate_gold(
 
     try:
         with open_gold_file(gold_file) as gold, _error_file(errors) as write:
-            evaluation = evaluate(patterns, gold, (lambda wrong: write(fields(wrong))) if write else on_wrong)
+            evaluation = evaluate(
+                patterns, gold, (lambda wrong: write(fields(wrong))) if write else on_wrong, matcher_of(patterns)
+            )
             return GoldEvaluation(evaluation, tuple(gold.bad), gold.bad_count)
     except GoldFileError as error:
         raise InvalidValue(f"gold file {error}") from error

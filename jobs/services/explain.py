@@ -6,7 +6,7 @@ from pathlib import Path
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, StateUnreadable
 from jobs.services.connections import find_task, output_session
-from jobs.services.patterns import patterns_readable
+from jobs.services.patterns import matcher_of, patterns_readable
 from jobs.storage import definitions
 from patterns.explain import Explainer
 from patterns.files import read_pattern_set
@@ -16,7 +16,8 @@ from patterns.pattern_set import ModelType, PatternSet, PredictType
 def load_explainer(directory: Path, model_type: ModelType, predict_type: PredictType) -> Explainer:
     """Return the explainer for the pattern files of a model and a predict type. Raises UnreadablePatterns."""
     with patterns_readable():
-        return Explainer(read_pattern_set(directory, model_type, predict_type), directory)
+        pattern_set = read_pattern_set(directory, model_type, predict_type)
+        return Explainer(pattern_set, directory, matcher_of(pattern_set))
 
 
 async def load_task_explainer(deployment: Deployment, task_id: str) -> Explainer:

@@ -20,7 +20,7 @@ from patterns.files import (
     read_pattern_set,
     usable_label_names,
 )
-from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.matcher import Matcher, PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType, Pattern, PatternSet, PredictType
 from patterns.probe import PROBE_CHARACTERS, slow_rules
 from patterns.text_file import shortened
@@ -85,8 +85,17 @@ def load_patterns(directory: Path, model_type: ModelType, predict_type: PredictT
     """Return the pattern set of a model for a predict type. Raises UnreadablePatterns."""
     with patterns_readable():
         pattern_set = read_pattern_set(directory, model_type, predict_type)
-        build_matcher(pattern_set)  # a worker must be able to
+        matcher_of(pattern_set)  # a worker must be able to build it
     return pattern_set
+
+
+@lru_cache(maxsize=2)
+def matcher_of(pattern_set: PatternSet) -> Matcher:
+    """Return the matcher of a pattern set. Those used last are kept, because services use one after the other.
+
+    Raises PatternsTooLarge.
+    """
+    return build_matcher(pattern_set)
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from jobs.model.sampling import Batch, Cluster, Key, SampleRequest, ShareEstimat
 from jobs.model.sources import Sources, read_sources
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import input_session
-from jobs.services.patterns import load_patterns
+from jobs.services.patterns import load_patterns, matcher_of
 from jobs.storage.cutting import estimate_range
 from jobs.storage.input_table import describe_input
 from jobs.storage.sampling import sample_rows
@@ -82,7 +82,7 @@ async def preview_task(
         asyncio.to_thread(load_patterns, settings.patterns_dir, request.model_type, request.predict_type),
         asyncio.to_thread(read_sources, settings.sources_file),
     )
-    counts = _Counts(patterns, sources, seed)
+    counts = await asyncio.to_thread(_Counts, patterns, sources, seed)
     async with aclosing(sample_input(deployment, request, rows, seed)) as batches:
         async for table, batch in batches:
             for cluster in batch.clusters:
@@ -123,7 +123,7 @@ class _Counts:
     def __init__(self, patterns: PatternSet, sources: Sources, seed: int | None) -> None:
         self._panels = [f"/{label.name}" for label in patterns.labels]
         self._sources = sources
-        self._hits = HitCounter(patterns, seed)
+        self._hits = HitCounter(patterns, seed, matcher_of(patterns))
         self._rows = ShareEstimator()
         self._authors = ShareEstimator()
         self._results: Counter[str] = Counter()

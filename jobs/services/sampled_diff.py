@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -15,10 +15,9 @@ from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import check_limit, find_task, output_session
 from jobs.services.explain import frozen_patterns
-from jobs.services.patterns import check_types, load_patterns
+from jobs.services.patterns import check_types, load_patterns, matcher_of
 from jobs.services.preview import sample_input, text_of
 from patterns.intervals import Share
-from patterns.matcher import build_matcher
 
 _ROWS: Key = ("rows",)
 
@@ -46,13 +45,15 @@ async def diff_now(
     deployment: Deployment,
     task_id: str,
     rows: int = 20_000,
-    listed: Kind | None = None,
+    listed: Collection[Kind] = (),
     limit: int = 50,
     seed: int | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> SampledDiff:
     """Compare a task's patterns with the files over about this many random rows. Nothing is written.
 
-    At most `limit` rows of the kind `listed` are returned. Raises InvalidTaskId, UnknownTask, StateUnreadable,
+    At most `limit` rows of the kinds `listed` are returned. `on_progress` learns how much of the sample is done, up to
+    1. Raises InvalidTaskId, UnknownTask, StateUnreadable,
     InvalidValue, CannotStart, UnreadablePatterns, and Conflict if the task's range or patterns are not kept.
     """
     check_limit(limit)
@@ -63,7 +64,7 @@ async def diff_now(
         raise Conflict(f"the range of task {task.task_id} is not known")
     types = check_types(task.model_type, task.predict_type)
     current = await asyncio.to_thread(load_patterns, deployment.settings.patterns_dir, *types)
-    before, after = [await asyncio.to_thread(build_matcher, patterns) for patterns in (frozen, current)]
+    before, after = [await asyncio.to_thread(matcher_of, patterns) for patterns in (frozen, current)]
     counter = DifferenceCounter(before, after, listed, limit)
     request = TaskRequest.from_values(deployment.settings, TaskRequest.from_task(task))
     estimator, everything = ShareEstimator(), False
@@ -78,6 +79,8 @@ async def diff_now(
                         counts[changed,] += 1
                 estimator.add(cluster.chance, counts)
                 await asyncio.sleep(0)
+            if on_progress is not None:
+                on_progress(batch.done)
     drawn = estimator.count(_ROWS)
     return SampledDiff(
         task,

@@ -1,6 +1,7 @@
 """Suggesting lines for the pattern files: from a gold file, or from a sample of texts without a label."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,17 @@ def suggest_from_gold(
 
 
 async def suggest_from_sample(
-    deployment: Deployment, request: TaskRequest, rows: int = 20_000, support: int = 20, limit: int = 50
+    deployment: Deployment,
+    request: TaskRequest,
+    rows: int = 20_000,
+    support: int = 20,
+    limit: int = 50,
+    on_progress: Callable[[float], object] | None = None,
 ) -> list[FrequentSequence]:
     """Return the most frequent sequences of the texts that get no label, in a random sample of a range.
 
-    A text counts once, however many rows have it. Raises InvalidValue, CannotStart, UnreadablePatterns.
+    A text counts once, however many rows have it. `on_progress` learns how much of the sample is drawn, up to 1.
+    Raises InvalidValue, CannotStart, UnreadablePatterns.
     """
     _check_support(support)
     directory = deployment.settings.patterns_dir
@@ -73,6 +80,8 @@ async def suggest_from_sample(
     async with aclosing(sample_input(deployment, request, rows)) as batches:
         async for table, batch in batches:
             texts |= dict.fromkeys(text_of(table, row) for cluster in batch.clusters for row in cluster.rows)
+            if on_progress is not None:
+                on_progress(batch.done)
     return await asyncio.to_thread(frequent, patterns, texts, support=support, limit=limit)
 
 

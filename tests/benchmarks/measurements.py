@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exporting, flow
+from tests.benchmarks import exporting, flow, workbench
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run, part_of_range
 from tests.benchmarks.patterns import KEYWORDS, RULES
 from tests.benchmarks.tables import MANY, QUARTER
@@ -200,6 +200,58 @@ def slow_rules(bench: Bench) -> Figures:
     return {"slow_rules_longest_pause_s": pause}
 
 
+def preview(bench: Bench) -> Figures:
+    """Previews of all posts, by the project's own keywords and rules."""
+    return _previews(bench, "all posts", "preview_s", "preview_rules_s")
+
+
+def preview_many(bench: Bench) -> Figures:
+    """The same previews of GROWTH times the posts."""
+    if not bench.growth:
+        return {}
+    key = f"preview_{bench.growth}x_s"
+    return _previews(bench, f"{bench.growth} times the posts", key, f"preview_rules_{bench.growth}x_s", MANY)
+
+
+def _previews(bench: Bench, of: str, keywords_key: str, rules_key: str, table: str | None = None) -> Figures:
+    keywords_s, rows = workbench.preview_s(bench.deployment, "keyword_model", target_table=table)
+    rules_s, _ = workbench.preview_s(bench.deployment, "rule_model", target_table=table)
+    bench.console.print(
+        f"a preview of {rows:,} rows of {of}: {keywords_s:.2f} s by keywords, {rules_s:.2f} s by rules\n"
+    )
+    return {keywords_key: keywords_s, rules_key: rules_s}
+
+
+def lint(bench: Bench) -> Figures:
+    """Lint of 100,000 keywords."""
+    keywords = min(workbench.KEYWORDS, bench.rows)
+    seconds, warnings = workbench.lint_s(bench.deployment.folder, keywords)
+    bench.console.print(f"lint of {keywords:,} keywords: {seconds:.2f} s, {warnings:,} warnings\n")
+    return {"lint_100k_s": seconds}
+
+
+def diff(bench: Bench) -> Figures:
+    """A diff of two tasks over all posts."""
+    seconds, *rows = workbench.diff_s(bench.deployment)
+    bench.console.print(f"a diff of two tasks of {rows[0]:,} and {rows[1]:,} production rows: {seconds:.2f} s\n")
+    return {"diff_s": seconds}
+
+
+def evaluate(bench: Bench) -> Figures:
+    """An evaluation by a million texts."""
+    lines = min(workbench.GOLD_LINES, bench.rows)
+    seconds = workbench.evaluate_s(bench.deployment, lines)
+    bench.console.print(f"an evaluation by {lines:,} texts, with a file of the wrong ones: {seconds:.2f} s\n")
+    return {"evaluate_1m_s": seconds}
+
+
+def hits_cost(bench: Bench) -> Figures:
+    """What counting the hits costs a label job."""
+    percent = workbench.hits_cost_percent(bench.deployment)
+    bench.console.print(f"counting hits: {percent:.1f} % of the CPU time of a label lane\n")
+    return {"hits_cost_percent": percent}
+
+
 def _small(bench: Bench, key: str, rows: int, processes: int) -> Figures:
     runs = bench.several_tasks(processes, **part_of_range(rows, bench.rows))
     seconds = sorted(run.total_s for run in runs)
@@ -250,9 +302,15 @@ MEASUREMENTS: dict[str, Callable[[Bench], Figures]] = {
     "a small task of 215,000 rows": small_215k,
     "a small task of 1,000 rows": small_1k,
     "create --wait": create_and_wait,
+    "preview": preview,
+    "lint": lint,
+    "diff": diff,
+    "evaluate": evaluate,
+    "hits": hits_cost,
     "slow rules": slow_rules,
     "export": export,
     "wide texts": wide_texts,
     "many times the posts": many,
+    "preview of many times the posts": preview_many,
 }
 """Each by its name, which ONLY selects by."""

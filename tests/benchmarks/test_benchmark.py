@@ -15,6 +15,8 @@ KEYS = {
     *("content_keyword_rows_s", "content_keyword_peak_mb", "content_rules_rows_s", "content_rules_peak_mb"),
     *("small_task_behind_large_s", "small_215k_s", "small_1k_s", "create_wait_extra_s"),
     *("wide_texts_mb", "slow_rules_longest_pause_s", "export_rows_per_second", "export_mb"),
+    *("preview_s", "preview_rules_s", "preview_2x_s", "preview_rules_2x_s"),
+    *("lint_100k_s", "diff_s", "evaluate_1m_s", "hits_cost_percent"),
 }
 
 
@@ -23,7 +25,8 @@ def test_the_benchmark_writes_its_figures_and_uses_the_posts_that_a_run_has_left
     figures, output = run_benchmark(tmp_path, GROWTH="2")
     assert figures.keys() == KEYS
     assert figures["rows"] == 20_000
-    assert all(figure > 0 for figure in figures.values())
+    # What counting hits costs a task this small is less than the noise.
+    assert all(figure > 0 for key, figure in figures.items() if key != "hits_cost_percent")
     assert "2 processes" in output
     assert "as an earlier run left it" not in output
 

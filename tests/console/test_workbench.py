@@ -112,7 +112,9 @@ async def test_an_evaluation_says_when_the_files_have_changed_since(ready: TestD
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_suggestion_is_shown_confirmed_and_added(ready: TestDeployment, size: tuple[int, int]) -> None:
+async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
     gold = ready.folder / "mine.csv"
     surnames = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高"
     texts = [f"{one}{other}淑芬,female" for one in surnames for other in surnames[:9]]
@@ -142,6 +144,7 @@ async def test_a_suggestion_is_shown_confirmed_and_added(ready: TestDeployment, 
         await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1))
         *lines, added = file.read_text(encoding="utf-8").splitlines()
         assert "\n".join(lines) == before and "芬" in added
+        await wait_until(pilot, lambda: "precision 100.0 (" in said(pilot) and "changed since" not in said(pilot))
 
 
 async def test_nothing_can_be_changed_in_a_read_only_console(ready: TestDeployment) -> None:

@@ -4,8 +4,9 @@ import pytest
 from textual.pilot import Pilot
 
 from console.ui.preferences import write_preferences
-from console.ui.screens.dialogs import Confirm
+from console.ui.screens.dialogs import Choose, Confirm
 from console.ui.screens.label_matrix import LabelMatrixScreen
+from console.ui.screens.sample_suggestions import SampleSuggestionsScreen
 from console.ui.screens.suggestions import SuggestionsScreen
 from console.ui.screens.workbench import WorkbenchScreen
 from tests.helpers.deployment import TestDeployment
@@ -96,6 +97,32 @@ async def test_a_suggestion_that_was_added_is_previewed(ready: TestDeployment) -
         await opened(pilot, WorkbenchScreen)
         await wait_until(pilot, lambda: "hits 270 of all 270 rows" in said(pilot))
         assert table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_a_sample_leaves_without_a_label_suggests_lines_for_a_chosen_label(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    surnames = "陳林黃張李王吳劉蔡楊許鄭謝郭洪曾邱廖賴周徐蘇葉莊呂江何蕭羅高"
+    ready.write_posts(post(number, f"{one}淑芬", "2020-06-01 00:00:00") for number, one in enumerate(surnames))
+    async with console(ready, size) as pilot:
+        await _open(pilot)
+        await pilot.press("f")
+        await opened(pilot, SampleSuggestionsScreen)
+        await wait_until(pilot, lambda: "in 30 texts, such as" in said(pilot))
+        assert "淑芬" in shown(pilot)
+        await pilot.press("a")
+        await opened(pilot, Choose)
+        assert "淑芬  end" in shown(pilot) and "/male" in shown(pilot)
+        await pilot.press("escape")
+        await opened(pilot, SampleSuggestionsScreen)
+        await pilot.press("a")
+        await opened(pilot, Choose)
+        await pilot.press("down", "enter")
+        await opened(pilot, WorkbenchScreen)
+        await wait_until(pilot, lambda: "/male 100.0" in said(pilot) and "Line 6 ─ 淑芬 end" in shown(pilot))
+    file = ready.settings.patterns_dir / "keyword_model/male/author_name.txt"
+    assert file.read_text(encoding="utf-8").splitlines()[-1] == "淑芬\tend"
 
 
 async def _open(pilot: Pilot[None]) -> None:

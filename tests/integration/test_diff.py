@@ -93,7 +93,7 @@ def test_every_author_and_pattern_is_counted_with_and_without_label_rows(
     }
 
     for listed in KINDS:
-        found = asyncio.run(services.diff_tasks(deployment, tasks[0].task_id, tasks[1].task_id, listed, 10_000))
+        found = asyncio.run(services.diff_tasks(deployment, tasks[0].task_id, tasks[1].task_id, (listed,), 10_000))
         assert {(change.result, change.source_author) for change in found.changes} == expected_authors[listed]
         for change in found.changes:
             key = change.result, change.source_author
@@ -135,10 +135,10 @@ async def test_a_task_does_not_differ_from_itself(few_posts: TestDeployment) -> 
 
 async def test_patterns_that_are_not_kept_leave_the_counts_and_it_says_so(few_posts: TestDeployment) -> None:
     before, after = await two_tasks(few_posts)
-    whole = await services.diff_tasks(few_posts, before, after, "changed")
+    whole = await services.diff_tasks(few_posts, before, after, ["changed"])
     assert whole.patterns and all(change.pattern_before and change.pattern_after for change in whole.changes)
     few_posts.write_anything("DELETE FROM {output}.task_definition WHERE task_id = %s", before)
-    found = await services.diff_tasks(few_posts, before, after, "changed")
+    found = await services.diff_tasks(few_posts, before, after, ["changed"])
     assert found.patterns is None and found.results == whole.results
     assert {change.pattern_before for change in found.changes} == {None}
     assert "not known" in few_posts.command("diff", before, after).stdout
@@ -162,12 +162,12 @@ async def test_only_finished_tasks_compare(few_posts: TestDeployment) -> None:
         with pytest.raises(Conflict, match="PENDING"):
             await services.diff_tasks(few_posts, *pair)
     with pytest.raises(InvalidValue):
-        await services.diff_tasks(few_posts, task.task_id, task.task_id, "lost", 0)
+        await services.diff_tasks(few_posts, task.task_id, task.task_id, ["lost"], 0)
 
 
 async def test_the_command_prints_counts_and_authors_as_json_and_as_lines(few_posts: TestDeployment) -> None:
     before, after = await two_tasks(few_posts)
-    found = await services.diff_tasks(few_posts, before, after, "lost", 3)
+    found = await services.diff_tasks(few_posts, before, after, ["lost"], 3)
     assert len(found.changes) == 3
     document = json.loads(few_posts.command("diff", before, after, "--list", "lost", "--limit", "3", "--json").stdout)
     assert (document["error_code"], document["before"], document["after"]) == (200, before, after)
@@ -201,7 +201,7 @@ async def test_a_task_compares_with_the_pattern_files_as_they_are_over_a_sample(
             if what != "same":
                 expected[what] += 1
                 made.update((name, one, what) for name, one in zip(("before", "after"), decided, strict=True) if one)
-    found = await services.diff_now(few_posts, task.task_id, listed="changed", limit=3)
+    found = await services.diff_now(few_posts, task.task_id, listed=["changed"], limit=3)
     one = found.difference
     assert Counter({"gained": one.gained, "lost": one.lost, "changed": one.changed}) == expected
     assert {name: share.value for name, share in found.shares.items()} == {

@@ -52,7 +52,7 @@ def test_each_row_counts_once_by_what_it_gets_before_and_after_and_for_the_patte
         if kind == listed:
             expected.append((source_author, text, old and old[1], new and new[1]))
     sets = pattern_set(before), pattern_set(after)
-    found = DifferenceCounter(build_matcher(sets[0]), build_matcher(sets[1]), listed, limit)
+    found = DifferenceCounter(build_matcher(sets[0]), build_matcher(sets[1]), (listed,), limit)
     kinds = Counter(found.add_row(*row) for row in sample)
     one = found.difference("")
     assert (one.same, one.gained, one.lost, one.changed) == tuple(counts[name] for name in ("same", *KINDS))

@@ -20,7 +20,7 @@ from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Ask
 from console.ui.screens.label_matrix import LabelMatrixScreen, Matrix
 from console.ui.screens.pattern_files import PatternFilesScreen
-from console.ui.screens.suggestions import SuggestionsScreen
+from console.ui.screens.suggestions import GoldSuggestionsScreen, SuggestionsScreen
 from jobs.services.patterns import PatternFile
 from jobs.settings import Settings
 from patterns.edits import Fingerprint
@@ -45,6 +45,7 @@ class PatternFiguresScreen(PatternFilesScreen):
         self.judgements: dict[SetKey, Judgement] = {}
         self.working: dict[str, str] = {}
         """What is being worked on, by the group of its Textual worker."""
+        self._turns: dict[str, object] = {}
         self._suggestions: SuggestionsScreen | None = None
 
     @property
@@ -81,12 +82,14 @@ class PatternFiguresScreen(PatternFilesScreen):
     @contextmanager
     def working_on(self, group: str, what: str) -> Iterator[None]:
         """Show what is being worked on during the block."""
+        turn = self._turns[group] = object()
         self.working[group] = what
         self.show_figures()
         try:
             yield
         finally:
-            self.working.pop(group, None)
+            if self._turns[group] is turn:  # a worker that has taken its place goes on
+                self.working.pop(group, None)
             self.show_figures()
 
     def action_evaluate(self) -> None:
@@ -139,10 +142,14 @@ class PatternFiguresScreen(PatternFilesScreen):
         if key is None:
             self.show_message("choose a file")
         elif gold_file is None:
-            self.show_message("suggestions are learnt from a gold file: u names one")
+            self.show_message("no gold file to learn from: u names one; f looks for suggestions in a sample")
         else:
-            self._suggestions = SuggestionsScreen(self.context, key, gold_file)
-            self.app.push_screen(self._suggestions)
+            self.open_suggestions(GoldSuggestionsScreen(self.context, key, gold_file))
+
+    def open_suggestions(self, screen: SuggestionsScreen) -> None:
+        """Show suggestions, and follow one that is added."""
+        self._suggestions = screen
+        self.app.push_screen(screen)
 
     def on_screen_resume(self) -> None:
         """Follow a suggestion that was added."""

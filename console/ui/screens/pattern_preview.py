@@ -1,5 +1,6 @@
 """What a screen about pattern files learns from the input: what they would do to a random sample of a range."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -12,11 +13,12 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from console.ui import pattern_words
-from console.ui.pattern_book import SetKey, state_of
+from console.ui.pattern_book import SetKey, read_state
 from console.ui.pattern_columns import PatternRow
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.label_matrix import Matrix
 from console.ui.screens.pattern_figures import PatternFiguresScreen
+from console.ui.screens.sample_suggestions import SampleSuggestionsScreen
 from jobs.model.task_request import TaskRequest
 from jobs.services import overview
 from jobs.services.patterns import PatternFile
@@ -51,7 +53,10 @@ class Previewed:
 class PatternPreviewScreen(PatternFiguresScreen):
     """A screen that previews the chosen pattern set, and shows `previews`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v,r", "preview", "Preview", key_display="v")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v,r", "preview", "Preview", key_display="v"),
+        Binding("f", "suggest_from_sample", "Suggest from a sample", show=False),
+    ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
@@ -75,6 +80,15 @@ class PatternPreviewScreen(PatternFiguresScreen):
         else:
             self._preview(self.chosen_set)
 
+    def action_suggest_from_sample(self) -> None:
+        """Show what texts of a random sample have in common that get no label."""
+        key, book = self.chosen_set, self.book
+        if key is None or book is None:
+            self.show_message("choose a file")
+            return
+        labels = dict.fromkeys(file.label for file in book.files if file.model_type == key[0])
+        self.open_suggestions(SampleSuggestionsScreen(self.context, key, list(labels), lambda: self._request(key)))
+
     @work(group=_GROUP, exclusive=True, exit_on_error=False)
     async def _preview(self, key: SetKey) -> None:
         with self.working_on(_GROUP, "previewing ..."):
@@ -82,8 +96,8 @@ class PatternPreviewScreen(PatternFiguresScreen):
             if request is None:
                 self.show_message("no range to preview yet: create a task first", error=True)
                 return
-            book = self.book
-            files = state_of(book.fingerprint, book.directory, key) if book else frozenset()
+            # As they are on disk: after a line was added, the book may not have been read again.
+            files = await asyncio.to_thread(read_state, self.deployment.settings.patterns_dir, key)
             shown = 0.0
             async with aclosing(preview_task(self.deployment, request, _ROWS)) as previews:
                 async for found in previews:

@@ -1,6 +1,7 @@
-"""Suggested lines: judged by a gold file, and added to a pattern file with a key."""
+"""Suggested lines, added to a pattern file with a key; those that a gold file judges."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -24,12 +25,11 @@ from jobs.errors import AudienceError
 from jobs.services import GoldSuggestions, suggest_from_gold
 from jobs.services.patterns import add_pattern
 from patterns.files import pattern_path
+from patterns.pattern_set import Pattern
 from patterns.suggestions import Suggestion
 
 # Precision and support that are asked for: the first that anything reaches.
 _DEMANDS = ((0.97, 20), (0.95, 10), (0.9, 5))
-# The columns and their widths. In a narrow terminal the last ones are left out.
-_COLUMNS = {"label": 10, "pattern": 14, "match": 9, "support": 7, "precision %": 17, "sure": 4, "adds": 6}
 
 
 class SuggestionsScreen(BaseScreen):
@@ -37,13 +37,16 @@ class SuggestionsScreen(BaseScreen):
 
     TITLE = "Suggestions"
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "add", "Add to its file")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "add", "Add to a file")]
 
-    def __init__(self, context: ScreenContext, key: SetKey, gold_file: Path) -> None:
+    COLUMNS: ClassVar[dict[str, int]] = {}
+    """The columns and their widths. In a narrow terminal the last ones are left out."""
+    WIDEST: ClassVar[str] = "pattern"
+    """The column that gets the remaining width."""
+
+    def __init__(self, context: ScreenContext, key: SetKey) -> None:
         super().__init__(context)
         self.key = key
-        self._gold_file = gold_file
-        self._suggestions: tuple[Suggestion, ...] = ()
         self.added: tuple[str, int] | None = None
         """The label and the line of the suggestion that was added."""
 
@@ -56,79 +59,147 @@ class SuggestionsScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         set_title(self.query_one("#body"), f"Suggestions ─ {self.key[0]} {self.key[1]}")
-        self.query_one("#note", LiveText).set_text(Text(f"learning from {sanitize(self._gold_file)} ...", "muted"))
         self.query_one("#suggestions").focus()
-        self._suggest()
+        self._find()
 
     def on_resize(self) -> None:
         """Drop the columns that do not fit."""
-        self._show_rows()
+        self.show_rows()
+
+    async def find(self) -> Text:
+        """Find the suggestions, and return what to say about them all. Raises AudienceError."""
+        raise NotImplementedError
+
+    @property
+    def rows(self) -> Sequence[tuple[Text, ...]]:
+        """The cells of each suggestion that has been found."""
+        raise NotImplementedError
+
+    def about(self, row: int) -> Text:
+        """Return what to say about a suggestion."""
+        raise NotImplementedError
+
+    async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
+        """Ask, and return the label and the line to add, or None to add nothing."""
+        raise NotImplementedError
+
+    def say(self, text: Text) -> None:
+        """Show a note above the table."""
+        self.query_one("#note", LiveText).set_text(text)
 
     @work(group="suggest", exit_on_error=False)
-    async def _suggest(self) -> None:
-        note = self.query_one("#note", LiveText)
-        directory = self.deployment.settings.patterns_dir
+    async def _find(self) -> None:
         try:
-            for precision, support in _DEMANDS:
-                suggest = partial(suggest_from_gold, precision=precision, support=support)
-                found = await asyncio.to_thread(suggest, directory, self._gold_file, *self.key)
-                if found.found.suggestions:
-                    break
+            self.say(await self.find())
         except AudienceError as error:
-            note.set_text(Text(f"{error.code} {sanitize(error)}", "failed"))
-            return
-        self._suggestions = found.found.suggestions
-        note.set_text(_summary(found, self._gold_file, precision, support))
-        self._show_rows()
+            self.say(Text(f"{error.code} {sanitize(error)}", "failed"))
+        self.show_rows()
 
-    def _show_rows(self) -> None:
-        table, rows = self.query_one("#suggestions", LiveTable), self._suggestions
+    def show_rows(self) -> None:
+        """Show the suggestions in the columns that fit."""
+        table, rows = self.query_one("#suggestions", LiveTable), self.rows
         table.styles.visibility = "visible" if rows else "hidden"
-        columns = _columns_for(table.size.width)
+        columns = _columns_for(self.COLUMNS, self.WIDEST, table.size.width)
         table.set_columns(columns)
-        table.show([str(row) for row in range(len(rows))], lambda key: _cells(rows[int(key)])[: len(columns)])
+        table.show([str(row) for row in range(len(rows))], lambda key: rows[int(key)][: len(columns)])
         self._show_row()
         self.refresh_keys()
 
     @property
-    def _chosen(self) -> Suggestion | None:
+    def _chosen(self) -> int | None:
         key = self.query_one("#suggestions", LiveTable).cursor_key
-        return self._suggestions[int(key)] if key is not None else None
+        return int(key) if key is not None else None
 
     @on(LiveTable.RowHighlighted, "#suggestions")
     def _show_row(self) -> None:
         """Say what the suggestion under the cursor would do."""
-        one, text = self._chosen, Text()
-        if one is not None:
-            text.append(f"decides {one.support:,} of {one.lines:,} texts, {one.adds:,} of them without a label now; ")
-            text.append(f"{percent(one.precision)} % right. ")
-            text.append("Surely as precise as requested." if one.sure else "More texts would show how precise it is.")
-        self.query_one("#row", LiveText).set_text(text)
+        row = self._chosen
+        self.query_one("#row", LiveText).set_text(Text() if row is None else self.about(row))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to add what there is, unless nothing may be changed."""
         if action == "add":
-            return self.is_mounted and bool(self._suggestions) and not self.deployment.read_only
+            return self.is_mounted and bool(self.rows) and not self.deployment.read_only
         return super().check_action(action, parameters)
 
     @on(LiveTable.RowSelected, "#suggestions")
     def action_add(self) -> None:
         """Ask, then add the suggestion that was under the cursor when the key was pressed."""
-        one = self._chosen
-        if one is not None and self.check_action("add", ()):
-            self._add(one)
+        row = self._chosen
+        if row is not None and self.check_action("add", ()):
+            self._add(row)
 
     @work(group="dialog", exit_on_error=False)
-    async def _add(self, one: Suggestion) -> None:
-        directory = self.deployment.settings.patterns_dir
-        path = pattern_path(directory, self.key[0], one.label, self.key[1])
-        line = visible(one.pattern.text) + ("" if one.pattern.match_type == "regex" else f"  {one.pattern.match_type}")
-        if not await self.ask(Confirm(f"Add this line to {path.relative_to(directory)}?\n\n{line}", "Add")):
+    async def _add(self, row: int) -> None:
+        chosen = await self.choose_line(row)
+        if chosen is None:
             return
-        number = await asyncio.to_thread(add_pattern, directory, self.key[0], one.label, self.key[1], one.pattern)
-        self.added = (one.label, number)
-        self.show_message(f"added to {path.relative_to(directory)}, line {number}")
+        (label, pattern), directory = chosen, self.deployment.settings.patterns_dir
+        number = await asyncio.to_thread(add_pattern, directory, self.key[0], label, self.key[1], pattern)
+        self.added = (label, number)
+        self.show_message(f"added to {self.path_of(label)}, line {number}")
         self.action_back()
+
+    def path_of(self, label: str) -> Path:
+        """Return the file of a label, below the folder of all pattern files."""
+        directory = self.deployment.settings.patterns_dir
+        return pattern_path(directory, self.key[0], label, self.key[1]).relative_to(directory)
+
+
+class GoldSuggestionsScreen(SuggestionsScreen):
+    """Suggestions that are learnt from one half of a gold file, and judged by the other."""
+
+    COLUMNS: ClassVar[dict[str, int]] = {
+        "label": 10,
+        "pattern": 14,
+        "match": 9,
+        "support": 7,
+        "precision %": 17,
+        "sure": 4,
+        "adds": 6,
+    }
+
+    def __init__(self, context: ScreenContext, key: SetKey, gold_file: Path) -> None:
+        super().__init__(context, key)
+        self._gold_file = gold_file
+        self._suggestions: tuple[Suggestion, ...] = ()
+
+    async def find(self) -> Text:
+        """See SuggestionsScreen."""
+        self.say(Text(f"learning from {sanitize(self._gold_file)} ...  Escape stops it", "running"))
+        directory = self.deployment.settings.patterns_dir
+        for precision, support in _DEMANDS:
+            suggest = partial(suggest_from_gold, precision=precision, support=support)
+            found = await asyncio.to_thread(suggest, directory, self._gold_file, *self.key)
+            if found.found.suggestions:
+                break
+        self._suggestions = found.found.suggestions
+        return _summary(found, self._gold_file, precision, support)
+
+    @property
+    def rows(self) -> Sequence[tuple[Text, ...]]:
+        """See SuggestionsScreen."""
+        return [_cells(one) for one in self._suggestions]
+
+    def about(self, row: int) -> Text:
+        """See SuggestionsScreen."""
+        one, text = self._suggestions[row], Text()
+        text.append(f"decides {one.support:,} of {one.lines:,} texts, {one.adds:,} of them without a label now; ")
+        text.append(f"{percent(one.precision)} % right. ")
+        return text.append(
+            "Surely as precise as requested." if one.sure else "More texts would show how precise it is."
+        )
+
+    async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
+        """See SuggestionsScreen."""
+        one = self._suggestions[row]
+        question = f"Add this line to {self.path_of(one.label)}?\n\n{line_of(one.pattern)}"
+        return (one.label, one.pattern) if await self.ask(Confirm(question, "Add")) else None
+
+
+def line_of(pattern: Pattern) -> str:
+    """Return a pattern as the line of a file, with a blank for the tab."""
+    return visible(pattern.text) + ("" if pattern.match_type == "regex" else f"  {pattern.match_type}")
 
 
 def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support: int) -> Text:
@@ -142,15 +213,15 @@ def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support:
     return text.append(f"right {percent(before.precision)} % becomes {percent(after.precision)} %.")
 
 
-def _columns_for(width: int) -> dict[str, int]:
-    """Return the columns that fit. The pattern gets the remaining width."""
+def _columns_for(wanted: Mapping[str, int], widest: str, width: int) -> dict[str, int]:
+    """Return the columns that fit. The widest gets the remaining width."""
     rest, columns = width - 1, {}
-    for name, needed in _COLUMNS.items():
+    for name, needed in wanted.items():
         if rest < needed + 2:
             break
         rest -= needed + 2
         columns[name] = needed
-    return {name: needed + (max(rest, 0) if name == "pattern" else 0) for name, needed in columns.items()}
+    return {name: needed + (max(rest, 0) if name == widest else 0) for name, needed in columns.items()}
 
 
 def _cells(one: Suggestion) -> tuple[Text, ...]:

@@ -1,6 +1,7 @@
 """The workbench: pattern files, what is wrong with them, and how well each pattern does."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from console.ui.formatting import number
 from console.ui.pattern_book import Node, SetKey
 from console.ui.pattern_columns import PatternRow, Source
 from console.ui.screens.base import ScreenContext
-from console.ui.screens.pattern_preview import PatternPreviewScreen
+from console.ui.screens.pattern_tasks import PatternTasksScreen
 from console.ui.widgets.finding_table import FindingTable
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
@@ -32,7 +33,7 @@ from jobs.services.patterns import PatternFile
 _LONG_PATTERN, _MOST_OF_A_PATTERN = 40, 1_000
 
 
-class WorkbenchScreen(PatternPreviewScreen):
+class WorkbenchScreen(PatternTasksScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
 
     TITLE = "Patterns"
@@ -151,13 +152,17 @@ class WorkbenchScreen(PatternPreviewScreen):
 
     @property
     def _sources(self) -> tuple[Source, ...]:
-        sample: tuple[Source, ...] = ("sample",) if self.chosen_set in self.previews else ()
-        return ("file", *sample, "gold") if self.chosen_set in self.judgements else ("file", *sample)
+        known: dict[Source, Mapping[SetKey, object]] = {
+            "sample": self.previews,
+            "gold": self.judgements,
+            "task": self.counted,
+        }
+        return ("file", *(source for source, sets in known.items() if self.chosen_set in sets))
 
     def _rows(self, file: PatternFile) -> list[PatternRow]:
         warnings = Counter(finding.line for finding in self._found)
         key = file.model_type, file.predict_type
-        previewed, judgement = self.previews.get(key), self.judgements.get(key)
+        previewed, judgement, counted = self.previews.get(key), self.judgements.get(key), self.counted.get(key)
         return [
             PatternRow(
                 line,
@@ -165,6 +170,7 @@ class WorkbenchScreen(PatternPreviewScreen):
                 warnings[line],
                 previewed.of(file.label, line, pattern) if previewed else None,
                 judgement.of(file.label, line, pattern) if judgement else None,
+                counted.of(file.label, pattern) if counted else None,
             )
             for line, pattern in enumerate(file.patterns, start=1)
         ]
