@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
 
 from console.cli.output import exit_with, print_error
 from jobs import services
@@ -17,9 +18,9 @@ Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document {error_code, error_message, ...}.")]
 
 
-def option(parameter: str) -> Any:
-    """Return the option of a parameter of a task, with its description."""
-    return typer.Option(help=TaskRequest.model_fields[parameter].description)
+def option(parameter: str, request: type[BaseModel] = TaskRequest) -> Any:
+    """Return the option of a parameter of a request, with its description."""
+    return typer.Option(help=request.model_fields[parameter].description)
 
 
 def run(service: Callable[[Deployment], Awaitable[Result]], as_json: bool) -> Result:

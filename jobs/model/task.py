@@ -95,6 +95,8 @@ class Task:
     units: int | None
     """The parts that production is cut into; None before it is due."""
     units_done: int | None
+    schedule: str | None
+    """The name of the schedule that created it; None if a person did."""
 
     @property
     def ref(self) -> TaskRef:

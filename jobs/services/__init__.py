@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from jobs.services.queueing import require_redis_url
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
+    from jobs.services.schedules import (
+        ScheduleStatus,
+        find_schedule,
+        list_schedules,
+        pause_schedule,
+        remove_schedule,
+        run_schedule_now,
+        save_schedule,
+        unpause_schedule,
+    )
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
     from jobs.services.tasks import abort_task, check_status, resume_task, task_list, watch_status
@@ -37,6 +47,7 @@ __all__ = [
     "ResultShares",
     "SampleRow",
     "SampledDiff",
+    "ScheduleStatus",
     "TaskDiff",
     "TaskHits",
     "abort_task",
@@ -47,22 +58,29 @@ __all__ = [
     "diff_now",
     "diff_tasks",
     "evaluate_gold",
+    "find_schedule",
     "find_stale",
     "is_stale",
     "lint_patterns",
+    "list_schedules",
     "load_deployment",
     "load_explainer",
     "load_task_explainer",
+    "pause_schedule",
     "plan_task",
     "preview_task",
+    "remove_schedule",
     "require_redis_url",
     "resume_task",
+    "run_schedule_now",
     "sample_result",
     "save_sample",
+    "save_schedule",
     "suggest_from_gold",
     "suggest_from_sample",
     "task_hits",
     "task_list",
+    "unpause_schedule",
     "watch_status",
 ]
 
@@ -79,6 +97,16 @@ _MODULES = {
     "preview": {"Preview", "ResultShares", "preview_task"},
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
+    "schedules": {
+        "ScheduleStatus",
+        "find_schedule",
+        "list_schedules",
+        "pause_schedule",
+        "remove_schedule",
+        "run_schedule_now",
+        "save_schedule",
+        "unpause_schedule",
+    },
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
     "tasks": {"abort_task", "check_status", "resume_task", "task_list", "watch_status"},

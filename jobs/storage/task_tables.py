@@ -52,6 +52,7 @@ _STATE = [
     Column("waiting_for", "text", 16_383),
     Column("units", "integer"),
     Column("units_done", "integer"),
+    Column("schedule", "text", 64),
 ]
 
 _TASK_ID = Column("task_id", "text", 32, "NOT NULL")
@@ -126,7 +127,11 @@ LABEL_JOB_TABLES = [
 
 _TABLES = [
     # The newest tasks, and those that are not finished, are found among any number of old ones.
-    Table("state", _STATE, [_BY_TASK, Key(("create_time",)), Key(("stat", "prod_stat"), prefix=32)]),
+    Table(
+        "state",
+        _STATE,
+        [_BY_TASK, Key(("create_time",)), Key(("stat", "prod_stat"), prefix=32), Key(("schedule", "create_time"))],
+    ),
     Table("task_definition", _DEFINITION, [_BY_TASK]),
     Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
     *LABEL_JOB_TABLES,
