@@ -17,6 +17,7 @@ from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Outcome
 from jobs.queue.client import open_redis
 from jobs.services import ScheduleStatus
+from jobs.services.check import check_deployment
 from jobs.worker.scheduler import LOOK_SECONDS, Scheduler
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import PATTERNS
@@ -279,6 +280,28 @@ async def test_schedules_are_refused_with_a_reason(one_post: TestDeployment) -> 
     ):
         with pytest.raises(ReadOnly):
             await call
+
+
+async def findings(deployment: Deployment) -> list[tuple[str, str]]:
+    """Return what the check says of schedules."""
+    return [
+        (finding.verdict, finding.message)
+        async for finding in check_deployment(deployment)
+        if finding.subject == "schedules"
+    ]
+
+
+async def test_the_check_says_whether_a_worker_on_this_host_could_fire(one_post: TestDeployment) -> None:
+    assert await findings(one_post) == []
+    await add(one_post)
+    ((verdict, message),) = await findings(one_post)
+    assert verdict == "ok" and "could fire 1 of 1" in message and str(one_post.settings.patterns_dir) in message
+    make_due(one_post, seconds=90)
+    bare = one_post.with_settings(patterns_dir=one_post.folder / "nothing")
+    (first, missing), (second, late) = await findings(bare)
+    assert first == second == "warning"
+    assert "nightly: cannot be fired here: that needs a host with its pattern files" in missing
+    assert "nightly: late" in late
 
 
 async def test_a_schedule_is_late_if_no_worker_fires_it(one_post: TestDeployment) -> None:
