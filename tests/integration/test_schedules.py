@@ -13,7 +13,6 @@ import pytest
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart, Conflict, InvalidValue, ReadOnly, UnknownSchedule
-from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Outcome
 from jobs.queue.client import open_redis
 from jobs.services import ScheduleStatus
@@ -22,26 +21,7 @@ from jobs.worker.scheduler import LOOK_SECONDS, Scheduler
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import PATTERNS
 from tests.helpers.running import finished, work_in_process
-
-# Once a year, so that no test meets a due time that it has not set.
-YEARLY = "0 0 1 1 *"
-
-
-async def add(deployment: TestDeployment, name: str = "nightly", **values: object) -> ScheduleStatus:
-    return await services.save_schedule(deployment, request(deployment, name, **values))
-
-
-def request(deployment: TestDeployment, name: str = "nightly", **values: object) -> ScheduleRequest:
-    return ScheduleRequest.from_values(deployment.settings, {"name": name, "cron": YEARLY} | values)
-
-
-def make_due(deployment: TestDeployment, name: str = "nightly", seconds: float = 1) -> None:
-    """Set the next time of a schedule to some seconds ago, by the database's clock."""
-    deployment.write_anything(
-        "UPDATE {output}.task_schedule SET next_due = UTC_TIMESTAMP(6) - INTERVAL %s SECOND WHERE name = %s",
-        seconds,
-        name,
-    )
+from tests.helpers.schedules import add_schedule, look_once, make_due, schedule_request, set_schedule
 
 
 @asynccontextmanager
@@ -50,20 +30,14 @@ async def scheduler(deployment: Deployment) -> AsyncIterator[Scheduler]:
         yield Scheduler(deployment, redis)
 
 
-async def look(deployment: Deployment) -> float:
-    """Let a worker look once for schedules that are due."""
-    async with scheduler(deployment) as one:
-        return await one.look()
-
-
 async def show(deployment: Deployment, name: str = "nightly") -> ScheduleStatus:
     return await services.find_schedule(deployment, name)
 
 
 async def test_a_schedule_that_is_due_creates_its_task_which_names_it(one_post: TestDeployment) -> None:
-    await add(one_post, timezone="Asia/Taipei", range="last-7-days", countdown=3)
+    await add_schedule(one_post, timezone="Asia/Taipei", range="last-7-days", countdown=3)
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     status = await show(one_post)
     assert status.last is not None and status.last.task_id is not None
     task = await services.check_status(one_post, status.last.task_id)
@@ -72,11 +46,11 @@ async def test_a_schedule_that_is_due_creates_its_task_which_names_it(one_post: 
     assert task.end_time is not None and task.start_time is not None
     assert task.end_time - task.start_time == timedelta(days=7) - timedelta(microseconds=1)
     assert status.last.outcome is Outcome.RUNNING
-    assert status.schedule.next_due.month == 12 and status.schedule.next_due > status.now
+    assert status.schedule.next_due > status.now
 
 
 async def test_a_schedule_fires_once_for_a_due_time_however_many_workers_look(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     async with scheduler(one_post) as first, scheduler(one_post) as second, scheduler(one_post) as third:
         for number in range(1, 6):
             make_due(one_post)
@@ -87,16 +61,16 @@ async def test_a_schedule_fires_once_for_a_due_time_however_many_workers_look(on
 
 
 async def test_workers_sleep_until_a_schedule_is_due_but_no_longer_than_a_look(one_post: TestDeployment) -> None:
-    await add(one_post)
-    assert await look(one_post) == LOOK_SECONDS
+    await add_schedule(one_post)
+    assert await look_once(one_post) == LOOK_SECONDS
     make_due(one_post, seconds=-2)
-    assert 0 < await look(one_post) <= 2
+    assert 0 < await look_once(one_post) <= 2
     assert one_post.count("TRUE", "task_firing") == 0
 
 
 async def test_a_worker_runs_a_schedule_to_its_end_without_anyone(one_post: TestDeployment) -> None:
-    await add(one_post, range="since-last")
-    one_post.write_anything("UPDATE {output}.task_schedule SET covered_until = '2020-01-01'")
+    await add_schedule(one_post, range="since-last")
+    set_schedule(one_post, covered_until="2020-01-01")
     make_due(one_post)
     with one_post.workers(1):
         async with asyncio.timeout(60):
@@ -109,18 +83,18 @@ async def test_a_worker_runs_a_schedule_to_its_end_without_anyone(one_post: Test
 
 
 async def test_the_next_run_waits_for_one_that_is_still_going_and_the_list_says_so(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     first = (await show(one_post)).last
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     waiting = await show(one_post)
     assert waiting.firings == (first,) and first is not None
     assert waiting.schedule.waiting_for == f"its last run, which is still going: task {first.task_id}"
     assert not waiting.late
     await services.abort_task(one_post, str(first.task_id))
-    await look(one_post)
+    await look_once(one_post)
     after = await show(one_post)
     assert [firing.outcome for firing in after.firings] == [Outcome.RUNNING, Outcome.ABORTED]
     assert after.schedule.waiting_for is None
@@ -129,19 +103,19 @@ async def test_the_next_run_waits_for_one_that_is_still_going_and_the_list_says_
 async def test_a_fault_in_a_pattern_file_fails_the_firing_visibly_and_the_next_one_tries_again(
     one_post: TestDeployment,
 ) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     one_post.write_patterns({"female": [("雅婷", "sometimes")]})
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     (failed,) = (await show(one_post)).firings
     assert failed.outcome is Outcome.ERROR and failed.error is not None
     assert "sometimes" in failed.error and "the next one tries again" in failed.error
     assert one_post.count("TRUE") == 0
-    await look(one_post)
+    await look_once(one_post)
     assert len((await show(one_post)).firings) == 1
     one_post.write_patterns(PATTERNS)
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     assert [firing.outcome for firing in (await show(one_post)).firings] == [Outcome.RUNNING, Outcome.ERROR]
 
 
@@ -149,34 +123,35 @@ async def test_a_fault_in_a_pattern_file_fails_the_firing_visibly_and_the_next_o
 async def test_a_worker_without_pattern_or_source_files_leaves_the_schedule_to_others(
     one_post: TestDeployment, missing: str
 ) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     make_due(one_post)
     elsewhere = one_post.folder / "nothing"
     change = {"patterns_dir": elsewhere} if missing == "patterns" else {"sources_file": elsewhere}
-    await look(one_post.with_settings(**change))
+    await look_once(one_post.with_settings(**change))
     status = await show(one_post)
     assert status.firings == () and status.schedule.waiting_for is not None
     assert "a host with" in status.schedule.waiting_for and "nothing" in status.schedule.waiting_for
-    await look(one_post)
+    await look_once(one_post)
     assert len((await show(one_post)).firings) == 1
 
 
 async def test_a_worker_of_another_deployment_or_input_leaves_the_schedule_to_others(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     make_due(one_post)
-    await look(one_post.with_settings(deployment="other"))
-    one_post.write_anything("UPDATE {output}.task_schedule SET input_server = 'gone:1', input_server_id = 'gone'")
-    await look(one_post)
+    await look_once(one_post.with_settings(deployment="other"))
+    set_schedule(one_post, input_server="gone:1", input_server_id="gone")
+    await look_once(one_post)
     status = await show(one_post)
     assert status.firings == () and "that reads the input server gone:1" in str(status.schedule.waiting_for)
 
 
 async def test_since_last_begins_where_the_last_success_ended(one_post: TestDeployment) -> None:
-    await add(one_post, range="since-last")
+    await add_schedule(one_post, range="since-last")
+    set_schedule(one_post, covered_until="2020-01-01")
     ranges = []
     for end in ("SUCCESS", "FAILURE", "SUCCESS"):
         make_due(one_post)
-        await look(one_post)
+        await look_once(one_post)
         last = (await show(one_post)).last
         assert last is not None and last.start_time is not None and last.end_time is not None
         ranges.append((last.start_time, last.end_time))
@@ -190,7 +165,7 @@ async def test_since_last_begins_where_the_last_success_ended(one_post: TestDepl
     # That holds when the row of the last success is purged, once another run has begun after it.
     one_post.write_anything("DELETE FROM {output}.state")
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     last = (await show(one_post)).last
     assert last is not None and last.start_time == ranges[0][1] + tick
     assert [firing.outcome for firing in (await show(one_post)).firings[1:]] == [Outcome.PURGED] * 3
@@ -202,10 +177,10 @@ async def test_after_hours_without_workers_schedules_catch_up_as_they_say(
 ) -> None:
     ((now,),) = one_post.rows("SELECT UTC_TIMESTAMP()")
     last = now.replace(second=0) - timedelta(minutes=30)
-    await add(one_post, cron=f"{last.minute} * * * *", catch_up=catch_up)
-    one_post.write_anything("UPDATE {output}.task_schedule SET next_due = %s", last - timedelta(hours=2))
+    await add_schedule(one_post, cron=f"{last.minute} * * * *", catch_up=catch_up)
+    set_schedule(one_post, next_due=last - timedelta(hours=2))
     for _ in range(4):
-        await look(one_post)
+        await look_once(one_post)
         one_post.write_anything("UPDATE {output}.state SET stat = 'ABORTED'")
     status = await show(one_post)
     fired = [firing for firing in status.firings if firing.task_id]
@@ -216,16 +191,16 @@ async def test_after_hours_without_workers_schedules_catch_up_as_they_say(
 
 
 async def test_a_paused_schedule_does_not_fire_and_does_not_catch_up(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     assert (await services.pause_schedule(one_post, "nightly")).schedule.paused
     make_due(one_post)
-    await look(one_post)
+    await look_once(one_post)
     status = await services.unpause_schedule(one_post, "nightly")
     assert not status.schedule.paused and status.firings == () and status.schedule.next_due > status.now
 
 
 async def test_run_now_runs_a_paused_schedule_but_not_beside_a_run_that_is_going(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     due = (await services.pause_schedule(one_post, "nightly")).schedule.next_due
     task = await services.run_schedule_now(one_post, "nightly")
     status = await show(one_post)
@@ -238,7 +213,7 @@ async def test_run_now_runs_a_paused_schedule_but_not_beside_a_run_that_is_going
 
 
 async def test_run_now_says_what_this_host_lacks(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     shutil.rmtree(one_post.settings.patterns_dir)
     with pytest.raises(CannotStart, match="it needs a host with its pattern files"):
         await services.run_schedule_now(one_post, "nightly")
@@ -246,9 +221,9 @@ async def test_run_now_says_what_this_host_lacks(one_post: TestDeployment) -> No
 
 
 async def test_a_schedule_is_changed_and_removed_and_its_tasks_stay(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     task = await services.run_schedule_now(one_post, "nightly")
-    changed = request(one_post, cron="30 4 * * 1", timezone="Europe/Berlin", range="since-last", lookback=2)
+    changed = schedule_request(one_post, cron="30 4 * * 1", timezone="Europe/Berlin", range="since-last", lookback=2)
     status = await services.save_schedule(one_post, changed, replace=True)
     assert (status.schedule.cron, status.schedule.lookback, status.schedule.next_due.minute) == ("30 4 * * 1", 2, 30)
     assert len(status.firings) == 1
@@ -259,20 +234,20 @@ async def test_a_schedule_is_changed_and_removed_and_its_tasks_stay(one_post: Te
 
 
 async def test_schedules_are_refused_with_a_reason(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     with pytest.raises(Conflict, match="there is a schedule named nightly"):
-        await add(one_post)
+        await add_schedule(one_post)
     with pytest.raises(UnknownSchedule, match="unknown schedule 'daily'"):
-        await services.save_schedule(one_post, request(one_post, "daily"), replace=True)
+        await services.save_schedule(one_post, schedule_request(one_post, "daily"), replace=True)
     with pytest.raises(UnknownSchedule):
         await services.pause_schedule(one_post, "daily")
     with pytest.raises(CannotStart):
-        await add(one_post, "daily", target_table="missing")
+        await add_schedule(one_post, "daily", target_table="missing")
     with pytest.raises(InvalidValue, match="timezone"):
-        request(one_post, timezone="Mars/Olympus")
+        schedule_request(one_post, timezone="Mars/Olympus")
     reading = Deployment(one_post.settings, read_only=True)
     for call in (
-        services.save_schedule(reading, request(one_post, "daily")),
+        services.save_schedule(reading, schedule_request(one_post, "daily")),
         services.run_schedule_now(reading, "nightly"),
         services.pause_schedule(reading, "nightly"),
         services.unpause_schedule(reading, "nightly"),
@@ -293,7 +268,7 @@ async def findings(deployment: Deployment) -> list[tuple[str, str]]:
 
 async def test_the_check_says_whether_a_worker_on_this_host_could_fire(one_post: TestDeployment) -> None:
     assert await findings(one_post) == []
-    await add(one_post)
+    await add_schedule(one_post)
     ((verdict, message),) = await findings(one_post)
     assert verdict == "ok" and "could fire 1 of 1" in message and str(one_post.settings.patterns_dir) in message
     make_due(one_post, seconds=90)
@@ -305,7 +280,7 @@ async def test_the_check_says_whether_a_worker_on_this_host_could_fire(one_post:
 
 
 async def test_a_schedule_is_late_if_no_worker_fires_it(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     assert not (await show(one_post)).late
     make_due(one_post, seconds=90)
     assert (await show(one_post)).late
@@ -343,25 +318,25 @@ def test_the_commands_print_what_the_services_return(one_post: TestDeployment) -
 
 
 async def test_an_error_of_a_firing_holds_no_secret(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     make_due(one_post)
     one_post.write_anything("DROP TABLE {input}.{table}")
-    await look(one_post)
+    await look_once(one_post)
     last = (await show(one_post)).last
     assert last is not None and last.outcome is Outcome.ERROR
     assert one_post.settings.output_password.get_secret_value() not in str(last.error)
 
 
 async def test_a_firing_is_tried_again_while_the_input_server_is_away(one_post: TestDeployment) -> None:
-    await add(one_post)
+    await add_schedule(one_post)
     make_due(one_post)
     away = one_post.with_settings(input_port=1)
-    one_post.write_anything("UPDATE {output}.task_schedule SET input_server = %s", away.input.address)
-    await look(away)
+    set_schedule(one_post, input_server=away.input.address)
+    await look_once(away)
     status = await show(one_post)
     assert status.firings == () and str(status.schedule.waiting_for).startswith("trying again")
     one_post.write_anything("UPDATE {output}.task_schedule SET waiting_since = waiting_since - INTERVAL 11 MINUTE")
-    await look(away)
+    await look_once(away)
     status = await show(one_post)
     assert [firing.outcome for firing in status.firings] == [Outcome.ERROR]
     assert status.schedule.waiting_for is None and status.schedule.next_due > status.now
