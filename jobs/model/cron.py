@@ -7,6 +7,7 @@ time instead. Moments are in UTC, without a zone, as the database keeps them.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -35,9 +36,14 @@ def check_cron(expression: str) -> str:
 
 def check_timezone(name: str) -> str:
     """Return the name of a time zone, such as Asia/Taipei. Raises ValueError."""
-    if name not in available_timezones():
+    if name not in _timezones():
         raise ValueError(f"expected the name of a time zone, such as Asia/Taipei or UTC, not {name[:40]!r}")
     return name
+
+
+@cache
+def _timezones() -> set[str]:
+    return available_timezones()
 
 
 def next_due(cron: str, timezone: str, after: datetime) -> datetime:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
     from jobs.services.schedules import (
+        SHOWN_RUNS,
         ScheduleStatus,
         find_schedule,
         list_schedules,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_ROWS",
+    "SHOWN_RUNS",
     "GoldEvaluation",
     "GoldSuggestions",
     "LintFinding",
@@ -98,6 +100,7 @@ _MODULES = {
     "queueing": {"require_redis_url"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "schedules": {
+        "SHOWN_RUNS",
         "ScheduleStatus",
         "find_schedule",
         "list_schedules",

@@ -122,7 +122,7 @@ async def at_one_due_time(deployment: FaultDeployment, _: random.Random, __: int
             " (SELECT task_id FROM {output}.task_firing)"
         )
         alone = deployment.count(
-            f"schedule LIKE '{_NAME}-%' AND create_time >= '{due}' - INTERVAL 1 HOUR"
+            f"schedule LIKE '{_NAME}-%%' AND create_time >= '{due}' - INTERVAL 1 HOUR"
             " AND TIMESTAMPDIFF(SECOND, create_time, NOW()) < 60"
         )
         exact = sorted(found) == sorted(tasks) and len(found) == len({name for name, _ in found}) == _TOGETHER
