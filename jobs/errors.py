@@ -82,8 +82,14 @@ class EmptyResult(AudienceError):
     code = 404
 
 
+class UnknownSchedule(AudienceError):
+    """No schedule has this name."""
+
+    code = 400
+
+
 class Conflict(AudienceError):
-    """The task is in a state that does not allow this."""
+    """The task or the schedule is in a state that does not allow this."""
 
     code = 409
 
@@ -106,6 +112,7 @@ class ReadOnly(AudienceError):
     code = 403
 
 
+DUPLICATE_ENTRY = 1062
 NO_SUCH_TABLE = 1146
 LOCK_WAIT_TIMEOUT = 1205
 

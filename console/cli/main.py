@@ -62,6 +62,12 @@ COMMANDS = {
         "Delete a task that has ended, with all its rows, those in production too. Asks first.",
         "8fec5762412c11ec836d04ea56825baa",
     ),
+    "schedule": Command(
+        "schedules",
+        "schedule",
+        "Let workers create tasks by themselves: add, list, show, pause, unpause, run, remove.",
+        'add nightly --cron "15 3 * * *" --timezone Asia/Taipei --range yesterday',
+    ),
     "patterns": Command("patterns", "patterns", "List the pattern files, with their faults.", "--json"),
     "explain": Command(
         "explain",
@@ -189,9 +195,14 @@ def open_by_default(
 def _import(name: str) -> Any:
     """Return a command, ready to run."""
     command = COMMANDS[name]
-    function = getattr(import_module(f"console.cli.{command.module}"), command.function)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    module = import_module(f"console.cli.{command.module}")
+    function = getattr(module, command.function)
     example = f"Example: audience {name} {command.example}".rstrip()
+    group: typer.Typer | None = getattr(module, "group", None)
+    if group is not None:
+        group.callback(epilog=example)(function)
+        return typer.main.get_command(group)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name, epilog=example)(function)
     return typer.main.get_command(alone)
 

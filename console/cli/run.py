@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
 
 from console.cli.completion import PARAMETERS, complete_task_id
 from console.cli.output import exit_with, print_error
@@ -28,9 +29,9 @@ TaskId = Annotated[
 ]
 
 
-def option(parameter: str) -> Any:
-    """Return the option of a parameter of a task, with its description."""
-    return typer.Option(help=TaskRequest.model_fields[parameter].description, autocompletion=PARAMETERS.get(parameter))
+def option(parameter: str, request: type[BaseModel] = TaskRequest) -> Any:
+    """Return the option of a parameter of a request, with its description."""
+    return typer.Option(help=request.model_fields[parameter].description, autocompletion=PARAMETERS.get(parameter))
 
 
 def run(

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -32,6 +32,8 @@ from console.ui.screens.help import HelpScreen
 from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.samples import SamplesScreen
+from console.ui.screens.schedule_form import ScheduleFormScreen
+from console.ui.screens.schedules import Change, SchedulesScreen
 from console.ui.screens.task_actions import TaskActions
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workbench import WorkbenchScreen
@@ -40,6 +42,7 @@ from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
+from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 
@@ -51,17 +54,25 @@ EXIT_SECONDS = 3.0
 # Textual's own bindings, which need no entry in the palette.
 _NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
+    "schedules": SchedulesScreen,
     "workers": WorkersScreen,
     "patterns": WorkbenchScreen,
     "messages": MessagesScreen,
     "help": HelpScreen,
 }
 _GLOBAL_COMMANDS = (
+    ("schedules", "Schedules", "c"),
     ("workers", "Workers", "w"),
     ("patterns", "Patterns", "p"),
     ("messages", "Messages", "m"),
     ("help", "Help", "?"),
 )
+_SCHEDULE_SERVICES: Mapping[Change, tuple[Callable[[Deployment, str], Awaitable[object]], str]] = {
+    "pause": (services.pause_schedule, "paused"),
+    "unpause": (services.unpause_schedule, "goes on"),
+    "run": (services.run_schedule_now, "runs"),
+    "remove": (services.remove_schedule, "removed"),
+}
 
 
 class AudienceApp(App[None]):
@@ -74,6 +85,7 @@ class AudienceApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "open('schedules')", "Schedules"),
         Binding("w", "open('workers')", "Workers"),
         Binding("p", "open('patterns')", "Patterns"),
         Binding("m", "open('messages')", "Messages"),
@@ -251,6 +263,54 @@ class AudienceApp(App[None]):
             what = f"task {changed[0].task_id[:8]}" if len(changed) == 1 else f"{len(changed)} tasks"
             self.notify(f"{what} {done}", markup=False)
             self._poll_now()
+
+    @on(SchedulesScreen.FormRequested)
+    def _open_schedule_form(self, message: SchedulesScreen.FormRequested) -> None:
+        self.push_screen(ScheduleFormScreen(self.context, message.schedule))
+
+    @on(ScheduleFormScreen.SaveRequested)
+    def _save_requested(self, message: ScheduleFormScreen.SaveRequested) -> None:
+        self._save_schedule(message.request, message.replace, message.screen)
+
+    @work(group="save", exit_on_error=False)
+    async def _save_schedule(self, request: ScheduleRequest, replace: bool, form: ScheduleFormScreen) -> None:
+        """Add or change a schedule. A worker of the app, so that leaving the form does not cancel it."""
+        warnings: list[str] = []
+        try:
+            await services.save_schedule(self.context.deployment, request, replace=replace, warn=warnings.append)
+        finally:
+            form.end_save()
+        if warnings:
+            self.notify(sanitize("; ".join(warnings)), severity="warning", markup=False)
+        else:
+            self.notify(f"schedule {request.name} {'changed' if replace else 'added'}", markup=False)
+        if self.screen is form:
+            self.pop_screen()
+        if isinstance(self.screen, SchedulesScreen):
+            self.screen.select(request.name)
+
+    @on(SchedulesScreen.ChangeRequested)
+    def _change_requested(self, message: SchedulesScreen.ChangeRequested) -> None:
+        self._change_schedules(message.change, message.names)
+
+    @work(group="change", exit_on_error=False)
+    async def _change_schedules(self, change: Change, names: Sequence[str]) -> None:
+        """Call a service for each schedule, and say what came of it."""
+        service, done = _SCHEDULE_SERVICES[change]
+        changed = []
+        for name in names:
+            try:
+                await service(self.context.deployment, name)
+            except AudienceError as error:
+                self.notify(sanitize(f"{error.code} {error}"), severity="error", markup=False)
+            else:
+                changed.append(name)
+        if changed:
+            what = f"schedule {changed[0]}" if len(changed) == 1 else f"{len(changed)} schedules"
+            self.notify(f"{what} {done}", markup=False)
+            self._poll_now()
+        if isinstance(self.screen, SchedulesScreen):
+            self.screen.read()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show why a worker of the app failed."""

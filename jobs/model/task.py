@@ -103,6 +103,8 @@ class Task:
     units_done: int | None
     cleaned_at: datetime | None
     """When its label rows, windows, units and hashes were deleted, in UTC; None if it still has them."""
+    schedule: str | None
+    """The name of the schedule that created it; None if a person did."""
 
     @property
     def ref(self) -> TaskRef:

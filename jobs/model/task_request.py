@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -61,6 +61,33 @@ End = Annotated[datetime, BeforeValidator(_parse_end)]
 Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
 
 
+ModelParameter = Annotated[ModelType, Field(title="Model", description="keyword_model or rule_model.")]
+PredictParameter = Annotated[
+    PredictType, Field(title="Predict type", description="author_name, s_area_id, title or content.")
+]
+TargetSchema = Annotated[
+    Identifier, Field(title="Input schema", description="Schema of the posts.  [default: INPUT_SCHEMA]")
+]
+TargetTable = Annotated[
+    Identifier, Field(title="Input table", description="Table of the posts.  [default: INPUT_TABLE]")
+]
+OutputSchema = Annotated[
+    Identifier, Field(title="Output schema", description="Schema of the results.  [default: OUTPUT_SCHEMA]")
+]
+QueueParameter = Annotated[
+    str,
+    StringConstraints(pattern=QUEUE_NAME),
+    Field(title="Queue", description="Queue whose workers run the task.  [default: QUEUE]"),
+]
+Countdown = Annotated[
+    int,
+    Field(ge=0, le=30 * 86_400),
+    Field(title="Countdown, s", description="Seconds before production.  [default: COUNTDOWN]"),
+]
+
+Request = TypeVar("Request", bound=BaseModel)
+
+
 class TaskRequest(BaseModel):
     """The parameters of create_task, each validated (docs/contract.md, "Services").
 
@@ -69,45 +96,22 @@ class TaskRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    model_type: Annotated[ModelType, Field(title="Model", description="keyword_model or rule_model.")] = "keyword_model"
-    predict_type: Annotated[
-        PredictType, Field(title="Predict type", description="author_name, s_area_id, title or content.")
-    ] = "author_name"
+    model_type: ModelParameter = "keyword_model"
+    predict_type: PredictParameter = "author_name"
     start_time: Annotated[
         Start, Field(title="Start", description='Start of the range: "2020-01-01 00:00:00", or a day.')
     ]
     end_time: Annotated[End, Field(title="End", description="End of the range, included: a day to its last second.")]
-    target_schema: Annotated[
-        Identifier, Field(title="Input schema", description="Schema of the posts.  [default: INPUT_SCHEMA]")
-    ]
-    target_table: Annotated[
-        Identifier, Field(title="Input table", description="Table of the posts.  [default: INPUT_TABLE]")
-    ]
-    output_schema: Annotated[
-        Identifier, Field(title="Output schema", description="Schema of the results.  [default: OUTPUT_SCHEMA]")
-    ]
-    queue: Annotated[
-        str,
-        StringConstraints(pattern=QUEUE_NAME),
-        Field(title="Queue", description="Queue whose workers run the task.  [default: QUEUE]"),
-    ]
-    countdown: Annotated[
-        int,
-        Field(ge=0, le=30 * 86_400),
-        Field(title="Countdown, s", description="Seconds before production.  [default: COUNTDOWN]"),
-    ]
+    target_schema: TargetSchema
+    target_table: TargetTable
+    output_schema: OutputSchema
+    queue: QueueParameter
+    countdown: Countdown
 
     @classmethod
     def defaults(cls, settings: Settings) -> dict[str, object]:
         """Return the parameters that have a default, here or in the settings."""
-        declared = {name: field.default for name, field in cls.model_fields.items() if not field.is_required()}
-        return declared | {
-            "target_schema": settings.input_schema,
-            "target_table": settings.input_table,
-            "output_schema": settings.output_schema,
-            "queue": settings.queue,
-            "countdown": settings.countdown,
-        }
+        return default_values(cls, settings)
 
     @classmethod
     def from_values(cls, settings: Settings, values: Mapping[str, object]) -> "TaskRequest":
@@ -115,13 +119,7 @@ class TaskRequest(BaseModel):
 
         Raises InvalidValue that names each malformed value, and InvalidRange.
         """
-        given = {name: value for name, value in values.items() if value is not None}
-        try:
-            request = cls.model_validate(cls.defaults(settings) | given)
-        except ValidationError as error:
-            faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
-            message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
-            raise InvalidValue(message, faults) from None
+        request = validated(cls, settings, values)
         if request.start_time >= request.end_time:
             raise InvalidRange("start_time must be earlier than end_time")
         return request
@@ -137,3 +135,26 @@ class TaskRequest(BaseModel):
     def date_range(self) -> str:
         """`start - end`, as the state table has it."""
         return f"{self.start_time} - {self.end_time}"
+
+
+def default_values(kind: type[BaseModel], settings: Settings) -> dict[str, object]:
+    """Return the parameters of a kind of request that have a default, declared or in the settings."""
+    declared = {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
+    return declared | {
+        "target_schema": settings.input_schema,
+        "target_table": settings.input_table,
+        "output_schema": settings.output_schema,
+        "queue": settings.queue,
+        "countdown": settings.countdown,
+    }
+
+
+def validated(kind: type[Request], settings: Settings, values: Mapping[str, object]) -> Request:
+    """Return a request with these values; a value that is missing or None is the default. Raises InvalidValue."""
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return kind.model_validate(default_values(kind, settings) | given)
+    except ValidationError as error:
+        faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
+        message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
+        raise InvalidValue(message, faults) from None

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from jobs.services.row_files import RowFormat, format_of
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
+    from jobs.services.schedules import (
+        SHOWN_RUNS,
+        ScheduleStatus,
+        find_schedule,
+        list_schedules,
+        pause_schedule,
+        remove_schedule,
+        run_schedule_now,
+        save_schedule,
+        unpause_schedule,
+    )
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
     from jobs.services.tasks import (
@@ -40,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_ROWS",
+    "SHOWN_RUNS",
     "Export",
     "GoldEvaluation",
     "GoldSuggestions",
@@ -56,6 +68,7 @@ __all__ = [
     "RowFormat",
     "SampleRow",
     "SampledDiff",
+    "ScheduleStatus",
     "TaskDiff",
     "TaskHits",
     "abort_task",
@@ -67,24 +80,30 @@ __all__ = [
     "diff_tasks",
     "evaluate_gold",
     "export_task",
+    "find_schedule",
     "find_stale",
     "find_tasks",
     "format_of",
     "is_stale",
     "lint_patterns",
+    "list_schedules",
     "load_deployment",
     "load_explainer",
     "load_task_explainer",
+    "pause_schedule",
     "plan_purge",
     "plan_task",
     "preview_task",
     "purge_task",
     "read_metrics",
     "read_notifications",
+    "remove_schedule",
     "require_redis_url",
     "resume_task",
+    "run_schedule_now",
     "sample_result",
     "save_sample",
+    "save_schedule",
     "send_test",
     "short_ids",
     "suggest_from_gold",
@@ -92,6 +111,7 @@ __all__ = [
     "task_events",
     "task_hits",
     "task_list",
+    "unpause_schedule",
     "watch_status",
 ]
 
@@ -113,6 +133,17 @@ _MODULES = {
     "queueing": {"require_redis_url"},
     "row_files": {"RowFormat", "format_of"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
+    "schedules": {
+        "SHOWN_RUNS",
+        "ScheduleStatus",
+        "find_schedule",
+        "list_schedules",
+        "pause_schedule",
+        "remove_schedule",
+        "run_schedule_now",
+        "save_schedule",
+        "unpause_schedule",
+    },
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
     "tasks": {

@@ -16,8 +16,10 @@ from jobs.model.sources import read_sources
 from jobs.notify import reach
 from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
 from jobs.queue.permissions import missing_permissions
+from jobs.services.firing import obstacle
 from jobs.services.notify import count_undelivered
 from jobs.services.overview import read_fleet
+from jobs.services.schedules import list_schedules
 from jobs.settings import ENV_FILE
 from jobs.storage.connection import Session, connect
 from jobs.storage.endpoint import Server, is_loopback
@@ -59,6 +61,8 @@ async def check_deployment(deployment: Deployment) -> AsyncIterator[Finding]:
     for model_type in MODEL_TYPES:
         yield _check_patterns(deployment.settings.patterns_dir, model_type)
     yield _check_sources(deployment.settings.sources_file)
+    async for finding in _check_schedules(deployment):
+        yield finding
 
 
 def _check_env_file(path: Path) -> Finding:
@@ -227,6 +231,30 @@ async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
         if waiting.answer is not None:
             message = f"{waiting.undelivered} not delivered: {waiting.answer}"
             yield Finding("alerts", "warning", message, "workers go on trying; see docs/alerts.md")
+
+
+async def _check_schedules(deployment: Deployment) -> AsyncIterator[Finding]:
+    """Yield whether a worker on this host could fire the schedules, and which of them are late."""
+    try:
+        statuses = await list_schedules(deployment)
+    except AudienceError:
+        return  # said of the output server
+    if not statuses:
+        return
+    obstacles = {status.schedule.name: await obstacle(deployment, status.schedule) for status in statuses}
+    for reason in sorted({reason for reason in obstacles.values() if reason is not None}):
+        names = ", ".join(name for name, found in obstacles.items() if found == reason)
+        advice = "see docs/schedules.md; workers on other hosts may fire them"
+        yield Finding("schedules", "warning", f"{names}: cannot be fired here: that needs {reason}", advice)
+    fit = sum(reason is None for reason in obstacles.values())
+    if fit:
+        settings = deployment.settings
+        files = f"{settings.patterns_dir} and {settings.sources_file}"
+        yield Finding("schedules", "ok", f"a worker on this host could fire {fit} of {len(statuses)}, with {files}")
+    late = ", ".join(status.schedule.name for status in statuses if status.late)
+    if late:
+        advice = "start a worker of this deployment on a host that has the pattern files"
+        yield Finding("schedules", "warning", f"{late}: late, because no worker has fired it", advice)
 
 
 def _check_patterns(directory: Path, model_type: ModelType) -> Finding:

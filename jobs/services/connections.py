@@ -61,6 +61,18 @@ async def output_session(deployment: Deployment, kind: type[AudienceError], mess
         raise kind(f"{message}: {error}") from error
 
 
+async def reads_input(deployment: Deployment, address: str, identity: str) -> bool:
+    """Return whether the deployment's input is this server, known by its address and by what it calls itself.
+
+    Raises DatabaseError.
+    """
+    if deployment.input.address == address:
+        return True
+    # The same server may have several addresses. Its own name does not depend on them.
+    async with connect(deployment.input) as session:
+        return await server.read_identity(session) == identity
+
+
 async def find_task(deployment: Deployment, session: Session, task_id: str) -> Task:
     """Find a task in the deployment's own output schema, or in any other with a state table.
 

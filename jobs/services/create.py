@@ -26,6 +26,8 @@ from jobs.storage.schema import columns_of, ensure_tables
 from jobs.storage.server import read_identity
 from jobs.storage.task_tables import ensure_task_tables
 
+CANNOT_CONNECT = "cannot connect to output schema"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,6 +46,17 @@ class Plan:
     def results(self) -> list[str]:
         """Every result that rows may go to, sorted by name."""
         return self.definition.sources.names
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """A task that is ready to be inserted."""
+
+    ref: TaskRef
+    request: TaskRequest
+    plan: Plan
+    windows: Sequence[Window]
+    origin: state.Origin
 
 
 async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
@@ -78,34 +91,53 @@ async def create_task(
     deployment.require_writable()
     async with open_redis(deployment.settings) as redis:
         await call_redis(redis.ping())
-        plan = await plan_task(deployment, request)
-        for warning in plan.warnings:
-            warn(warning)
-        cut = await _cut_windows(deployment, request, plan)
-        ref = TaskRef(request.output_schema, uuid1().hex)
-        origin = state.Origin(deployment.settings.deployment, deployment.input.address, plan.input_server_id)
-        async with output_session(deployment, OutputUnreachable, "cannot connect to output schema") as session:
-            await _prepare_tables(session, ref.schema, plan)
+        prepared = await prepare_task(deployment, request, warn)
+        async with output_session(deployment, OutputUnreachable, CANNOT_CONNECT) as session:
+            await prepare_tables(session, prepared)
             async with session.transaction():
-                await definitions.insert(session, ref, plan.definition)
-                await windows.insert(session, ref, cut)
-                await state.insert(
-                    session,
-                    ref,
-                    request,
-                    pattern_hash=plan.definition.patterns.hash,
-                    windows=max(len(cut), plan.windows) if cut[-1].uncut else len(cut),
-                    origin=origin,
-                    by=operator(),
-                )
-            task = await state.find(session, ref)
+                await insert_task(session, prepared)
+            task = await state.find(session, prepared.ref)
             assert task is not None
             await enqueue_task(deployment, redis, session, task)
-    return ref.task_id
+    return prepared.ref.task_id
 
 
-async def _prepare_tables(session: Session, schema: str, plan: Plan) -> None:
+async def prepare_task(
+    deployment: Deployment,
+    request: TaskRequest,
+    warn: Callable[[str], object] = lambda _: None,
+    schedule: str | None = None,
+) -> PreparedTask:
+    """Plan a task and cut its windows, without writing anything. `schedule` is the name of the one that creates it.
+
+    Raises CannotStart, UnreadablePatterns.
+    """
+    plan = await plan_task(deployment, request)
+    for warning in plan.warnings:
+        warn(warning)
+    cut = await _cut_windows(deployment, request, plan)
+    origin = state.Origin(deployment.settings.deployment, deployment.input.address, plan.input_server_id, schedule)
+    return PreparedTask(TaskRef(request.output_schema, uuid1().hex), request, plan, cut, origin)
+
+
+async def insert_task(session: Session, task: PreparedTask) -> None:
+    """Insert a task whose tables are prepared. To be called in a transaction: a task is there as a whole or not."""
+    await definitions.insert(session, task.ref, task.plan.definition)
+    await windows.insert(session, task.ref, task.windows)
+    await state.insert(
+        session,
+        task.ref,
+        task.request,
+        pattern_hash=task.plan.definition.patterns.hash,
+        windows=max(len(task.windows), task.plan.windows) if task.windows[-1].uncut else len(task.windows),
+        origin=task.origin,
+        by=f"schedule {task.origin.schedule}" if task.origin.schedule else operator(),
+    )
+
+
+async def prepare_tables(session: Session, task: PreparedTask) -> None:
     """Create and widen every table that the task may write to. Raises OutputUnreachable, DatabaseError."""
+    schema, plan = task.ref.schema, task.plan
     await ensure_task_tables(session, schema)
     await _refuse_foreign_tables(session, schema, plan.results)
     try:

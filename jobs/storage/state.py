@@ -49,6 +49,8 @@ class Origin:
     """Its address."""
     input_server_id: str
     """What the server calls itself, in case workers reach it under another address."""
+    schedule: str | None = None
+    """The name of the schedule that creates it."""
 
 
 async def insert(
@@ -63,11 +65,11 @@ async def insert(
         INSERT INTO {_table(ref.schema)} (
           task_id, stat, model_type, predict_type, date_range, target_table, create_time, result,
           queue, countdown, start_time, end_time, source_table, output_schema, pattern_hash,
-          windows, windows_done, generation, heartbeat, deployment, input_server, input_server_id)
+          windows, windows_done, generation, heartbeat, deployment, input_server, input_server_id, schedule)
         VALUES (
           %(task_id)s, 'PENDING', %(model_type)s, %(predict_type)s, %(date_range)s, %(target_schema)s, NOW(), '',
           %(queue)s, %(countdown)s, %(start_time)s, %(end_time)s, %(target_table)s, %(output_schema)s, %(pattern_hash)s,
-          %(windows)s, 0, 1, UTC_TIMESTAMP(6), %(deployment)s, %(input_server)s, %(input_server_id)s)
+          %(windows)s, 0, 1, UTC_TIMESTAMP(6), %(deployment)s, %(input_server)s, %(input_server_id)s, %(schedule)s)
         """,
         request.model_dump()
         | {
@@ -78,6 +80,7 @@ async def insert(
             "deployment": origin.deployment,
             "input_server": origin.input_server,
             "input_server_id": origin.input_server_id,
+            "schedule": origin.schedule,
         },
     )
     await events.record(session, ref, EventKind.CREATED, f"by {by}")

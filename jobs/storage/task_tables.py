@@ -53,6 +53,7 @@ _STATE = [
     Column("units", "integer"),
     Column("units_done", "integer"),
     Column("cleaned_at", "time", 6),
+    Column("schedule", "text", 64),
 ]
 
 _TASK_ID = Column("task_id", "text", 32, "NOT NULL")
@@ -153,6 +154,7 @@ _TABLES = [
             _BY_TASK,
             Key(("create_time",)),
             Key(("stat", "prod_stat"), prefix=32),
+            Key(("schedule", "create_time")),
             # Counts the tasks of a deployment without reading their rows.
             Key(("deployment", "stat", "prod_stat"), prefix=32, whole=("deployment",)),
             # Finds those that are to be cleaned.

@@ -14,9 +14,8 @@ from jobs.model.queues import Queue
 from jobs.model.tally import Decide, Decisions
 from jobs.model.task import Task, TaskRef
 from jobs.queue.presence import Worker
+from jobs.services.connections import reads_input
 from jobs.storage import state
-from jobs.storage.connection import connect
-from jobs.storage.server import read_identity
 from jobs.worker.heartbeat import Heartbeats
 from jobs.worker.memory import memory, peak_memory
 from patterns.matcher import build_matcher
@@ -70,16 +69,12 @@ class WorkerContext:
 
         Raises DatabaseError.
         """
-        server = self.deployment.input
-        if task.input_server == server.address:
+        if await reads_input(self.deployment, task.input_server or "", task.input_server_id or ""):
             return None
-        # The same server may have several addresses. Its own name does not depend on them.
-        async with connect(server) as session:
-            if await read_identity(session) == task.input_server_id:
-                return None
+        address = self.deployment.input.address
         return (
             f"it was planned on the input server {task.input_server}, but the worker on {socket.gethostname()} reads"
-            f" {server.address}; start a worker with that INPUT_HOST and INPUT_PORT, or set another DEPLOYMENT here"
+            f" {address}; start a worker with that INPUT_HOST and INPUT_PORT, or set another DEPLOYMENT here"
         )
 
     def presence(self, rows_a_second: float = 0.0) -> Worker:

@@ -28,6 +28,7 @@ from jobs.worker.arq_worker import create_arq_workers
 from jobs.worker.context import WorkerContext
 from jobs.worker.housekeeping import SWEEP_SECONDS, sweep
 from jobs.worker.reconciler import reconcile
+from jobs.worker.scheduler import LOOK_SECONDS, Scheduler
 
 _logger = logging.getLogger(__name__)
 
@@ -61,10 +62,13 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
     clock.install()
     workers = create_arq_workers(context, redis)
     _logger.info("worker %s on queue %s: ready", os.getpid(), context.queue.name)
-    if burst:  # a task may be stalled, and its jobs not in the queue yet
+    scheduler = Scheduler(deployment, redis)
+    if burst:  # a schedule may be due; a task may be stalled, and its jobs not in the queue yet
+        await _fire_due(scheduler)
         await _reconcile(deployment, redis)
     working = asyncio.create_task(_run_all(workers, redis, clock))
     reconciling = asyncio.create_task(_reconcile_forever(deployment, redis))
+    scheduling = asyncio.create_task(_schedule_forever(scheduler))
     sweeping = asyncio.create_task(_sweep_forever(deployment))
     publishing = asyncio.create_task(_publish_presence(context, redis, clock))
     sending = asyncio.create_task(_send_alerts_forever(deployment))
@@ -77,7 +81,7 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    running: set[asyncio.Task[Any]] = {working, reconciling, sweeping, publishing, sending, *waiting}
+    running: set[asyncio.Task[Any]] = {working, reconciling, scheduling, sweeping, publishing, sending, *waiting}
     # Repeatedly, because before Python 3.12 `asyncio.wait_for`, which arq and redis use, may lose a cancellation.
     while running:
         for task in running:
@@ -122,6 +126,23 @@ async def _reconcile_forever(deployment: Deployment, redis: RedisClient) -> None
     while True:
         await _reconcile(deployment, redis)
         await asyncio.sleep(RECONCILE_SECONDS)
+
+
+async def _schedule_forever(scheduler: Scheduler) -> None:
+    """Fire schedules when they are due. Every worker looks; the database lets one of them fire."""
+    while True:
+        await asyncio.sleep(await _fire_due(scheduler))
+
+
+async def _fire_due(scheduler: Scheduler) -> float:
+    """Fire the schedules that are due, and return the seconds until the next look."""
+    try:
+        return await scheduler.look()
+    except DatabaseError as error:
+        _logger.warning("scheduler: %s; retrying in %.0f seconds", error, LOOK_SECONDS)
+    except Exception:
+        _logger.exception("scheduler; retrying in %.0f seconds", LOOK_SECONDS)
+    return LOOK_SECONDS
 
 
 async def _sweep_forever(deployment: Deployment) -> None:

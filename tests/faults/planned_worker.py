@@ -15,8 +15,10 @@ import jobs.worker.lane
 import jobs.worker.main
 import jobs.worker.reconciler
 from console.cli.main import main
+from jobs.services import firing
 from jobs.storage import production, state
 from jobs.storage.connection import Session
+from jobs.worker import scheduler
 
 LIMITS_SECONDS = 4
 
@@ -81,6 +83,12 @@ def kill(place: str, nth: int) -> None:
             production.insert = die_in_insert
         case "before-finish":
             around(state, "complete_production", before=True)
+        case "before-firing":
+            around(firing, "insert_task", before=True)
+        case "in-firing":
+            around(firing, "insert_task", after=True)
+        case "after-firing":
+            around(scheduler, "enqueue_label", before=True)
         case _:
             raise ValueError(place)
 

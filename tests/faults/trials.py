@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from tests.faults import deployments, hosts, locks, mariadb, production, redis, size, tasks, workers
+from tests.faults import deployments, hosts, locks, mariadb, production, redis, schedules, size, tasks, workers
 from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial
 
 FAULTS = [
@@ -15,6 +15,7 @@ FAULTS = [
     *production.FAULTS,
     *locks.FAULTS,
     *deployments.FAULTS,
+    *schedules.FAULTS,
     *size.FAULTS,
 ]
 

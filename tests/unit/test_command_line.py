@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from console.cli.main import COMMANDS, app
 from jobs import services
+from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.task_request import TaskRequest
 from tests.helpers.assertions import assert_inert
 from tests.helpers.pattern_files import write_pattern_file
@@ -62,6 +63,13 @@ def test_create_has_an_option_for_each_parameter_with_its_description() -> None:
     shown = " ".join(CliRunner().invoke(app, ["create", "--help"]).stdout.split())
     for name, field in TaskRequest.model_fields.items():
         assert f"--{name.replace('_', '-')}" in shown
+        assert " ".join(str(field.description).split()) in shown
+
+
+def test_schedule_add_has_an_option_for_each_parameter_with_its_description() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["schedule", "add", "--help"]).stdout.split())
+    for name, field in ScheduleRequest.model_fields.items():
+        assert name == "name" or f"--{name.replace('_', '-')}" in shown
         assert " ".join(str(field.description).split()) in shown
 
 

@@ -22,7 +22,7 @@ A task reads a range of posts, gives each author a label by the pattern files, a
 the production job writes the wh_panel_mapping_ tables. Leaving the console stops neither workers nor tasks.
 """
 
-_WRITING = ("new", "abort", "resume", "rerun", "launch", "edit", "add")
+_WRITING = ("new", "abort", "resume", "rerun", "launch", "edit", "add", "change", "run", "remove")
 # Textual's own, which an operator of a terminal knows or has no use for.
 _MOVING = ("tab", "shift+tab")
 _WORDS = {"app.focus_next": "Next pane or field", "app.focus_previous": "Pane or field before"}

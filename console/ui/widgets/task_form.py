@@ -1,7 +1,7 @@
-"""The fields of a new task: in two panes, what to label and where, each field with what is wrong with it below."""
+"""The fields of a new task, or of a schedule: in two panes, each field with what is wrong with it below."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
@@ -15,11 +15,12 @@ from console.ui.widgets.choice import Choice
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.text_input import TextInput
+from jobs.model.schedule_request import ScheduleRequest
+from jobs.model.schedules import CATCH_UPS
 from jobs.model.task_request import TaskRequest
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
 
 LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
-_HINTS = {"start_time": "2020-01-01 or 2020-01-01 18:00:00", "end_time": "2020-12-31, included"}
 _CHOICES: dict[str, Sequence[str]] = {
     "model_type": MODEL_TYPES,
     "predict_type": PREDICT_TYPES,
@@ -27,11 +28,20 @@ _CHOICES: dict[str, Sequence[str]] = {
     "target_table": (),
 }
 _SIDE_BY_SIDE = 76
-_WHAT = ("model_type", "predict_type", "start_time", "end_time")
 
 
 class TaskForm(Horizontal):
     """The values of a new task, as text. Posts Changed when one of them has changed."""
+
+    LABELS: ClassVar[Mapping[str, str]] = LABELS
+    CHOICES: ClassVar[Mapping[str, Sequence[str]]] = _CHOICES
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "start_time": "2020-01-01 or 2020-01-01 18:00:00",
+        "end_time": "2020-12-31, included",
+    }
+    FIRST: ClassVar[Sequence[str]] = ("model_type", "predict_type", "start_time", "end_time")
+    """The parameters of the first pane."""
+    TITLES: ClassVar[tuple[str, str]] = ("what", "where")
 
     class Changed(Message):
         """A value has changed: of the parameter `name`; `chosen` if it was chosen from a list that has the focus."""
@@ -48,30 +58,30 @@ class TaskForm(Horizontal):
 
     def compose(self) -> ComposeResult:
         with Pane(id="what"):
-            for name in _WHAT:
+            for name in self.FIRST:
                 yield from self._field(name)
         with Pane(id="where"):
-            for name in LABELS:
-                if name not in _WHAT:
+            for name in self.LABELS:
+                if name not in self.FIRST:
                     yield from self._field(name)
 
     def _field(self, name: str) -> ComposeResult:
         value = self._initial[name]
         with Vertical(classes="field"):
             with Horizontal(classes="line"):
-                yield Label(LABELS[name], classes="label")
-                if name in _CHOICES:
-                    names = _CHOICES[name] or ([value] if value else [])
+                yield Label(self.LABELS[name], classes="label")
+                if name in self.CHOICES:
+                    names = self.CHOICES[name] or ([value] if value else [])
                     yield Choice(names, value, id=name, allow_blank=name.startswith("target"))
                 else:
                     yield TextInput(
-                        value, id=name, compact=True, placeholder=_HINTS.get(name, ""), select_on_focus=False
+                        value, id=name, compact=True, placeholder=self.HINTS.get(name, ""), select_on_focus=False
                     )
             yield LiveText(id=f"fault-{name}", classes="fault")
 
     def on_mount(self) -> None:
-        set_title(self.query_one("#what"), f"{self._title} ─ what")
-        set_title(self.query_one("#where"), "where")
+        set_title(self.query_one("#what"), f"{self._title} ─ {self.TITLES[0]}")
+        set_title(self.query_one("#where"), self.TITLES[1])
 
     def on_resize(self, event: events.Resize) -> None:
         """Put the panes one below the other if they are too narrow side by side."""
@@ -89,19 +99,19 @@ class TaskForm(Horizontal):
     @property
     def values(self) -> dict[str, str]:
         """The value of every parameter."""
-        return {name: self.value(name) for name in LABELS}
+        return {name: self.value(name) for name in self.LABELS}
 
     def set_values(self, values: Mapping[str, str]) -> None:
         """Fill in values. Parameters that are not known are ignored."""
         for name, value in values.items():
-            if name in _CHOICES:
+            if name in self.CHOICES:
                 self.choice(name).offer(self.choice(name).names, value)
-            elif name in LABELS:
+            elif name in self.LABELS:
                 self.query_one(f"#{name}", Input).value = value
 
     def show_remarks(self, remarks: Mapping[str, tuple[str, str]]) -> None:
         """Show a remark, with its tone, below each parameter that has one."""
-        for name in LABELS:
+        for name in self.LABELS:
             remark = self.query_one(f"#fault-{name}", LiveText)
             words, tone = remarks.get(name, ("", ""))
             remark.set_text(Text(sanitize(words), tone))
@@ -109,7 +119,8 @@ class TaskForm(Horizontal):
 
     def move_focus(self, step: int) -> None:
         """Move to the next field, or to the one before."""
-        fields = [self.query_one(f"#{name}") for name in (*_WHAT, *(name for name in LABELS if name not in _WHAT))]
+        names = (*self.FIRST, *(name for name in self.LABELS if name not in self.FIRST))
+        fields = [field for field in (self.query_one(f"#{name}") for name in names) if not field.disabled]
         focused = self.screen.focused
         place = fields.index(focused) + step if focused in fields else 0
         self.screen.set_focus(fields[max(0, min(place, len(fields) - 1))])
@@ -125,3 +136,18 @@ class TaskForm(Horizontal):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.move_focus(1)
+
+
+class ScheduleForm(TaskForm):
+    """The values of a schedule, as text."""
+
+    LABELS = {name: field.title or name for name, field in ScheduleRequest.model_fields.items()}  # noqa: RUF012
+    CHOICES = _CHOICES | {"catch_up": CATCH_UPS}
+    HINTS = {  # noqa: RUF012
+        "name": "nightly",
+        "cron": "15 3 * * *",
+        "timezone": "Asia/Taipei",
+        "range": "yesterday, last-7-days, since-last",
+    }
+    FIRST = ("name", "cron", "timezone", "range", "lookback", "catch_up")
+    TITLES = ("when", "what and where")

@@ -1,0 +1,218 @@
+"""The commands on schedules: add, list, show, pause, unpause, run, remove."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from console.cli.output import print_envelope, print_fields, print_table, print_warning
+from console.cli.run import AsJson, option, run
+from jobs import services
+from jobs.deployment import Deployment
+from jobs.model.cron import coming_times, local_time
+from jobs.model.schedule_request import ScheduleRequest
+from jobs.model.schedules import Firing
+from jobs.services import ScheduleStatus
+
+group = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help=ScheduleRequest.model_fields["name"].description)]
+
+_COMING = 5
+
+
+def _standing(status: ScheduleStatus) -> str | None:
+    """Return what keeps a schedule from firing."""
+    schedule = status.schedule
+    if schedule.paused:
+        return "paused"
+    if schedule.waiting_for is not None:
+        return f"waits for {schedule.waiting_for}"
+    return "late: no worker fires it; see audience check on the workers' hosts" if status.late else None
+
+
+def _zoned(status: ScheduleStatus, moment: datetime | None) -> str | None:
+    """Return a moment as the clocks of the schedule's zone show it, with the difference from UTC."""
+    if moment is None:
+        return None
+    shown = local_time(status.schedule.timezone, moment).isoformat(" ", "minutes")
+    return shown if status.schedule.timezone != "UTC" else shown.removesuffix("+00:00") + " UTC"
+
+
+LIST_COLUMNS: dict[str, Callable[[ScheduleStatus], object]] = {
+    "name": lambda status: status.schedule.name,
+    "cron": lambda status: status.schedule.cron,
+    "range": lambda status: status.schedule.range,
+    "next": lambda status: None if status.schedule.paused else _zoned(status, status.schedule.next_due),
+    "last run": lambda status: _zoned(status, status.last.due) if status.last else None,
+    "ended": lambda status: status.last.outcome.value if status.last else None,
+    "remark": lambda status: _standing(status) or (status.last and status.last.error),
+}
+
+
+def schedule() -> None:
+    """Let workers create tasks by themselves: add, list, show, pause, unpause, run, remove."""
+
+
+def add(
+    name: Name,
+    cron: Annotated[str, option("cron", ScheduleRequest)],
+    timezone: Annotated[str, option("timezone", ScheduleRequest)] = ScheduleRequest.model_fields["timezone"].default,
+    range_: Annotated[
+        str, typer.Option("--range", help=ScheduleRequest.model_fields["range"].description)
+    ] = ScheduleRequest.model_fields["range"].default,
+    lookback: Annotated[str, option("lookback", ScheduleRequest)] = "0",
+    catch_up: Annotated[str, option("catch_up", ScheduleRequest)] = ScheduleRequest.model_fields["catch_up"].default,
+    model_type: Annotated[str, option("model_type")] = ScheduleRequest.model_fields["model_type"].default,
+    predict_type: Annotated[str, option("predict_type")] = ScheduleRequest.model_fields["predict_type"].default,
+    target_schema: Annotated[str | None, option("target_schema")] = None,
+    target_table: Annotated[str | None, option("target_table")] = None,
+    output_schema: Annotated[str | None, option("output_schema")] = None,
+    countdown: Annotated[str | None, option("countdown")] = None,
+    queue: Annotated[str | None, option("queue")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Change the schedule that has this name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a schedule, or change one. Its next time is the first one from now on."""
+    values = {
+        "name": name,
+        "cron": cron,
+        "timezone": timezone,
+        "range": range_,
+        "lookback": lookback,
+        "catch_up": catch_up,
+        "model_type": model_type,
+        "predict_type": predict_type,
+        "target_schema": target_schema,
+        "target_table": target_table,
+        "output_schema": output_schema,
+        "countdown": countdown,
+        "queue": queue,
+    }
+    warnings: list[str] = []
+
+    def warn(warning: str) -> None:
+        warnings.append(warning)
+        print_warning(warning)
+
+    async def service(deployment: Deployment) -> ScheduleStatus:
+        request = ScheduleRequest.from_values(deployment.settings, values)
+        return await services.save_schedule(deployment, request, replace=replace, warn=warn)
+
+    status = run(service, as_json)
+    if as_json:
+        print_envelope(200, "OK", schedule=_to_json(status), warnings=warnings)
+    else:
+        _print(status)
+
+
+def list_schedules(as_json: AsJson = False) -> None:
+    """List the schedules: when each is due next, and how its last run ended."""
+    statuses = run(services.list_schedules, as_json)
+    if as_json:
+        print_envelope(200, "OK", content=[_to_json(status) for status in statuses])
+    elif statuses:
+        print_table(LIST_COLUMNS, statuses)
+    else:
+        print("no schedules yet; add one with: audience schedule add")
+
+
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a schedule: its parameters, its next times, its last runs."""
+    status = run(lambda deployment: services.find_schedule(deployment, name), as_json)
+    if as_json:
+        runs = [firing.to_json() for firing in status.firings]
+        print_envelope(200, "OK", schedule=_to_json(status), runs=runs)
+        return
+    _print(status)
+    if status.firings:
+        print()
+        columns: dict[str, Callable[[Firing], object]] = {
+            "due": lambda firing: _zoned(status, firing.due),
+            "by": lambda firing: "hand" if firing.by_hand else "schedule",
+            "ended": lambda firing: firing.outcome.value,
+            "task": lambda firing: firing.task_id,
+            "range": lambda firing: firing.start_time and f"{firing.start_time} - {firing.end_time}",
+            "remark": lambda firing: firing.error or firing.task_error or firing.note,
+        }
+        print_table(columns, status.firings)
+
+
+def pause(name: Name, as_json: AsJson = False) -> None:
+    """Keep a schedule from firing. A run that is going goes on."""
+    _change(run(lambda deployment: services.pause_schedule(deployment, name), as_json), "paused", as_json)
+
+
+def unpause(name: Name, as_json: AsJson = False) -> None:
+    """Let a paused schedule fire again, from its next time on."""
+    status = run(lambda deployment: services.unpause_schedule(deployment, name), as_json)
+    _change(status, f"due next {_zoned(status, status.schedule.next_due)}", as_json)
+
+
+def run_now(name: Name, as_json: AsJson = False) -> None:
+    """Run a schedule now, paused or not. Its next time stays."""
+    task = run(lambda deployment: services.run_schedule_now(deployment, name), as_json)
+    if as_json:
+        print_envelope(200, "OK", task=task.to_json())
+    else:
+        print(f"schedule {name} runs: task {task.task_id}, {task.date_range}")
+        print(f"Follow it with: audience status {task.task_id} --watch")
+
+
+def remove(name: Name, as_json: AsJson = False) -> None:
+    """Remove a schedule and the list of its runs. Its tasks stay."""
+    schedule = run(lambda deployment: services.remove_schedule(deployment, name), as_json)
+    if as_json:
+        print_envelope(200, "OK", schedule=schedule.to_json())
+    else:
+        print(f"schedule {name} removed; its tasks stay")
+
+
+group.command("add")(add)
+group.command("list")(list_schedules)
+group.command("show")(show)
+group.command("pause")(pause)
+group.command("unpause")(unpause)
+group.command("run")(run_now)
+group.command("remove")(remove)
+
+
+def _change(status: ScheduleStatus, outcome: str, as_json: bool) -> None:
+    if as_json:
+        print_envelope(200, "OK", schedule=_to_json(status))
+    else:
+        print(f"schedule {status.schedule.name}: {outcome}")
+
+
+def _to_json(status: ScheduleStatus) -> dict[str, object]:
+    schedule = status.schedule
+    return schedule.to_json() | {
+        "next_due_local": local_time(schedule.timezone, schedule.next_due).isoformat(),
+        "late": status.late,
+        "last": status.last.to_json() if status.last else None,
+    }
+
+
+def _print(status: ScheduleStatus) -> None:
+    schedule = status.schedule
+    after = max(schedule.next_due, status.now)
+    coming = [schedule.next_due, *coming_times(schedule.cron, schedule.timezone, after, _COMING - 1)]
+    print_fields(
+        [
+            ("name", schedule.name),
+            ("cron", f"{schedule.cron}, {schedule.timezone}"),
+            ("range", schedule.range + (f", {schedule.lookback} h lookback" if schedule.lookback else "")),
+            ("catch-up", schedule.catch_up),
+            ("remark", _standing(status)),
+            *(
+                ("next" if number == 0 else " ", _zoned(status, due))
+                for number, due in enumerate(() if schedule.paused else coming)
+            ),
+            ("model", f"{schedule.model_type} on {schedule.predict_type}"),
+            ("input", f"{schedule.target_schema}.{schedule.target_table}"),
+            ("output", schedule.output_schema),
+            ("queue", schedule.queue),
+            ("countdown", f"{schedule.countdown} s"),
+        ]
+    )
