@@ -76,7 +76,7 @@ def schedule_alert(deployment: str, schedule: str, due: datetime, error: str) ->
     return Alert(
         AlertEvent.SCHEDULE_FAILED,
         deployment,
-        f"audience {deployment}: schedule {schedule}, due {moment}, cannot fire: {error}",
+        f"audience {deployment}: schedule {schedule}: {error}",
         error,
         {"schedule": {"name": schedule, "due": moment}},
     )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart, Conflict, DatabaseError, OutputUnreachable, describe_error
+from jobs.model.alert import AlertEvent, schedule_alert
 from jobs.model.cron import local_time
 from jobs.model.schedule_request import task_values
 from jobs.model.schedules import Schedule, ScheduleRef, decide, range_at
@@ -22,7 +23,7 @@ from jobs.queue.client import open_redis
 from jobs.services.connections import output_session, reads_input
 from jobs.services.create import CANNOT_CONNECT, insert_task, prepare_tables, prepare_task
 from jobs.services.queueing import call_redis, enqueue_task
-from jobs.storage import firings, schedules, server, state
+from jobs.storage import alerts, firings, schedules, server, state
 from jobs.storage.connection import Session
 
 # For how long a firing that a server keeps from its work is tried again, before it counts as failed.
@@ -171,19 +172,19 @@ async def _keep_error(deployment: Deployment, schedule: Schedule, error: Excepti
             await schedules.set_waiting(session, claimed.ref, reason, restart=not trying)
             return
         decision = await asyncio.to_thread(decide, claimed, now)
-        await record_failed_firing(session, claimed, decision.due, describe_error(error))
+        await _record_failed_firing(deployment, session, claimed, decision.due, describe_error(error))
         await schedules.advance(session, claimed.ref, decision.next_due)
 
 
-async def record_failed_firing(session: Session, schedule: Schedule, due: datetime, error: str) -> None:
-    """Record that a schedule could not fire, in the transaction in which its next time is set."""
+async def _record_failed_firing(
+    deployment: Deployment, session: Session, schedule: Schedule, due: datetime, error: str
+) -> None:
+    """Record that a schedule could not fire, and store an alert, in the transaction in which its next time is set."""
     when = local_time(schedule.timezone, due)
-    await firings.insert_error(
-        session,
-        schedule.ref,
-        due,
-        f"the run of {when:%Y-%m-%d %H:%M} was not created: {error}; the next one tries again",
-    )
+    reason = f"the run of {when:%Y-%m-%d %H:%M} was not created: {error}; the next one tries again"
+    await firings.insert_error(session, schedule.ref, due, reason)
+    if deployment.alerts_of(AlertEvent.SCHEDULE_FAILED):
+        await alerts.add(session, schedule.ref.schema, schedule_alert(schedule.deployment, schedule.name, due, reason))
 
 
 def _is_transient(error: BaseException | None) -> bool:

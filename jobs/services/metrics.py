@@ -9,6 +9,7 @@ from jobs.errors import AudienceError, DatabaseError, StateUnreadable
 from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import JobCounts, Worker, count_jobs, read_workers
 from jobs.services.notify import Notifications, count_undelivered
+from jobs.services.schedules import count_late
 from jobs.storage import server, state
 from jobs.storage.connection import Session
 from jobs.storage.metrics import TaskCounts, count_tasks
@@ -57,10 +58,10 @@ async def _read_mariadb(deployment: Deployment) -> list[Metric]:
             own = await server.stored_name(session, deployment.settings.output_schema)
             tasks = await _count_tasks(session, name, own)
             alerts = await count_undelivered(session, deployment)
+            late, successes = await count_late(session, name, own)
     except DatabaseError as error:
         raise StateUnreadable(f"cannot connect to state table: {error}") from error
-    # Metrics of the schedules belong here: how many are late, and the last success of each.
-    return [*_of_tasks(tasks), *_of_alerts(alerts)]
+    return [*_of_tasks(tasks), *_of_schedules(late, successes), *_of_alerts(alerts)]
 
 
 async def _count_tasks(session: Session, deployment: str, own: str) -> TaskCounts:
@@ -87,6 +88,18 @@ def _of_tasks(counts: TaskCounts) -> list[Metric]:
             "audience_longest_silence_seconds",
             "The longest that a running task has had no heartbeat; 0 if none runs.",
             counts.silent_seconds,
+        ),
+    ]
+
+
+def _of_schedules(late: int, successes: Mapping[str, float]) -> list[Metric]:
+    return [
+        _single("audience_schedules_late", "Schedules that should have fired, and that no worker has.", late),
+        Metric(
+            "audience_schedule_last_success_timestamp_seconds",
+            "When the last run that succeeded fired.",
+            ("schedule",),
+            {(name,): fired for name, fired in successes.items()},
         ),
     ]
 

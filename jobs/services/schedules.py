@@ -92,6 +92,19 @@ async def list_schedules(deployment: Deployment) -> list[ScheduleStatus]:
     return sorted(found, key=lambda status: (status.schedule.name, status.schedule.output_schema))
 
 
+async def count_late(session: Session, deployment: str, own: str) -> tuple[int, dict[str, float]]:
+    """Return how many schedules are late, and the Unix time at which the last successful run of each one fired."""
+    late, successes = 0, dict[str, float]()
+    _, now = await server.read_times(session)
+    for schema in await schedules.schemas(session):
+        with state.skip_unreadable(schema, own):
+            found = await schedules.find_all(session, schema, deployment)
+            late += sum(schedule.late(now) for schedule in found)
+            fired = await firings.last_successes(session, schema, deployment)
+            successes |= {schedule.name: fired[schedule.name] for schedule in found if schedule.name in fired}
+    return late, successes
+
+
 async def find_schedule(deployment: Deployment, name: str) -> ScheduleStatus:
     """Return a schedule with its last firings. Raises UnknownSchedule, StateUnreadable."""
     async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:

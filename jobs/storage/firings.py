@@ -87,6 +87,19 @@ async def covered_until(session: Session, ref: ScheduleRef) -> datetime | None:
     return row[0] + TICK if row and row[0] else None
 
 
+async def last_successes(session: Session, schema: str, deployment: str) -> dict[str, float]:
+    """Return when the last successful run of each schedule fired, as a Unix time, by its name."""
+    rows = await session.rows(
+        f"""
+        SELECT f.schedule, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX(f.fired_at)) / 1e6
+        FROM {_table(schema)} AS f JOIN {quote(schema, "state")} AS s USING (task_id)
+        WHERE f.deployment = %(deployment)s AND s.stat = 'SUCCESS' AND s.prod_stat = 'finish' GROUP BY f.schedule
+        """,
+        {"deployment": deployment},
+    )
+    return {name: float(seconds) for name, seconds in rows}
+
+
 async def delete(session: Session, ref: ScheduleRef) -> None:
     """Delete all firings of a schedule. Their tasks stay."""
     await session.execute(f"DELETE FROM {_table(ref.schema)} {_WHERE}", _key(ref))

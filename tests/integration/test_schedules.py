@@ -3,12 +3,13 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from jobs import services
 from jobs.deployment import Deployment
@@ -28,6 +29,11 @@ from tests.helpers.schedules import add_schedule, look_once, make_due, schedule_
 async def scheduler(deployment: Deployment) -> AsyncIterator[Scheduler]:
     async with open_redis(deployment.settings) as redis:
         yield Scheduler(deployment, redis)
+
+
+async def metric(deployment: Deployment, name: str) -> Mapping[tuple[str, ...], float]:
+    metrics = (await services.read_metrics(deployment)).metrics
+    return next(metric.values for metric in metrics if metric.name == name)
 
 
 async def show(deployment: Deployment, name: str = "nightly") -> ScheduleStatus:
@@ -79,7 +85,10 @@ async def test_a_worker_runs_a_schedule_to_its_end_without_anyone(one_post: Test
         assert status.last.task_id is not None
         task = await finished(one_post, status.last.task_id)
     assert (task.stat, task.prod_stat, task.length_receive_table) == ("SUCCESS", "finish", 1)
-    assert (await show(one_post)).firings[0].outcome is Outcome.SUCCESS
+    last = (await show(one_post)).last
+    assert last is not None and last.outcome is Outcome.SUCCESS
+    fired = (await metric(one_post, "audience_schedule_last_success_timestamp_seconds"))["nightly",]
+    assert fired == last.fired_at.replace(tzinfo=UTC).timestamp()
 
 
 async def test_the_next_run_waits_for_one_that_is_still_going_and_the_list_says_so(one_post: TestDeployment) -> None:
@@ -106,10 +115,12 @@ async def test_a_fault_in_a_pattern_file_fails_the_firing_visibly_and_the_next_o
     await add_schedule(one_post)
     one_post.write_patterns({"female": [("雅婷", "sometimes")]})
     make_due(one_post)
-    await look_once(one_post)
+    await look_once(one_post.with_settings(notify_url=SecretStr("http://127.0.0.1:9/hook")))
     (failed,) = (await show(one_post)).firings
     assert failed.outcome is Outcome.ERROR and failed.error is not None
     assert "sometimes" in failed.error and "the next one tries again" in failed.error
+    ((alert,),) = one_post.rows("SELECT document FROM {output}.alert")
+    assert json.loads(alert)["schedule"]["name"] == failed.schedule and json.loads(alert)["error"] == failed.error
     assert one_post.count("TRUE") == 0
     await look_once(one_post)
     assert len((await show(one_post)).firings) == 1
@@ -209,7 +220,10 @@ async def test_run_now_runs_a_paused_schedule_but_not_beside_a_run_that_is_going
     with pytest.raises(Conflict, match=f"is running: task {task.task_id}"):
         await services.run_schedule_now(one_post, "nightly")
     await work_in_process(one_post, task.ref)
-    assert (await show(one_post)).firings[0].outcome is Outcome.SUCCESS
+    last = (await show(one_post)).last
+    assert last is not None and last.outcome is Outcome.SUCCESS
+    fired = (await metric(one_post, "audience_schedule_last_success_timestamp_seconds"))["nightly",]
+    assert fired == last.fired_at.replace(tzinfo=UTC).timestamp()
 
 
 async def test_run_now_says_what_this_host_lacks(one_post: TestDeployment) -> None:
@@ -282,8 +296,11 @@ async def test_the_check_says_whether_a_worker_on_this_host_could_fire(one_post:
 async def test_a_schedule_is_late_if_no_worker_fires_it(one_post: TestDeployment) -> None:
     await add_schedule(one_post)
     assert not (await show(one_post)).late
+    assert await metric(one_post, "audience_schedules_late") == {(): 0}
     make_due(one_post, seconds=90)
     assert (await show(one_post)).late
+    assert await metric(one_post, "audience_schedules_late") == {(): 1}
+    assert await metric(one_post, "audience_schedule_last_success_timestamp_seconds") == {}
 
 
 def test_the_commands_print_what_the_services_return(one_post: TestDeployment) -> None:
