@@ -20,6 +20,10 @@ from jobs.storage.task_tables import ensure_task_tables
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
 
+# Between two looks at it: a tenth of the time that it has been watched, but no less and no more than this.
+_SHORTEST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
+
 _EVERY_TASK = TaskSelection()
 
 _STATE_UNREADABLE = "cannot connect to state table"
@@ -83,12 +87,12 @@ async def task_events(deployment: Deployment, task: Task, limit: int = 1_000) ->
         return await events.newest(session, task.ref, limit)
 
 
-async def watch_status(deployment: Deployment, task_id: str, seconds: float = 0.5) -> AsyncIterator[Task]:
-    """Yield how a task stands, repeatedly, until it is finished.
+async def watch_status(deployment: Deployment, task_id: str) -> AsyncIterator[Task]:
+    """Yield how a task stands, repeatedly, until it is finished: the longer it takes, the less often.
 
     Tolerates an unreachable server for PATIENCE_SECONDS. Raises what `check_status` raises.
     """
-    last_answer = time.monotonic()
+    started = last_answer = time.monotonic()
     while True:
         try:
             task = await check_status(deployment, task_id)
@@ -100,7 +104,7 @@ async def watch_status(deployment: Deployment, task_id: str, seconds: float = 0.
             yield task
             if task.finished:
                 return
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(min(max((time.monotonic() - started) / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
 
 async def abort_task(deployment: Deployment, task_id: str) -> Task:

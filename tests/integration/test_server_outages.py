@@ -35,7 +35,7 @@ async def test_watching_a_task_continues_through_a_short_outage(one_post: TestDe
     deployment = one_post
     task_id = await services.create_task(deployment, deployment.request())
     seen = []
-    async for task in services.watch_status(deployment, task_id, 0.1):
+    async for task in services.watch_status(deployment, task_id):
         seen.append(task.stat)
         if len(seen) == 2:
             account = f"ALTER USER {deployment.settings.output_user}@'127.0.0.1' ACCOUNT"
