@@ -13,6 +13,9 @@ LABEL_SLICES = 1_024
 # takes about a second.
 UNIT_LABEL_ROWS = 100_000
 
+# A result with more label rows than this has two units, so that two workers share it.
+_SHARED_LABEL_ROWS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -46,7 +49,8 @@ def plan_units(label_rows: Mapping[str, int]) -> Sequence[Unit]:
     """
     units: list[Unit] = []
     for result in sorted(label_rows, key=lambda result: (-label_rows[result], result)):
-        count = min(-(-label_rows[result] // UNIT_LABEL_ROWS) or 1, LABEL_SLICES)
+        least = 2 if label_rows[result] > _SHARED_LABEL_ROWS else 1
+        count = min(max(-(-label_rows[result] // UNIT_LABEL_ROWS), least), LABEL_SLICES)
         edges = [LABEL_SLICES * number // count for number in range(count + 1)]
         for first, end in pairwise(edges):
             units.append(Unit(len(units) + 1, result, first, end - 1))

@@ -93,7 +93,7 @@ async def _produce(
         ]
         await labels.insert(session, task, "any", label)
         await labels.insert(session, other_task, "any", label[:3])
-        planned = plan_units({"any": units * UNIT_LABEL_ROWS})
+        planned = plan_units({"any": units * UNIT_LABEL_ROWS if units > 1 else 1})
         assert len(planned) == units
         count = sum([await production.insert(session, task, unit, definition.input) for unit in planned])
         assert sum([await labels.count_votes(session, task, unit) for unit in planned]) == sum(row[4] for row in rows)
