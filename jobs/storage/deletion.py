@@ -15,7 +15,9 @@ from jobs.storage.connection import Session, quote
 from jobs.storage.schema import columns_of
 
 _BATCH_SECONDS = 0.02
-_FIRST_BATCH_ROWS = 50
+# A statement also passes over the rows that were deleted before, until no reader needs them any more: while one keeps a
+# snapshot, that takes longer than deleting, and smaller batches would not help.
+_FEWEST_BATCH_ROWS = 50
 _MOST_BATCH_ROWS = 5_000
 
 _PAUSE_SECONDS = 0.01
@@ -28,7 +30,7 @@ _LOOK_SECONDS = 0.5
 def next_batch(rows: int, seconds: float) -> int:
     """Return how many rows the next batch should have, after one of so many rows took this long."""
     wanted = int(rows * _BATCH_SECONDS / max(seconds, 1e-6))
-    return max(1, min(wanted, 2 * rows, _MOST_BATCH_ROWS))
+    return max(_FEWEST_BATCH_ROWS, min(wanted, 2 * rows, _MOST_BATCH_ROWS))
 
 
 async def delete_rows(
@@ -56,7 +58,7 @@ async def delete_rows(
 async def _delete_from(
     session: Session, ref: TaskRef, table: str, pace: "_Pace", report: Callable[[int], object]
 ) -> int:
-    total, rows = 0, _FIRST_BATCH_ROWS
+    total, rows = 0, _FEWEST_BATCH_ROWS
     while True:
         started = time.monotonic()
         deleted = await session.execute(

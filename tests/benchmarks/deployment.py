@@ -116,7 +116,7 @@ class BenchDeployment(Deployment):
         cpu = _cpu_seconds(workers), self.server_cpu_seconds()
         started = time.monotonic()
         task_id = await self.create(**values)
-        labelled, finished = await self._times_of(task_id)
+        labelled, finished = await self.times_of(task_id)
         return Run(
             await services.check_status(self, task_id),
             labelled - started,
@@ -137,8 +137,8 @@ class BenchDeployment(Deployment):
             await asyncio.sleep(_POLL_SECONDS)
         started = time.monotonic()
         small = await self.create(**part_of_range(1_000, rows))
-        _, finished = await self._times_of(small)
-        await self._times_of(large)
+        _, finished = await self.times_of(small)
+        await self.times_of(large)
         return finished - started
 
     def create_and_wait(self, **values: object) -> float:
@@ -153,7 +153,7 @@ class BenchDeployment(Deployment):
         )
         return time.monotonic() - started
 
-    async def _times_of(self, task_id: str) -> tuple[float, float]:
+    async def times_of(self, task_id: str) -> tuple[float, float]:
         """Wait for a task, and return when it was labelled and when it was finished."""
         sql = f"SELECT stat, prod_stat, error FROM {OUTPUT_SCHEMA}.state WHERE task_id = %s"
         labelled = None

@@ -14,12 +14,15 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import exporting, flow, workbench
+from tests.benchmarks.beside import run_beside
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run, part_of_range
 from tests.benchmarks.patterns import KEYWORDS, RULES
 from tests.benchmarks.tables import MANY, QUARTER
 
 _PROCESSES = "1,2,3,4"
 _REPEATS = 5
+_PAIRS = 6
+_ROWS_WITHOUT_NOISE = 100_000
 
 Figures = dict[str, float]
 
@@ -252,6 +255,26 @@ def hits_cost(bench: Bench) -> Figures:
     return {"hits_cost_percent": percent}
 
 
+def deletions(bench: Bench) -> Figures:
+    """Three tasks alone, and beside a purge and a cleaning of others in the same tables."""
+    small = bench.rows < _ROWS_WITHOUT_NOISE
+    bench.drop_output()
+    with bench.deployment.workers(2):
+        runs = asyncio.run(run_beside(bench.deployment, 1 if small else _PAIRS, 10_000 if small else 500_000))
+    seconds = [" ".join(f"{one:.2f}" for one in each) for each in (runs.alone, runs.beside)]
+    bench.console.print(
+        f"three tasks of {bench.rows:,} rows: {median(runs.alone):.2f} s alone ({seconds[0]}),"
+        f" {median(runs.beside):.2f} s beside a purge and a cleaning ({seconds[1]}): {100 * runs.loss:.1f} % of their"
+        f" speed; {runs.rows_deleted:,} rows deleted in {len(runs.batches):,} batches, the longest of"
+        f" {1000 * runs.longest_batch_s:.0f} ms\n"
+    )
+    return {
+        "beside_deletions_alone_s": median(runs.alone),
+        "beside_deletions_s": median(runs.beside),
+        "longest_deletion_s": runs.longest_batch_s,
+    }
+
+
 def _small(bench: Bench, key: str, rows: int, processes: int) -> Figures:
     runs = bench.several_tasks(processes, **part_of_range(rows, bench.rows))
     seconds = sorted(run.total_s for run in runs)
@@ -307,6 +330,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Figures]] = {
     "diff": diff,
     "evaluate": evaluate,
     "hits": hits_cost,
+    "beside deletions": deletions,
     "slow rules": slow_rules,
     "export": export,
     "wide texts": wide_texts,
