@@ -1,6 +1,7 @@
-"""A worker with a plan: `python -m tests.faults.planned_worker [limits] [kill:<place>:<nth time>]`.
+"""A worker with a plan: `python -m tests.faults.planned_worker [limits] [sweep] [kill:<place>:<nth time>]`.
 
-The plan only decides the moment: the kill is a real SIGKILL, and the limits are the project's own, shortened.
+The plan only decides the moment: the kill is a real SIGKILL, and the limits are the project's own, shortened. `sweep`
+cleans twice a second.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import jobs.worker.main
 import jobs.worker.reconciler
 from console.cli.main import main
 from jobs.services import firing
-from jobs.storage import production, state
+from jobs.storage import alerts, production, state
 from jobs.storage.connection import Session
 from jobs.worker import scheduler
 
@@ -89,6 +90,12 @@ def kill(place: str, nth: int) -> None:
             around(firing, "insert_task", after=True)
         case "after-firing":
             around(scheduler, "enqueue_label", before=True)
+        case "before-alert":
+            around(alerts, "add", before=True)
+        case "after-alert":
+            around(alerts, "add", after=True)
+        case "after-failure":
+            around(state, "fail", after=True)
         case _:
             raise ValueError(place)
 
@@ -97,6 +104,8 @@ if __name__ == "__main__":
     for step in sys.argv[1:]:
         if step == "limits":
             shorten_limits()
+        elif step == "sweep":
+            jobs.worker.main.SWEEP_SECONDS = 0.5  # type: ignore[attr-defined]
         else:
             _, place, nth = step.split(":")
             kill(place, int(nth))

@@ -3,7 +3,20 @@
 import asyncio
 import random
 
-from tests.faults import deployments, hosts, locks, mariadb, production, redis, schedules, size, tasks, workers
+from tests.faults import (
+    alerts,
+    deletion,
+    deployments,
+    hosts,
+    locks,
+    mariadb,
+    production,
+    redis,
+    schedules,
+    size,
+    tasks,
+    workers,
+)
 from tests.faults.deployment import Fault, FaultDeployment, NotTried, Trial
 
 FAULTS = [
@@ -16,6 +29,8 @@ FAULTS = [
     *locks.FAULTS,
     *deployments.FAULTS,
     *schedules.FAULTS,
+    *alerts.FAULTS,
+    *deletion.FAULTS,
     *size.FAULTS,
 ]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,17 +170,15 @@ async def test_a_receiver_that_hangs_ends_the_attempt_and_holds_no_transaction(
     assert deployment.count("TRUE", "alert") == 0
 
 
-async def test_alerts_wait_for_a_receiver_that_is_away(deployment: TestDeployment) -> None:
+async def test_alerts_wait_for_a_receiver_that_is_away(deployment: TestDeployment, hook: Receiver) -> None:
     await store(deployment, "first")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    away = deployment.with_settings(notify_url=SecretStr(f"http://127.0.0.1:{port}/hook"))
-    await send_alerts(away)
+    hook.leave()
+    await send_alerts(to(hook, deployment))
     assert deployment.count("answer LIKE 'cannot connect%%'", "alert") == 1
     hurry(deployment)
-    with receiver(port) as back:
-        await send_alerts(away)
-    assert [document["text"] for document in back.documents] == ["first"]
+    hook.repair()
+    await send_alerts(to(hook, deployment))
+    assert [document["text"] for document in hook.documents] == ["first"]
 
 
 async def test_two_workers_do_not_send_the_same_alert(deployment: TestDeployment, hook: Receiver) -> None:
