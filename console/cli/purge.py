@@ -28,6 +28,8 @@ def purge(
         _ask(plan, as_json)
     task_id = plan.task.task_id  # no longer a prefix, which might fit another task by now
 
+    task_id = plan.task.task_id
+
     async def service(deployment: Deployment) -> dict[str, int]:
         with _progress(plan.rows) as advance:
             return await services.purge_task(deployment, task_id, advance)
@@ -50,6 +52,7 @@ def _ask(plan: services.PurgePlan, as_json: bool) -> None:
         kind = "production" if table in plan.production else "label"
         print(f"  {rows:>13,} {kind} rows in {sanitize(table)}", file=sys.stderr)
     if not typer.confirm("Delete them, and the task? This cannot be undone.", err=True):
+        print("nothing is deleted", file=sys.stderr)
         raise typer.Exit(1)
 
 

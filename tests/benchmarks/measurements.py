@@ -16,6 +16,7 @@ from rich.table import Table
 from tests.benchmarks import exporting, flow, workbench
 from tests.benchmarks.beside import run_beside
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment, Run, part_of_range
+from tests.benchmarks.many_tasks import look_at
 from tests.benchmarks.patterns import KEYWORDS, RULES
 from tests.benchmarks.tables import MANY, QUARTER
 
@@ -23,6 +24,7 @@ _PROCESSES = "1,2,3,4"
 _REPEATS = 5
 _PAIRS = 6
 _ROWS_WITHOUT_NOISE = 100_000
+_MANY_TASKS = 200_000
 
 Figures = dict[str, float]
 
@@ -275,6 +277,17 @@ def deletions(bench: Bench) -> Figures:
     }
 
 
+def many_tasks(bench: Bench) -> Figures:
+    """How long it takes to look at a state table with 200,000 tasks."""
+    tasks = min(_MANY_TASKS, bench.rows)
+    bench.drop_output()
+    seconds = asyncio.run(look_at(bench.deployment, tasks))
+    looks = ", ".join(f"{name} {1000 * one:.0f} ms" for name, one in seconds.items())
+    bench.console.print(f"{tasks:,} tasks in the state table: {looks}\n")
+    bench.drop_output()
+    return {f"many_tasks_{name}_s": one for name, one in seconds.items()}
+
+
 def _small(bench: Bench, key: str, rows: int, processes: int) -> Figures:
     runs = bench.several_tasks(processes, **part_of_range(rows, bench.rows))
     seconds = sorted(run.total_s for run in runs)
@@ -331,6 +344,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Figures]] = {
     "evaluate": evaluate,
     "hits": hits_cost,
     "beside deletions": deletions,
+    "many tasks": many_tasks,
     "slow rules": slow_rules,
     "export": export,
     "wide texts": wide_texts,

@@ -17,6 +17,7 @@ KEYS = {
     *("wide_texts_mb", "slow_rules_longest_pause_s", "export_rows_per_second", "export_mb"),
     *("preview_s", "preview_rules_s", "preview_2x_s", "preview_rules_2x_s"),
     *("lint_100k_s", "diff_s", "evaluate_1m_s", "hits_cost_percent"),
+    *(f"many_tasks_{look}_s" for look in ("list", "status", "board", "metrics", "reconciler", "sweep")),
     *("beside_deletions_alone_s", "beside_deletions_s", "longest_deletion_s"),
 }
 
