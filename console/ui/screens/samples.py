@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
 from console.ui.formatting import number
+from console.ui.free_name import free_name
 from console.ui.sample_text import Sampled, columns_for, row_cells, row_text, shares_line, shares_text
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose
@@ -255,7 +255,7 @@ class SamplesScreen(BaseScreen):
             self.show_message("nothing to save", error=True)
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
-        name = await self.ask(Ask(question, _free_name(self._task_id[:8])))
+        name = await self.ask(Ask(question, free_name(f"sample-{self._task_id[:8]}", "csv")))
         if name:
             self._save(Path(name), rows)
 
@@ -276,9 +276,3 @@ def _name(task: Task) -> str:
 
 def _next(value: str, values: list[str]) -> str:
     return values[(values.index(value) + 1) % len(values)] if value in values else values[0]
-
-
-def _free_name(stem: str) -> str:
-    """Return the first name that no file in this folder has."""
-    names = (f"sample-{stem}{'' if place == 1 else f'-{place}'}.csv" for place in count(1))
-    return next(name for name in names if not Path(name).exists())

@@ -11,13 +11,14 @@ from textual.widgets import Input
 from console.ui.formatting import progress
 from console.ui.screens.base import BaseScreen
 from console.ui.screens.dialogs import Confirm
+from console.ui.screens.export import ExportDialog
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
 from console.ui.task_words import model_words, predict_words, range_words, standing
 from jobs.model.task import Task
 
 # The keys that are answered even where they can do nothing.
-_KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun"}
+_KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun", "x": "export"}
 
 
 class TaskActions(BaseScreen):
@@ -29,6 +30,7 @@ class TaskActions(BaseScreen):
         Binding("a", "abort", "Abort"),
         Binding("r", "resume", "Resume"),
         Binding("e", "rerun", "Rerun"),
+        Binding("x", "export", "Export"),
         Binding("y", "copy", "Copy the id", show=False),
     ]
 
@@ -92,7 +94,7 @@ class TaskActions(BaseScreen):
                 return writable
             case "rerun":
                 return writable and task is not None and task.can_rerun
-            case "sample":
+            case "sample" | "export":
                 return task is not None and task.can_sample
             case "abort":
                 return writable and any(task.can_abort for task in self.targets)
@@ -114,7 +116,7 @@ class TaskActions(BaseScreen):
 
     def _refusal(self, action: str, task: Task) -> str:
         """Return why an action is not possible; "" if what it is for has happened already."""
-        if action != "sample" and self.deployment.read_only:
+        if action not in ("sample", "export") and self.deployment.read_only:
             return "this console is read-only"
         if action == "abort":
             return f"it is {standing(task).word}; only an unfinished task can be aborted"
@@ -123,8 +125,9 @@ class TaskActions(BaseScreen):
         if action == "rerun":
             return "its range is not known, so there is nothing to fill the form with"
         if task.produced:
-            return "it labelled nobody, so there is nothing to sample"
-        return f"it is {standing(task).word}; samples are drawn when its production has finished"
+            return f"it labelled nobody, so there is nothing to {action}"
+        possible = "samples are drawn" if action == "sample" else "rows are exported"
+        return f"it is {standing(task).word}; {possible} when its production has finished"
 
     def action_new(self) -> None:
         """Open the form of a new task."""
@@ -139,6 +142,12 @@ class TaskActions(BaseScreen):
         """Open the samples of this task."""
         if self.selected:
             self.post_message(self.SamplesRequested(self.selected))
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_export(self) -> None:
+        """Ask where to, and export the rows of this task."""
+        if self.selected:
+            await self.ask(ExportDialog(self.deployment, self.selected))
 
     def action_copy(self) -> None:
         """Send the task's id to the terminal's clipboard."""
