@@ -2,20 +2,19 @@
 
 import signal
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, Annotated
 
 import typer
 
 from console.cli.completion import complete_production_table
 from console.cli.output import exit_with, print_envelope, print_lines, print_warning
+from console.cli.progress import open_progress, rows_text
 from console.cli.run import AsJson, TaskId, run
 from jobs import services
 from jobs.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 _STANDARD_OUTPUT = Path("-")
 
@@ -50,14 +49,17 @@ def export(
             exit_with(InvalidValue("standard output is a terminal: name a file with --output, or use a pipe"), as_json)
         target = sys.stdout.buffer
     chosen = row_format or services.format_of(output, services.RowFormat.CSV)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
-    with _progress() or nullcontext() as progress:
-        bar = progress.add_task("exporting", total=None, rate="") if progress else None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _stop)
+    with open_progress() or nullcontext() as progress:
+        bar = progress.add_task("exporting", total=None, rows="") if progress else None
+        started = time.monotonic()
 
         def show(rows: int, total: int) -> None:
             if progress and bar is not None:
-                progress.update(bar, completed=rows, total=total)
+                rate = rows / max(time.monotonic() - started, 1e-9)
+                progress.update(bar, completed=rows, total=total, rows=rows_text(rows, rate))
 
         done = run(
             lambda deployment: services.export_task(
@@ -79,20 +81,3 @@ def export(
 def _stop(number: int, _: object) -> None:
     # Raised wherever the command is, so that it removes the unfinished file on its way out.
     raise SystemExit(128 + number)
-
-
-def _progress() -> "Progress | None":
-    """Return a progress bar on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -1,4 +1,4 @@
-"""A progress bar for a watched task: only on a terminal, and on standard error."""
+"""A progress bar for what takes long: only on a terminal, and on standard error."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ _DESCRIPTIONS = {
 
 async def follow(updates: AsyncIterator[Task]) -> Task:
     """Show a task's progress with each update, until the last one, and return it."""
-    progress = _progress() if sys.stderr.isatty() else None
+    progress = open_progress()
     with progress or nullcontext():
         bar = progress.add_task("waiting for a worker", total=None, rows="") if progress else None
         started = time.monotonic()
@@ -34,7 +34,10 @@ async def follow(updates: AsyncIterator[Task]) -> Task:
     return task
 
 
-def _progress() -> "Progress":
+def open_progress() -> "Progress | None":
+    """Return a progress bar whose tasks have a text `rows`; None if standard error is no terminal."""
+    if not sys.stderr.isatty():
+        return None
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -50,5 +53,10 @@ def _progress() -> "Progress":
 
 def _show(progress: "Progress", bar: "TaskID", task: Task, rate: float) -> None:
     description = _DESCRIPTIONS.get(task.status, task.stat.lower()) if task.status else task.stat.lower()
-    rows = f"{task.length_receive_table or 0:,} rows" + (f", {rate:,.0f}/s" if rate >= 1 else "")
+    rows = rows_text(task.length_receive_table or 0, rate)
     progress.update(bar, description=description, total=task.windows, completed=task.windows_done or 0, rows=rows)
+
+
+def rows_text(rows: int, rate: float) -> str:
+    """Return how many rows are done, and how many a second."""
+    return f"{rows:,} rows" + (f", {rate:,.0f}/s" if rate >= 1 else "")
