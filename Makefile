@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-unit bench faults bare lint clean
+.PHONY: help setup demo test test-unit bench faults pictures bare lint clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -29,6 +29,9 @@ faults: setup ## Try every fault many times; ONLY=words of its name
 	@sh scripts/install-programs.sh faketime
 	@[ "$$(id -u)" != 0 ] || sh scripts/install-programs.sh ip nft || echo "without them, two hosts are not tried"
 	@$(VENV)/bin/python -m tests.faults
+
+pictures: setup ## Take the pictures of the documentation; ARGS="--all --folder pictures --size 80x24"
+	@$(VENV)/bin/python -m tests.pictures $(ARGS)
 
 bare: ## Run make demo and make test on a bare Debian; SUITE=trixie for another release
 	@bash scripts/bare.sh

@@ -51,12 +51,12 @@ def history_title(days: Sequence[Day]) -> str:
 
 
 def history_text(days: Sequence[Day], width: int) -> Text:
-    """Return a bar for each day that fits, with the day of the month below it."""
+    """Return a bar for each day that fits, with the day of the month below it, lit if tasks of that day stopped."""
     days = days[-max(width // _DAY_CELLS, 1) :]
     text = Text(no_wrap=True)
     for line in graph([day.tasks for day in days], len(days), _LINES, max(day.tasks for day in days)):
-        for block, day in zip(line, days, strict=True):
-            text.append(f" {2 * block}", "failed" if day.failed else "done")
+        for block in line:
+            text.append(f" {2 * block}", "done")
         text.append("\n")
     for day in days:
         text.append(f" {day.day.day:>2}", "bold failed" if day.failed else "muted")

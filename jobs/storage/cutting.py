@@ -121,7 +121,8 @@ class _Index(Generic[Point]):
         [whole] = await self._estimate([Piece(first, last, 0)])
         if whole.rows <= min(_COUNTED_ROWS, window_rows):
             return [replace(whole, rows=await self._count(whole))]
-        most = min(whole.rows / _PIECES, window_rows / _PIECES_OF_A_WINDOW)
+        # No estimate is below one row, however short the piece.
+        most = max(min(whole.rows / _PIECES, window_rows / _PIECES_OF_A_WINDOW), 1.0)
         done: list[Piece[Point]] = []
         pending = [whole]
         while pending:

@@ -123,3 +123,25 @@ async def test_windows_of_the_primary_key_leave_no_gap_for_rows_that_arrive_late
     assert windows[0][0] is None and windows[-1][1] is None
     assert [before for _, before in windows[:-1]] == [from_key for from_key, _ in windows[1:]]
     await services.abort_task(deployment, task_id)
+
+
+async def test_the_plan_says_how_many_rows_a_range_has_whatever_part_of_the_table_it_is(
+    many_posts: TestDeployment,
+) -> None:
+    first, last = many_posts.rows("SELECT MIN(post_time), MAX(post_time) FROM {input}.{table}")[0]
+    for share in (0.05, 0.3, 0.5, 0.6, 0.8, 1.0):
+        end = first + (last - first) * share
+        request = many_posts.request(start_time=str(first), end_time=str(end)[:19])
+        estimate = (await services.plan_task(many_posts, request)).estimate.rows
+        ((rows,),) = many_posts.rows(
+            "SELECT COUNT(*) FROM {input}.{table} WHERE post_time BETWEEN %s AND %s", first, str(end)[:19]
+        )
+        assert 0.8 * rows <= estimate <= 1.25 * rows, share
+
+
+async def test_windows_of_one_row_are_cut_and_labelled(deployment: TestDeployment) -> None:
+    posts = odd_posts(20, seed=3)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts)
+    task = await run_in_process(deployment.with_settings(window_rows=1), deployment.request(**RANGE))
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))

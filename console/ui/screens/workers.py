@@ -22,10 +22,11 @@ from console.ui.widgets.pane import Pane, set_title
 from jobs.model.task import Task
 from jobs.services.overview import QueueDepth, Worker
 
-_METER, _GRAPH = 8, 16
+_METER = 8
 _WIDE = 100
 """From this width on, bars and graphs compare the workers' paces; from _WIDEST on, their memory too."""
 _WIDEST = 140
+_GRAPH, _SHORT_GRAPH = 16, 8
 _TALL = 30
 """From this height on, a graph shows the pace of all workers together."""
 _GRAPH_LINES = 4
@@ -50,9 +51,6 @@ class WorkersScreen(BaseScreen):
                 yield LiveTable(id="queues")
 
     def on_mount(self) -> None:
-        self.query_one("#queues", LiveTable).set_columns(
-            {"queue": 16, "ready": 7, "oldest waits": 12, "deferred": 9, "next due": 9, "deferred tasks": 26}
-        )
         super().on_mount()
         self.query_one("#workers").focus()
 
@@ -77,7 +75,11 @@ class WorkersScreen(BaseScreen):
         table.set_columns(columns)
         table.show(list(workers), lambda key: _worker_cells(workers[key], look))
         queues = {queue.name: queue for queue in fleet.queues}
-        self.query_one("#queues", LiveTable).show(list(queues), lambda key: _queue_cells(queues[key]))
+        table = self.query_one("#queues", LiveTable)
+        fixed = {"queue": 16, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
+        room = table.size.width - 1 - sum(width + 2 for width in fixed.values()) - 2
+        table.set_columns(fixed | {"deferred tasks": max(room, 8)})
+        table.show(list(queues), lambda key: _queue_cells(queues[key]))
         total = sum(worker.rows_a_second for worker in older if not worker.stale)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
@@ -89,7 +91,7 @@ class WorkersScreen(BaseScreen):
         box.display = self.size.height >= _TALL and len(history) > 1
         if not box.display:
             return
-        greatest, width = max(history), max(box.size.width - 11, 10)
+        greatest, width = max(history), max(box.size.width - 7, 10)
         span = f"the last {duration(len(history))}"
         set_title(box, f"Pace ─ {span} ─ at most {short_number(greatest)} posts/s")
         text = Text(no_wrap=True)
@@ -126,7 +128,8 @@ def _columns(width: int) -> dict[str, int]:
     """Return the columns for a width. What a worker works on gets what is left."""
     wide, widest = width >= _WIDE, width >= _WIDEST
     columns = {"": 1, "host": 14 if wide else 9, "pid": 7, "queue": 10 if wide else 8}
-    columns |= {"posts/s": 7 + (_METER + _GRAPH + 2 if wide else 0), "memory": 7 + (_GRAPH + 1 if widest else 0)}
+    graph_ = _GRAPH if widest else _SHORT_GRAPH
+    columns |= {"posts/s": 7 + (_METER + graph_ + 2 if wide else 0), "memory": 7 + (graph_ + 1 if widest else 0)}
     columns |= {"done": 9 if wide else 7} | ({"up": 4} if wide else {})
     room = width - sum(needed + 2 for needed in columns.values()) - 2
     return columns | {"works on": max(room, 8)}
@@ -135,16 +138,17 @@ def _columns(width: int) -> dict[str, int]:
 def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     style = "muted" if worker.stale else ""
     kind = FAILED if worker.stale else RUNNING if worker.tasks else DONE
-    history = look.rates.worker_history(worker)[-_GRAPH:]
+    width = _GRAPH if look.columns["memory"] > 7 else _SHORT_GRAPH
+    history = look.rates.worker_history(worker)[-width:]
     pace, memory = Text(no_wrap=True, end=""), Text(no_wrap=True, end="", justify="right")
     if look.columns["posts/s"] > 7:
         share = 0 if worker.stale or not look.fastest else worker.rows_a_second / look.fastest
         pace.append_text(bar(share, _METER, "running"))
         graph_ = blocks([rate for rate, _ in history]) if any(rate for rate, _ in history) else ""
-        pace.append(f" {graph_:{_GRAPH}}", "running")
+        pace.append(f" {graph_:{width}}", "running")
     pace.append(f" {short_number(worker.rows_a_second):>6}", style)
     if look.columns["memory"] > 7:
-        memory.append(f"{blocks([value for _, value in history]):{_GRAPH}} ", "muted")
+        memory.append(f"{blocks([value for _, value in history]):{width}} ", "muted")
     memory.append(f"{worker.memory or worker.peak_memory:>4.0f} MB", style)
     done = cell("" if worker.parts_done is None else short_number(worker.parts_done), style)
     if worker.parts_failed:
