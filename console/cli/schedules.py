@@ -28,7 +28,7 @@ def _standing(status: ScheduleStatus) -> str | None:
     if schedule.paused:
         return "paused"
     if schedule.waiting_for is not None:
-        return f"waits for {schedule.waiting_for}"
+        return f"waits: {schedule.waiting_for}"
     return "late: no worker fires it; see audience check on the workers' hosts" if status.late else None
 
 

@@ -145,7 +145,7 @@ def _remark(status: ScheduleStatus) -> tuple[str, str]:
     if schedule.paused:
         return "muted", "paused: it does not fire, and does not catch up"
     if schedule.waiting_for is not None:
-        return "waiting", f"waits for {schedule.waiting_for}"
+        return "waiting", f"waits: {schedule.waiting_for}"
     if status.late:
         return (
             "failed",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from jobs.errors import InvalidValue
 from jobs.model.cron import check_cron, check_timezone, past_time, previous_due
-from jobs.model.schedules import SINCE_LAST, Schedule, ScheduleRef, check_range
+from jobs.model.schedules import SINCE_LAST, Schedule, check_range
 from jobs.model.task_request import (
     Countdown,
     ModelParameter,
@@ -94,10 +94,6 @@ class ScheduleRequest(BaseModel):
     def from_schedule(schedule: Schedule) -> dict[str, str]:
         """Return the parameters of a schedule as text."""
         return {name: str(getattr(schedule, name)) for name in ScheduleRequest.model_fields}
-
-    def ref(self, deployment: str) -> ScheduleRef:
-        """Return the address that the schedule has in a deployment."""
-        return ScheduleRef(self.output_schema, deployment, self.name)
 
     def first_begin(self, now: datetime) -> datetime:
         """Return where the first since-last range begins, if it is added now: one period before its end."""
