@@ -14,7 +14,7 @@ from jobs.services import ScheduleStatus
 
 PAUSED = Standing("paused", "‖", "muted")
 LATE = Standing("late", "!", "bold failed")
-ERROR = Standing("could not fire", "!", "bold failed")
+ERROR = Standing("not fired", "!", "bold failed")
 SKIPPED = Standing("skipped", "·", "muted")
 
 _COMING = 5
@@ -29,7 +29,7 @@ _OUTCOMES = {
     Outcome.SKIPPED: SKIPPED,
     Outcome.PURGED: UNKNOWN,
 }
-_SHORT = {Outcome.SUCCESS: "done", Outcome.FAILURE: "failed", Outcome.ERROR: "not fired"}
+_SHORT = {Outcome.SUCCESS: "done", Outcome.FAILURE: "failed"}
 
 
 def ended(firing: Firing) -> Standing:

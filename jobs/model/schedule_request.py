@@ -1,5 +1,6 @@
 """The parameters of a schedule: declared here once, for the command line, the form and the table."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,6 +28,12 @@ _MOST_HOURS = 8_784
 TASK_PARAMETERS = tuple(name for name in TaskRequest.model_fields if name not in ("start_time", "end_time"))
 
 
+def _check_name(name: str) -> str:
+    if re.fullmatch(QUEUE_NAME, name) is None or name.endswith("\n"):
+        raise ValueError(f"expected 1 to 64 letters, digits, and . - _, not {name[:40]!r}")
+    return name
+
+
 class ScheduleRequest(BaseModel):
     """The parameters of a schedule, each validated (docs/schedules.md)."""
 
@@ -34,7 +41,7 @@ class ScheduleRequest(BaseModel):
 
     name: Annotated[
         str,
-        StringConstraints(pattern=QUEUE_NAME),
+        AfterValidator(_check_name),
         Field(title="Name", description="1 to 64 letters, digits, and . - _"),
     ]
     cron: Annotated[
