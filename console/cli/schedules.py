@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from console.cli.completion import complete_range, complete_schedule
 from console.cli.output import print_envelope, print_fields, print_lines, print_table, print_warning
 from console.cli.run import AsJson, option, run
 from jobs import services
@@ -18,7 +19,10 @@ from jobs.services import ScheduleStatus
 
 group = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=ScheduleRequest.model_fields["name"].description)]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help=ScheduleRequest.model_fields["name"].description)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As schedule list shows it.", autocompletion=complete_schedule)
+]
 
 _COMING = 5
 _MOST_REMARKS = 3
@@ -71,11 +75,12 @@ def schedule() -> None:
 
 
 def add(
-    name: Name,
+    name: NewName,
     cron: Annotated[str, option("cron", ScheduleRequest)],
     timezone: Annotated[str, option("timezone", ScheduleRequest)] = ScheduleRequest.model_fields["timezone"].default,
     range_: Annotated[
-        str, typer.Option("--range", help=ScheduleRequest.model_fields["range"].description)
+        str,
+        typer.Option("--range", help=ScheduleRequest.model_fields["range"].description, autocompletion=complete_range),
     ] = ScheduleRequest.model_fields["range"].default,
     lookback: Annotated[str, option("lookback", ScheduleRequest)] = "0",
     catch_up: Annotated[str, option("catch_up", ScheduleRequest)] = ScheduleRequest.model_fields["catch_up"].default,

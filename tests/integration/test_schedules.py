@@ -338,6 +338,10 @@ def test_the_commands_print_what_the_services_return(one_post: TestDeployment) -
     assert command("run", "nightly", code=1)["error_code"] == 409
     (listed,) = command("list")["content"]
     assert listed["last"]["task_id"] == ran["task_id"] and listed["last"]["outcome"] == "running"
+    created = one_post.command("list", "--schedule", "nightly", "--json")
+    assert [task["task_id"] for task in json.loads(created.stdout)["content"]] == [ran["task_id"]]
+    assert json.loads(one_post.command("list", "--schedule", "other", "--json").stdout)["content"] == []
+    assert "by schedule nightly, fired by" in one_post.command("status", ran["task_id"]).stdout
     assert command("pause", "nightly")["schedule"]["paused"] is True
     assert command("unpause", "nightly")["schedule"]["paused"] is False
     text = one_post.command("schedule", "list").stdout
