@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 import random
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 
 from redis import Redis
@@ -41,11 +42,11 @@ async def _scheduled(deployment: FaultDeployment, count: int = 1, **values: obje
             await services.remove_schedule(deployment, name)
 
 
-@contextmanager
-def _worker(deployment: FaultDeployment, *plan: str, **changes: str) -> Iterator[None]:
+def _worker(
+    deployment: FaultDeployment, *plan: str, **changes: str
+) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     """Run a worker with shortened limits, that cuts windows as the undisturbed task has them."""
-    with deployment.worker_with("limits", *plan, WINDOW_ROWS=str(WINDOW_ROWS), **changes):
-        yield
+    return deployment.worker_with("limits", *plan, WINDOW_ROWS=str(WINDOW_ROWS), **changes)
 
 
 async def _status(deployment: FaultDeployment) -> ScheduleStatus:
@@ -93,12 +94,13 @@ async def killed_while_firing(deployment: FaultDeployment, rng: random.Random, t
 
 
 async def killed_at_any_moment(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
-    """One of two workers dies within the half second around a due time."""
+    """One of two workers dies within the second and a half around a due time."""
     async with _scheduled(deployment):
-        with deployment.workers(1, WINDOW_ROWS=str(WINDOW_ROWS)) as (victim,), _worker(deployment):
-            await until(lambda: deployment.log().count(": ready") >= 2)
+        with _worker(deployment) as victim, _worker(deployment):
+            ready = [f"worker {victim.pid} on queue", ": ready"]
+            await until(lambda: all(words in deployment.log() for words in ready))
             _due_for_the_whole_range(deployment)
-            await asyncio.sleep(rng.random() * 5)
+            await asyncio.sleep(rng.random() * 1.5)
             victim.kill()
             return await _as_undisturbed(deployment, time.monotonic())
 
