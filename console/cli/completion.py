@@ -1,4 +1,4 @@
-"""What the shell completes: task ids, schemas, tables, models and predict types.
+"""What the shell completes: task ids, schedules, schemas, tables, models and predict types.
 
 It runs while someone types: it is quick, and whatever goes wrong, nothing is completed and nothing is said.
 """
@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from jobs.deployment import Deployment
     from jobs.model.task import Task
+    from jobs.services import ScheduleStatus
 
 Completion = tuple[str, str]
 """A value, and what the shell says about it."""
@@ -89,14 +90,48 @@ def complete_predict_type(incomplete: str) -> list[str]:
     return _plain(PREDICT_TYPES, incomplete)
 
 
+def complete_schedule(incomplete: str) -> list[Completion]:
+    """Return the schedules whose name begins so."""
+    from jobs import services
+
+    statuses: list[ScheduleStatus] = _answer(services.list_schedules, [])
+    return [
+        (status.schedule.name, f"{status.schedule.cron} {status.schedule.timezone} {status.schedule.range}")
+        for status in statuses
+        if status.schedule.name.startswith(incomplete)
+    ]
+
+
+def complete_timezone(incomplete: str) -> list[str]:
+    """Return the time zones."""
+    from zoneinfo import available_timezones
+
+    return sorted(name for name in available_timezones() if name.startswith(incomplete))
+
+
+def complete_range(incomplete: str) -> list[str]:
+    """Return the ranges of a schedule."""
+    return _plain(("yesterday", "last-7-days", "since-last"), incomplete)
+
+
+def complete_catch_up(incomplete: str) -> list[str]:
+    """Return the ways to catch up."""
+    from jobs.model.schedules import CATCH_UPS
+
+    return _plain(CATCH_UPS, incomplete)
+
+
 PARAMETERS: dict[str, Callable[..., Any]] = {
     "model_type": complete_model_type,
     "predict_type": complete_predict_type,
     "target_schema": complete_input_schema,
     "target_table": complete_input_table,
     "output_schema": complete_output_schema,
+    "timezone": complete_timezone,
+    "range": complete_range,
+    "catch_up": complete_catch_up,
 }
-"""What completes each parameter of a task."""
+"""What completes each parameter of a task, or of a schedule."""
 
 
 def _input_tables() -> dict[str, list[str]]:

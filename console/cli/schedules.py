@@ -1,12 +1,14 @@
 """The commands on schedules: add, list, show, pause, unpause, run, remove."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from console.cli.output import print_envelope, print_fields, print_table, print_warning
+from console.cli.completion import complete_range, complete_schedule
+from console.cli.output import print_envelope, print_fields, print_lines, print_table, print_warning
 from console.cli.run import AsJson, option, run
 from jobs import services
 from jobs.deployment import Deployment
@@ -17,9 +19,13 @@ from jobs.services import ScheduleStatus
 
 group = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=ScheduleRequest.model_fields["name"].description)]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help=ScheduleRequest.model_fields["name"].description)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As schedule list shows it.", autocompletion=complete_schedule)
+]
 
 _COMING = 5
+_MOST_REMARKS = 3
 
 
 def _standing(status: ScheduleStatus) -> str | None:
@@ -28,26 +34,39 @@ def _standing(status: ScheduleStatus) -> str | None:
     if schedule.paused:
         return "paused"
     if schedule.waiting_for is not None:
-        return f"waits for {schedule.waiting_for}"
+        return f"waits: {schedule.waiting_for}"
     return "late: no worker fires it; see audience check on the workers' hosts" if status.late else None
 
 
-def _zoned(status: ScheduleStatus, moment: datetime | None) -> str | None:
+def _zoned(status: ScheduleStatus, moment: datetime) -> str:
     """Return a moment as the clocks of the schedule's zone show it, with the difference from UTC."""
-    if moment is None:
-        return None
-    shown = local_time(status.schedule.timezone, moment).isoformat(" ", "minutes")
-    return shown if status.schedule.timezone != "UTC" else shown.removesuffix("+00:00") + " UTC"
+    return local_time(status.schedule.timezone, moment).isoformat(" ", "minutes")
+
+
+def _next(status: ScheduleStatus) -> str | None:
+    return None if status.schedule.paused else _zoned(status, status.schedule.next_due)
+
+
+def _remark(status: ScheduleStatus) -> str | None:
+    return _standing(status) or (_run_remark(status.last) if status.last else None)
+
+
+def _run_remark(firing: Firing) -> str | None:
+    return firing.error or firing.task_error or firing.note
 
 
 LIST_COLUMNS: dict[str, Callable[[ScheduleStatus], object]] = {
     "name": lambda status: status.schedule.name,
     "cron": lambda status: status.schedule.cron,
-    "range": lambda status: status.schedule.range,
-    "next": lambda status: None if status.schedule.paused else _zoned(status, status.schedule.next_due),
+    "next": _next,
     "last run": lambda status: _zoned(status, status.last.due) if status.last else None,
     "ended": lambda status: status.last.outcome.value if status.last else None,
-    "remark": lambda status: _standing(status) or (status.last and status.last.error),
+}
+"""What fits into 80 columns. Into a pipe, more columns follow; on a terminal, lines."""
+_MORE_COLUMNS: dict[str, Callable[[ScheduleStatus], object]] = {
+    "timezone": lambda status: status.schedule.timezone,
+    "range": lambda status: status.schedule.range,
+    "remark": _remark,
 }
 
 
@@ -56,11 +75,12 @@ def schedule() -> None:
 
 
 def add(
-    name: Name,
+    name: NewName,
     cron: Annotated[str, option("cron", ScheduleRequest)],
     timezone: Annotated[str, option("timezone", ScheduleRequest)] = ScheduleRequest.model_fields["timezone"].default,
     range_: Annotated[
-        str, typer.Option("--range", help=ScheduleRequest.model_fields["range"].description)
+        str,
+        typer.Option("--range", help=ScheduleRequest.model_fields["range"].description, autocompletion=complete_range),
     ] = ScheduleRequest.model_fields["range"].default,
     lookback: Annotated[str, option("lookback", ScheduleRequest)] = "0",
     catch_up: Annotated[str, option("catch_up", ScheduleRequest)] = ScheduleRequest.model_fields["catch_up"].default,
@@ -112,10 +132,13 @@ def list_schedules(as_json: AsJson = False) -> None:
     statuses = run(services.list_schedules, as_json)
     if as_json:
         print_envelope(200, "OK", content=[_to_json(status) for status in statuses])
-    elif statuses:
-        print_table(LIST_COLUMNS, statuses)
-    else:
+    elif not statuses:
         print("no schedules yet; add one with: audience schedule add")
+    elif not sys.stdout.isatty():
+        print_table(LIST_COLUMNS | _MORE_COLUMNS, statuses)
+    else:
+        print_table(LIST_COLUMNS, statuses)
+        print_lines(*(f"{status.schedule.name}: {_remark(status)}" for status in statuses if _remark(status)))
 
 
 def show(name: Name, as_json: AsJson = False) -> None:
@@ -126,17 +149,31 @@ def show(name: Name, as_json: AsJson = False) -> None:
         print_envelope(200, "OK", schedule=_to_json(status), runs=runs)
         return
     _print(status)
-    if status.firings:
-        print()
-        columns: dict[str, Callable[[Firing], object]] = {
-            "due": lambda firing: _zoned(status, firing.due),
-            "by": lambda firing: "hand" if firing.by_hand else "schedule",
-            "ended": lambda firing: firing.outcome.value,
-            "task": lambda firing: firing.task_id,
-            "range": lambda firing: firing.start_time and f"{firing.start_time} - {firing.end_time}",
-            "remark": lambda firing: firing.error or firing.task_error or firing.note,
-        }
+    if not status.firings:
+        return
+    print()
+    columns: dict[str, Callable[[Firing], object]] = {
+        "due": lambda firing: _zoned(status, firing.due),
+        "by": lambda firing: "hand" if firing.by_hand else "cron",
+        "ended": lambda firing: firing.outcome.value,
+        "task": lambda firing: firing.task_id,
+    }
+    if sys.stdout.isatty():
         print_table(columns, status.firings)
+        # An error begins with its time.
+        remarks = [
+            firing.error or f"{_zoned(status, firing.due)}: {_run_remark(firing)}"
+            for firing in status.firings
+            if _run_remark(firing)
+        ]
+        print_lines(*remarks[:_MOST_REMARKS])
+    else:
+        more: dict[str, Callable[[Firing], object]] = {
+            "start_time": lambda firing: firing.start_time,
+            "end_time": lambda firing: firing.end_time,
+            "remark": _run_remark,
+        }
+        print_table(columns | more, status.firings)
 
 
 def pause(name: Name, as_json: AsJson = False) -> None:

@@ -64,6 +64,7 @@ def print_task(task: Task, stale: bool | None = None, events: Sequence[TaskEvent
             ("status", task.stat),
             ("production", task.prod_stat or "not finished"),
             ("error", task.error),
+            ("schedule", task.schedule),
             ("waits for", task.waiting_for),
             ("check point", task.check_point),
             ("cleaned", f"{task.cleaned_at:%Y-%m-%d %H:%M:%S} UTC" if task.cleaned_at else None),

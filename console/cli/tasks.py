@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli.completion import complete_output_schema, complete_production_table
+from console.cli.completion import complete_output_schema, complete_production_table, complete_schedule
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.progress import follow
 from console.cli.run import AsJson, TaskId, option, run
@@ -95,6 +95,12 @@ def list_tasks(
         str | None,
         typer.Option(help="Only tasks created since then: 2020-01-31, or 3d, 12h, 45m ago.", show_default=False),
     ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="Only tasks that this schedule created.", show_default=False, autocompletion=complete_schedule
+        ),
+    ] = None,
     output_schema: OutputSchema = None,
     as_json: AsJson = False,
 ) -> None:
@@ -102,7 +108,7 @@ def list_tasks(
     on_terminal = sys.stdout.isatty() and not as_json
 
     async def service(deployment: Deployment) -> tuple[list[Task], dict[str, bool | None], dict[str, str]]:
-        selection = TaskSelection(tuple(status or ()), parse_since(since) if since is not None else None)
+        selection = TaskSelection(tuple(status or ()), parse_since(since) if since is not None else None, schedule)
         tasks = await services.task_list(deployment, limit, output_schema, selection)
         ids = await services.short_ids(deployment, tasks) if on_terminal else {}
         return tasks, services.find_stale(deployment, tasks), ids

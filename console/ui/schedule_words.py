@@ -14,7 +14,7 @@ from jobs.services import ScheduleStatus
 
 PAUSED = Standing("paused", "‖", "muted")
 LATE = Standing("late", "!", "bold failed")
-ERROR = Standing("could not fire", "!", "bold failed")
+ERROR = Standing("not fired", "!", "bold failed")
 SKIPPED = Standing("skipped", "·", "muted")
 
 _COMING = 5
@@ -29,7 +29,7 @@ _OUTCOMES = {
     Outcome.SKIPPED: SKIPPED,
     Outcome.PURGED: UNKNOWN,
 }
-_SHORT = {Outcome.SUCCESS: "done", Outcome.FAILURE: "failed", Outcome.ERROR: "not fired"}
+_SHORT = {Outcome.SUCCESS: "done", Outcome.FAILURE: "failed"}
 
 
 def ended(firing: Firing) -> Standing:
@@ -145,7 +145,7 @@ def _remark(status: ScheduleStatus) -> tuple[str, str]:
     if schedule.paused:
         return "muted", "paused: it does not fire, and does not catch up"
     if schedule.waiting_for is not None:
-        return "waiting", f"waits for {schedule.waiting_for}"
+        return "waiting", f"waits: {schedule.waiting_for}"
     if status.late:
         return (
             "failed",

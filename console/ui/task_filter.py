@@ -12,6 +12,7 @@ _FIELDS: dict[str, _Texts] = {
     "model": lambda task: (task.model_type,),
     "predict": lambda task: (task.predict_type, predict_words(task)),
     "queue": lambda task: (task.queue,),
+    "schedule": lambda task: (task.schedule,),
     "result": lambda task: (task.result,),
     "range": lambda task: (range_words(task), task.date_range),
     "table": lambda task: (task.target_table, task.source_table),
@@ -20,7 +21,7 @@ _FIELDS: dict[str, _Texts] = {
     "id": lambda task: (task.task_id,),
 }
 # Where a word without a field is looked for: not in the table's name, which most tasks share.
-_ANYWHERE = ("state", "model", "predict", "queue", "result", "range", "error", "id")
+_ANYWHERE = ("state", "model", "predict", "queue", "schedule", "result", "range", "error", "id")
 
 
 class TaskFilter:

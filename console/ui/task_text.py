@@ -208,6 +208,7 @@ def _facts_and_blanks(task: Task, situation: Situation) -> list[tuple[str, str]]
         ("output", sanitize(task.output_schema)),
         ("queue", sanitize(task.queue or "")),
         ("deployment", sanitize(task.deployment or "")),
+        ("schedule", sanitize(task.schedule or "")),
         ("countdown", f"{task.countdown} s" if task.countdown is not None else ""),
         ("read", f"{number(received)} posts" if received is not None else ""),
         ("labelled", f"{number(labelled)} posts{share}" if labelled is not None else ""),

@@ -1,5 +1,6 @@
 """The parameters of a schedule: declared here once, for the command line, the form and the table."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from jobs.errors import InvalidValue
 from jobs.model.cron import check_cron, check_timezone, past_time, previous_due
-from jobs.model.schedules import SINCE_LAST, Schedule, ScheduleRef, check_range
+from jobs.model.schedules import SINCE_LAST, Schedule, check_range
 from jobs.model.task_request import (
     Countdown,
     ModelParameter,
@@ -27,6 +28,12 @@ _MOST_HOURS = 8_784
 TASK_PARAMETERS = tuple(name for name in TaskRequest.model_fields if name not in ("start_time", "end_time"))
 
 
+def _check_name(name: str) -> str:
+    if re.fullmatch(QUEUE_NAME, name) is None or name.endswith("\n"):
+        raise ValueError(f"expected 1 to 64 letters, digits, and . - _, not {name[:40]!r}")
+    return name
+
+
 class ScheduleRequest(BaseModel):
     """The parameters of a schedule, each validated (docs/schedules.md)."""
 
@@ -34,7 +41,7 @@ class ScheduleRequest(BaseModel):
 
     name: Annotated[
         str,
-        StringConstraints(pattern=QUEUE_NAME),
+        AfterValidator(_check_name),
         Field(title="Name", description="1 to 64 letters, digits, and . - _"),
     ]
     cron: Annotated[
@@ -94,10 +101,6 @@ class ScheduleRequest(BaseModel):
     def from_schedule(schedule: Schedule) -> dict[str, str]:
         """Return the parameters of a schedule as text."""
         return {name: str(getattr(schedule, name)) for name in ScheduleRequest.model_fields}
-
-    def ref(self, deployment: str) -> ScheduleRef:
-        """Return the address that the schedule has in a deployment."""
-        return ScheduleRef(self.output_schema, deployment, self.name)
 
     def first_begin(self, now: datetime) -> datetime:
         """Return where the first since-last range begins, if it is added now: one period before its end."""

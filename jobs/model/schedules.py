@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     FAILURE = "failure"
     ABORTED = "aborted"
     RUNNING = "running"
-    ERROR = "could not fire"
+    ERROR = "not fired"
     SKIPPED = "skipped"
     PURGED = "purged"
 

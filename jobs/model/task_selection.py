@@ -24,11 +24,13 @@ class ListedStatus(StrEnum):
 
 @dataclass(frozen=True)
 class TaskSelection:
-    """The tasks that have one of these statuses, or any if there are none, and are new enough."""
+    """The tasks that have one of these statuses, or any if there are none, and are new enough, and of a schedule."""
 
     statuses: tuple[ListedStatus, ...] = ()
     since: datetime | timedelta | None = None
     """When they were created at the earliest: a time, or an age, both by the output server's clock."""
+    schedule: str | None = None
+    """The name of the schedule that created them. None: whoever did."""
 
 
 def parse_since(text: str) -> datetime | timedelta:

@@ -245,7 +245,7 @@ async def _check_schedules(deployment: Deployment) -> AsyncIterator[Finding]:
     for reason in sorted({reason for reason in obstacles.values() if reason is not None}):
         names = ", ".join(name for name, found in obstacles.items() if found == reason)
         advice = "see docs/schedules.md; workers on other hosts may fire them"
-        yield Finding("schedules", "warning", f"{names}: cannot be fired here: that needs {reason}", advice)
+        yield Finding("schedules", "warning", f"{names}: cannot be fired here: {reason}", advice)
     fit = sum(reason is None for reason in obstacles.values())
     if fit:
         settings = deployment.settings

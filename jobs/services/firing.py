@@ -5,6 +5,7 @@ files as they are. Whatever is killed, the schedule is then as it was, or has fi
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from jobs.deployment import Deployment
-from jobs.errors import CannotStart, Conflict, DatabaseError, OutputUnreachable, describe_error
+from jobs.errors import AudienceError, CannotStart, Conflict, DatabaseError, OutputUnreachable, describe_error
 from jobs.model.alert import AlertEvent, schedule_alert
 from jobs.model.cron import local_time
 from jobs.model.schedule_request import task_values
@@ -25,6 +26,8 @@ from jobs.services.create import CANNOT_CONNECT, insert_task, prepare_tables, pr
 from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import alerts, firings, schedules, server, state
 from jobs.storage.connection import Session
+
+_logger = logging.getLogger(__name__)
 
 # For how long a firing that a server keeps from its work is tried again, before it counts as failed.
 PATIENCE = timedelta(minutes=10)
@@ -48,6 +51,9 @@ async def fire_if_due(deployment: Deployment, schedule: Schedule) -> Task | None
     try:
         return await _fire(deployment, schedule.ref)
     except Exception as error:
+        # A server's error and ours explain themselves. For any other, the traceback says more.
+        expected = isinstance(error, AudienceError | DatabaseError)
+        _logger.error("schedule %s: %s", schedule.name, error, exc_info=None if expected else error)
         await _keep_error(deployment, schedule, error)
         return None
 
@@ -69,7 +75,7 @@ async def run_schedule(deployment: Deployment, ref: ScheduleRef) -> Task | None:
                 return None
             reason = await obstacle(deployment, schedule)
             if reason is not None:
-                raise CannotStart(f"failed to start a labelling task: it needs {reason}")
+                raise CannotStart(f"failed to start a labelling task: {reason}")
             running = await firings.find_running(session, ref)
             if running is not None:
                 raise Conflict(f"schedule {ref.name} is running: task {running}; wait for it, or abort it")
@@ -91,21 +97,21 @@ async def obstacle(deployment: Deployment, schedule: Schedule) -> str | None:
     settings, host = deployment.settings, socket.gethostname()
     folder = settings.patterns_dir / schedule.model_type
     if not await asyncio.to_thread(folder.is_dir):
-        return f"a host with its pattern files: {folder} is no folder on {host}"
+        return f"it needs a host with its pattern files: {folder} is no folder on {host}"
     if not await asyncio.to_thread(settings.sources_file.is_file):
-        return f"a host with the sources file: {settings.sources_file} is no file on {host}"
+        return f"it needs a host with the sources file: {settings.sources_file} is no file on {host}"
     try:
         await asyncio.to_thread(ZoneInfo, schedule.timezone)
     except (OSError, ValueError, KeyError):
-        return f"a host that knows the time zone {schedule.timezone}, which {host} does not"
+        return f"it needs a host that knows the time zone {schedule.timezone}, which {host} does not"
     try:
         if not await reads_input(deployment, schedule.input_server, schedule.input_server_id):
             return (
-                f"a worker that reads the input server {schedule.input_server}, as the one on {host} does not; if the"
-                " input has moved, add the schedule again with --replace"
+                f"it needs a worker that reads the input server {schedule.input_server}, as the one on {host} does"
+                " not; if the input has moved, add the schedule again with --replace"
             )
     except DatabaseError as error:
-        return f"the input server: {error}"
+        return f"it needs its input server: {error}"
     return None
 
 
@@ -117,12 +123,14 @@ async def _fire(deployment: Deployment, ref: ScheduleRef) -> Task | None:
                 return None
             running = await firings.find_running(session, ref)
             if running is not None:
-                await schedules.set_waiting(session, ref, f"its last run, which is still going: task {running}")
+                await schedules.set_waiting(session, ref, f"its last run is still going: task {running}")
                 return None
             _, now = await server.read_times(session)
             decision = await asyncio.to_thread(decide, schedule, now)
             created = None
-            if decision.fires:
+            if await firings.exists(session, ref, decision.due):
+                pass  # the clock was set back, and the schedule changed: a due time has one firing
+            elif decision.fires:
                 created = await _create_run(deployment, session, schedule, decision.due, decision.note)
             else:
                 await firings.insert_skipped(session, ref, decision.due, decision.note)

@@ -61,7 +61,8 @@ async def save_schedule(
         identity = await read_identity(source)
     origin = state.Origin(deployment.settings.deployment, deployment.input.address, identity)
     async with output_session(deployment, OutputUnreachable, "cannot connect to output schema") as session:
-        ref = request.ref(deployment.settings.deployment)
+        schema = await server.stored_name(session, request.output_schema)
+        ref = ScheduleRef(schema, deployment.settings.deployment, request.name)
         _, now = await server.read_times(session)
         due = next_due(request.cron, request.timezone, now)
         if replace:

@@ -28,7 +28,6 @@ async def insert_run(
     """Record that a schedule fired: its task is inserted in the same transaction."""
     values = {"task_id": task_id, "start_time": dates[0], "end_time": dates[1]}
     await _insert(session, ref, due, note=note, by_hand=by_hand, **values)
-    await _delete_old(session, ref)
 
 
 async def insert_error(session: Session, ref: ScheduleRef, due: datetime, error: str) -> None:
@@ -39,6 +38,14 @@ async def insert_error(session: Session, ref: ScheduleRef, due: datetime, error:
 async def insert_skipped(session: Session, ref: ScheduleRef, due: datetime, note: str | None) -> None:
     """Record that there was nothing to do when a schedule was due, or that it missed its time."""
     await _insert(session, ref, due, note=note)
+
+
+async def exists(session: Session, ref: ScheduleRef, due: datetime) -> bool:
+    """Return whether a schedule has a firing for a due time."""
+    return (
+        await session.row(f"SELECT 1 FROM {_table(ref.schema)} {_WHERE} AND due = %(due)s", _key(ref) | {"due": due})
+        is not None
+    )
 
 
 async def newest(session: Session, schema: str, deployment: str, limit: int) -> Mapping[str, list[Firing]]:
@@ -116,6 +123,7 @@ async def _insert(session: Session, ref: ScheduleRef, due: datetime, **values: o
         """,
         dict.fromkeys(columns) | {"by_hand": False} | values | _key(ref) | {"due": due},
     )
+    await _delete_old(session, ref)
 
 
 async def _delete_old(session: Session, ref: ScheduleRef) -> None:

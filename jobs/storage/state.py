@@ -83,7 +83,8 @@ async def insert(
             "schedule": origin.schedule,
         },
     )
-    await events.record(session, ref, EventKind.CREATED, f"by {by}")
+    creator = by if origin.schedule is None else f"schedule {origin.schedule}, fired by {by}"
+    await events.record(session, ref, EventKind.CREATED, f"by {creator}")
 
 
 async def find(session: Session, ref: TaskRef) -> Task | None:
@@ -122,6 +123,8 @@ async def newest(session: Session, schema: str, limit: int, selection: TaskSelec
     if since is not None:
         is_age = isinstance(since, timedelta)
         conditions.append("create_time >= " + ("NOW() - INTERVAL %(since)s SECOND" if is_age else "%(since)s"))
+    if selection.schedule is not None:
+        conditions.append("schedule = %(schedule)s")
     return await _select(
         session,
         schema,
@@ -129,6 +132,7 @@ async def newest(session: Session, schema: str, limit: int, selection: TaskSelec
         limit=limit,
         statuses=tuple(map(str, statuses)) or ("",),
         since=since.total_seconds() if isinstance(since, timedelta) else since,
+        schedule=selection.schedule,
     )
 
 

@@ -19,8 +19,10 @@ from jobs.storage import schedules
 
 _logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
 """How long a worker sleeps before it looks again, unless a schedule is due earlier."""
+WAIT_SECONDS = 2.0
+"""The same while a schedule that is due waits, for its last run, say."""
 _LEAST_SECONDS = 0.05
 
 
@@ -67,8 +69,7 @@ class Scheduler:
                     ):
                         if seconds <= 0:
                             due.append(schedule)
-                        else:
-                            wait = min(wait, max(seconds, _LEAST_SECONDS))
+                        wait = min(wait, WAIT_SECONDS if seconds <= 0 else max(seconds, _LEAST_SECONDS))
                 except DatabaseError as error:
                     if error.unreachable:
                         raise

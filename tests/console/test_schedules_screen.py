@@ -123,7 +123,7 @@ async def test_a_schedule_that_waits_or_is_late_says_so(ready: TestDeployment) -
         await look_once(ready)
         make_due(ready)
         await look_once(ready)
-        await wait_until(pilot, lambda: "waits for its last run, which is still going" in said(pilot))
+        await wait_until(pilot, lambda: "waits: its last run is still going" in said(pilot))
 
 
 async def test_a_read_only_console_shows_schedules_and_changes_none(ready: TestDeployment) -> None:

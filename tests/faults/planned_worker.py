@@ -36,6 +36,7 @@ def shorten_limits() -> None:
     jobs.worker.lane._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
     jobs.worker.reconciler.STALLED_SECONDS = LIMITS_SECONDS
     jobs.worker.main.RECONCILE_SECONDS = 1.0
+    scheduler.LOOK_SECONDS = 1.0
 
 
 def kill(place: str, nth: int) -> None:

@@ -9,6 +9,7 @@ from jobs import services
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import post
 from tests.helpers.running import run_in_process
+from tests.helpers.schedules import add_schedule
 from tests.helpers.terminal import AUDIENCE
 
 AWAY = {"OUTPUT_PORT": "1", "INPUT_PORT": "1"}
@@ -59,6 +60,18 @@ def test_commands_options_and_values_are_completed(plain: TestDeployment) -> Non
     assert complete(plain, "audience create --predict-type t") == ["title"]
     assert complete(plain, "audience lint --model-type ") == ["keyword_model", "rule_model"]
     assert "FAILURE" in complete(plain, "audience list --status ")
+
+
+async def test_schedules_and_their_parameters_are_completed(plain: TestDeployment) -> None:
+    await add_schedule(plain, "nightly")
+    await add_schedule(plain, "weekly")
+    assert complete(plain, "audience schedule ") == ["add", "list", "show", "pause", "unpause", "run", "remove"]
+    for words in ("audience schedule show ", "audience schedule run ", "audience list --schedule "):
+        assert complete(plain, words) == ["nightly", "weekly"], words
+    assert complete(plain, "audience schedule remove w") == ["weekly"]
+    assert complete(plain, "audience schedule add x --timezone Asia/Tai") == ["Asia/Taipei"]
+    assert complete(plain, "audience schedule add x --range l") == ["last-7-days"]
+    assert complete(plain, "audience schedule add x --catch-up ") == ["latest", "all", "none"]
 
 
 def test_a_name_that_a_shell_would_act_on_is_not_completed(deployment: TestDeployment) -> None:

@@ -66,6 +66,20 @@ async def test_a_schedule_fires_once_for_a_due_time_however_many_workers_look(on
             assert one_post.count("TRUE") == one_post.count("TRUE", "task_firing") == number
 
 
+async def test_a_due_time_that_comes_again_because_the_clock_was_set_back_does_not_fire_again(
+    one_post: TestDeployment,
+) -> None:
+    await add_schedule(one_post)
+    make_due(one_post)
+    due = (await show(one_post)).schedule.next_due
+    await look_once(one_post)
+    one_post.write_anything("UPDATE {output}.state SET stat = 'ABORTED'")
+    set_schedule(one_post, next_due=due)
+    await look_once(one_post)
+    status = await show(one_post)
+    assert len(status.firings) == one_post.count("TRUE") == 1 and status.schedule.next_due > status.now
+
+
 async def test_workers_sleep_until_a_schedule_is_due_but_no_longer_than_a_look(one_post: TestDeployment) -> None:
     await add_schedule(one_post)
     assert await look_once(one_post) == LOOK_SECONDS
@@ -100,7 +114,7 @@ async def test_the_next_run_waits_for_one_that_is_still_going_and_the_list_says_
     await look_once(one_post)
     waiting = await show(one_post)
     assert waiting.firings == (first,) and first is not None
-    assert waiting.schedule.waiting_for == f"its last run, which is still going: task {first.task_id}"
+    assert waiting.schedule.waiting_for == f"its last run is still going: task {first.task_id}"
     assert not waiting.late
     await services.abort_task(one_post, str(first.task_id))
     await look_once(one_post)
@@ -289,7 +303,7 @@ async def test_the_check_says_whether_a_worker_on_this_host_could_fire(one_post:
     bare = one_post.with_settings(patterns_dir=one_post.folder / "nothing")
     (first, missing), (second, late) = await findings(bare)
     assert first == second == "warning"
-    assert "nightly: cannot be fired here: that needs a host with its pattern files" in missing
+    assert "nightly: cannot be fired here: it needs a host with its pattern files" in missing
     assert "nightly: late" in late
 
 
@@ -324,6 +338,10 @@ def test_the_commands_print_what_the_services_return(one_post: TestDeployment) -
     assert command("run", "nightly", code=1)["error_code"] == 409
     (listed,) = command("list")["content"]
     assert listed["last"]["task_id"] == ran["task_id"] and listed["last"]["outcome"] == "running"
+    created = one_post.command("list", "--schedule", "nightly", "--json")
+    assert [task["task_id"] for task in json.loads(created.stdout)["content"]] == [ran["task_id"]]
+    assert json.loads(one_post.command("list", "--schedule", "other", "--json").stdout)["content"] == []
+    assert "by schedule nightly, fired by" in one_post.command("status", ran["task_id"]).stdout
     assert command("pause", "nightly")["schedule"]["paused"] is True
     assert command("unpause", "nightly")["schedule"]["paused"] is False
     text = one_post.command("schedule", "list").stdout

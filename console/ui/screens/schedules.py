@@ -42,7 +42,9 @@ Change = Literal["pause", "unpause", "run", "remove"]
 _READ_SECONDS = 0.9
 _MOST_RUNS = services.SHOWN_RUNS
 _WIDE = 100
-"""From this width on, there is room for the operator's time."""
+"""From this width on, there is room for the operator's time and the expression beside the runs."""
+_WIDER = 130
+"""From this width on, there is room for the range too."""
 _REMARK = 12
 """The least width of a remark beside all columns."""
 _WRITING = ("new", "change", "run", "pause", "remove")
@@ -299,7 +301,9 @@ def _columns(width: int, schedules: Sequence[Schedule]) -> dict[str, int]:
     name = max((len(schedule.name) for schedule in schedules), default=4)
     columns = {"": 1, "name": min(max(name, 4), 24), "next": 15, "in": 4}
     if width >= _WIDE:
-        columns |= {"here": 11, "cron": 14, "range": 12}
+        columns |= {"here": 11, "cron": 14}
+    if width >= _WIDER:
+        columns |= {"range": 12}
     columns |= {"last": 4}
     rest = width - sum(column + 2 for column in columns.values()) - 2
     return columns | {"runs": max(min(rest, _MOST_RUNS), 8)}
