@@ -46,7 +46,7 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         await wait_until(pilot, lambda: "/[red]female by ann partially" in shown(pilot))
         assert_inert(shown(pilot))
         await pilot.press("v", "h", "tab")
-        await wait_until(pilot, lambda: "% labelled" in said(pilot) and "rows decided" in said(pilot))
+        await wait_until(pilot, lambda: "% labelled" in said(pilot) and "patterns decided" in said(pilot))
         await wait_until(pilot, lambda: "Escape stops it" not in said(pilot) and "Ann[a-z]{3}" in said(pilot))
         assert_inert(shown(pilot))
         shutil.rmtree(ready.settings.patterns_dir / "keyword_model/[red]female")
