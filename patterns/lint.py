@@ -27,6 +27,7 @@ Kind = Literal[
     "lower case",
     "single character",
     "empty match",
+    "slow",
 ]
 
 _RULE_OPTIONS = rule_options()

@@ -1,15 +1,16 @@
-"""A probe of rules: which of them take much longer to search than usual, measured within a bounded time."""
+"""A probe of rules: which of them, and whether all together, take long to search, measured within a bounded time."""
 
 import random
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 import re2
 
-from patterns.matcher import fold, has_gap, rule_options
-from patterns.pattern_set import PatternSet
+from patterns.matcher import PatternsTooLarge, build_matcher, fold, has_gap, rule_options
+from patterns.pattern_set import Label, Pattern, PatternSet
 
 PROBE_CHARACTERS = 2_000
 """The length of the texts that a rule is tried on."""
@@ -18,6 +19,14 @@ PROBE_CHARACTERS = 2_000
 # each state among those that it has made. With a gap of 20 between frequent characters it takes up to 32 times as
 # long. Above this, it makes a state for most characters, and one such rule costs as much as all others of a set.
 SLOW_TIMES = 40.0
+
+SLOW_TOGETHER_TIMES = 200.0
+"""Rules that together take this many times as long as a word are slow: 2 ms a text."""
+
+# If some of the rules are slow together, all of them are.
+_MOST_TOGETHER = 2_000
+# The automata of rules grow most in the first texts.
+_WARM_UP, _MEASURED = 2, 5
 
 # Every tenth character is one of the rule's own. If it has two, each is as frequent as 的 in Chinese texts.
 _OWN_CHARACTERS = PROBE_CHARACTERS // 10
@@ -43,11 +52,22 @@ class SlowRule:
     """A rule that takes much longer than usual."""
 
     label: str
-    rule: str
+    line: int
+    """The line in the label's file, from 1."""
+    pattern: Pattern
     microseconds: float
     """The time of a search through a text of PROBE_CHARACTERS."""
     times: float
     """How many times as long as the search for a word takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTogether:
+    """Rules with gaps that take long together, though each by itself does not."""
+
+    rules: int
+    microseconds: float
+    times: float
 
 
 def slow_rules(pattern_set: PatternSet, seconds: float = 0.2) -> list[SlowRule]:
@@ -62,17 +82,63 @@ def slow_rules(pattern_set: PatternSet, seconds: float = 0.2) -> list[SlowRule]:
         return []
     deadline = time.monotonic() + seconds
     texts = _Texts()
-    # A busy machine only ever makes a search longer, so the quickest of many is the true one.
-    usual = min(_search_seconds(_WORD, texts, enough=0.0) for _ in range(_TRIES_OF_WORD))
-    rules = [(label.name, pattern.text) for label, pattern in pattern_set]
+    usual = _usual_seconds(texts)
     found = []
-    for label, rule in sorted(rules, key=lambda of_label: not has_gap(of_label[1])):
+    for label, line, pattern in sorted(pattern_set.lines(), key=lambda of_line: not has_gap(of_line[2].text)):
         if time.monotonic() > deadline:
             break
-        taken = _search_seconds(rule, texts, enough=SLOW_TIMES * usual)
+        taken = _search_seconds(pattern.text, texts, enough=SLOW_TIMES * usual)
         if taken >= SLOW_TIMES * usual:
-            found.append(SlowRule(label, rule, taken * 1e6, taken / usual))
+            found.append(SlowRule(label, line, pattern, taken * 1e6, taken / usual))
     return sorted(found, key=lambda slow: -slow.microseconds)
+
+
+def slow_together(pattern_set: PatternSet, seconds: float = 0.2) -> SlowTogether | None:
+    """Return how slow the rules with gaps are together, or None if they take less than SLOW_TOGETHER_TIMES.
+
+    They are searched as a task searches them, through texts of frequent words and characters of their own, and the
+    median of several texts counts. What cannot be measured within about `seconds` is not claimed. Rules without gaps
+    are left out: they are slow only until their automaton has grown.
+    """
+    rng = random.Random(1)
+    gaps = [pattern for _, pattern in pattern_set if pattern.match_type == "regex" and has_gap(pattern.text)]
+    if len(gaps) < 2:
+        return None
+    some = rng.sample(gaps, min(len(gaps), _MOST_TOGETHER))
+    usual = _usual_seconds(_Texts())
+    deadline = time.monotonic() + seconds
+    try:
+        matcher = build_matcher(PatternSet("rule_model", pattern_set.predict_type, (Label("", tuple(some)),)))
+    except PatternsTooLarge:  # the whole set is, too
+        return None
+    taken: list[float] = []
+    while len(taken) < _WARM_UP + _MEASURED and (len(taken) <= _WARM_UP or time.monotonic() < deadline):
+        text = _mixed(_frequent_words(rng), "".join(map(_own_characters, rng.sample(gaps, min(len(gaps), 50)))), rng)
+        started = time.thread_time()
+        matcher.match(text)
+        taken.append(time.thread_time() - started)
+    typical = median(taken[_WARM_UP:])
+    if typical < SLOW_TOGETHER_TIMES * usual:
+        return None
+    return SlowTogether(len(gaps), typical * 1e6, typical / usual)
+
+
+def _mixed(text: str, own: str, rng: random.Random) -> str:
+    """Return a text in which every tenth character is one of its own."""
+    characters = list(text)
+    for place in rng.sample(range(PROBE_CHARACTERS), _OWN_CHARACTERS):
+        characters[place] = rng.choice(own) if own else characters[place]
+    return "".join(characters)
+
+
+def _own_characters(pattern: Pattern) -> str:
+    """Return the characters that a rule names."""
+    return _SYNTAX.sub("", pattern.text) + ("0123456789" if r"\d" in pattern.text else "")
+
+
+def _usual_seconds(texts: "_Texts") -> float:
+    """Return how long the search for a word takes. A busy machine only makes it longer, so the quickest one counts."""
+    return min(_search_seconds(_WORD, texts, enough=0.0) for _ in range(_TRIES_OF_WORD))
 
 
 def _search_seconds(rule: str, texts: "_Texts", enough: float) -> float:
@@ -107,7 +173,7 @@ class _Texts:
 
     def of(self, rule: str) -> Iterator[bytes]:
         """Yield the texts for a rule, folded."""
-        own = _SYNTAX.sub("", rule) + ("0123456789" if r"\d" in rule else "")
+        own = _own_characters(Pattern(rule, "regex"))
         for text, places, choices in zip(self._texts, self._places, self._choices, strict=True):
             characters = list(text)
             if own:

@@ -96,10 +96,8 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
 def task_line(task: Task, counts: Collection[TaskCounts], patterns: int) -> Text:
     """Return what the patterns of a task decided, in a line."""
     rows = sum(count.rows for count in counts)
-    text = f"{task.task_id[:8]} of {task.create_time:%Y-%m-%d %H:%M}, {rows:,} rows decided"
-    return Text.assemble(
-        ("task  ", "muted"), f"{text}, {patterns - len(counts):,} of {patterns:,} patterns without a hit"
-    )
+    by = f"{len(counts):,} of {patterns:,} patterns decided {rows:,} rows"
+    return Text.assemble(("task  ", "muted"), f"{task.task_id[:8]} of {task.create_time:%Y-%m-%d %H:%M}, {by}")
 
 
 def task_row_line(row: PatternRow, task: Task) -> Text:

@@ -6,10 +6,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from jobs.services.patterns import PatternFile, check_model_type, check_predict_type, read_pattern_files
+from jobs.services.patterns import (
+    PatternFile,
+    check_model_type,
+    check_predict_type,
+    matcher_of,
+    read_pattern_files,
+    slow_patterns,
+)
 from patterns.files import Fault, file_exists, pattern_path
 from patterns.lint import Kind, lint
-from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.matcher import PatternsTooLarge
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, Label, Pattern, PatternSet
 
 
@@ -67,13 +74,20 @@ def _lint_set(directory: Path, files: list[PatternFile]) -> Iterator[LintFinding
         return
     pattern_set = PatternSet(model_type, predict_type, tuple(Label(file.label, file.patterns) for file in files))
     try:
-        build_matcher(pattern_set)
+        matcher_of(pattern_set)
     except PatternsTooLarge as error:
         yield _fault(Fault(directory / model_type, None, str(error)))
         return
-    for warning in lint(pattern_set):
-        path = pattern_path(directory, model_type, warning.label, predict_type)
-        yield LintFinding(warning.kind, path, warning.line, warning.pattern, warning.message)
+    slow, together = slow_patterns(pattern_set)
+    warnings = [
+        *((one.label, one.line, one.pattern, one.kind, one.message) for one in lint(pattern_set)),
+        *((one.label, one.line, one.pattern, "slow", message) for one, message in slow),
+    ]
+    place = {label.name: number for number, label in enumerate(pattern_set.labels)}
+    for label, line, pattern, kind, message in sorted(warnings, key=lambda one: (place[one[0]], one[1])):
+        yield LintFinding(kind, pattern_path(directory, model_type, label, predict_type), line, pattern, message)
+    if together is not None:
+        yield LintFinding("slow", directory / model_type, None, None, f"{predict_type}: {together}")
 
 
 def _fault(fault: Fault) -> LintFinding:

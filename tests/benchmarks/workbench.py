@@ -33,7 +33,7 @@ PREVIEW_ROWS = 20_000
 KEYWORDS = 100_000
 GOLD_LINES = 1_000_000
 
-_REPEATS = 5
+_REPEATS = 3
 _LANES = 3
 _SYLLABLES = [first + vowel for first in "bcdfghjklmnprstvwyz" for vowel in "aeiou"]
 _HAN = [chr(0x4E00 + number) for number in range(2_000)]

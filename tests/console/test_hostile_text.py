@@ -5,8 +5,10 @@ import shutil
 from textual.widgets import Input
 
 from console.ui.preferences import write_preferences
+from console.ui.screens.comparison import ComparisonScreen
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.label_matrix import LabelMatrixScreen
+from console.ui.screens.sample_suggestions import SampleSuggestionsScreen
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.suggestions import SuggestionsScreen
 from console.ui.screens.tasks import TasksScreen
@@ -42,6 +44,22 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         await wait_until(pilot, lambda: "[red]female" in shown(pilot))
         pilot.app.screen.query_one("#try", Input).value = NAMES[0]
         await wait_until(pilot, lambda: "/[red]female by ann partially" in shown(pilot))
+        assert_inert(shown(pilot))
+        await pilot.press("v", "h", "tab")
+        await wait_until(pilot, lambda: "% labelled" in said(pilot) and "patterns decided" in said(pilot))
+        await wait_until(pilot, lambda: "Escape stops it" not in said(pilot) and "Ann[a-z]{3}" in said(pilot))
+        assert_inert(shown(pilot))
+        shutil.rmtree(ready.settings.patterns_dir / "keyword_model/[red]female")
+        await pilot.press("c")
+        await opened(pilot, ComparisonScreen)
+        await wait_until(pilot, lambda: "Ann[/red]  /[red]female → no label" in said(pilot))
+        assert_inert(shown(pilot))
+        await pilot.press("escape")
+        await opened(pilot, WorkbenchScreen)
+        ready.write_posts(post(number, f"{number}{NAMES[0]}[/red]", "2020-06-01 00:00:00") for number in range(60))
+        await pilot.press("f")
+        await opened(pilot, SampleSuggestionsScreen)
+        await wait_until(pilot, lambda: "Ann[/red]" in said(pilot))
         assert_inert(shown(pilot))
     assert task.prod_stat == "finish"
 

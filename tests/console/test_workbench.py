@@ -130,7 +130,8 @@ async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
         await wait_until(pilot, lambda: "labelled, precision" in said(pilot))
         await pilot.press("s")
         await opened(pilot, SuggestionsScreen)
-        await wait_until(pilot, lambda: table(pilot, "suggestions").row_count > 0)
+        await wait_until(pilot, lambda: "precision %" in shown(pilot) and "芬" in shown(pilot))
+        assert table(pilot, "suggestions").has_focus
         await pilot.press("a")
         await opened(pilot, Confirm)
         assert "芬" in shown(pilot) and "keyword_model/female/author_name" in shown(pilot)

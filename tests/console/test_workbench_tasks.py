@@ -63,7 +63,7 @@ async def test_the_hits_of_a_task_fill_columns_by_label_and_pattern_wherever_the
     async with console(ready, size) as pilot:
         await _open(pilot, lines=len(PATTERNS["female"]) + 1)
         await pilot.press("h")
-        await wait_until(pilot, lambda: "5 rows decided" in said(pilot))
+        await wait_until(pilot, lambda: "1 of 12 patterns decided 5 rows" in said(pilot))
         await pilot.press("tab", "T", "home")
         await wait_until(pilot, lambda: "Line 3 ─ ann start" in shown(pilot) and "by task ↓" in shown(pilot))
         assert "decided 5 rows of 1 authors in task" in said(pilot)

@@ -4,17 +4,18 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import aclosing, suppress
+from dataclasses import replace
 
 import pytest
 
 from jobs import services
 from jobs.errors import AudienceError, CannotStart, InvalidValue, UnreadablePatterns
 from jobs.services import Preview
-from tests.helpers.assertions import assert_inert
+from tests.helpers.assertions import assert_inert, assert_outcome
 from tests.helpers.deployment import YEAR_END, YEAR_START, TestDeployment
-from tests.helpers.oracle import Patterns, Post, as_line, decide, matches
+from tests.helpers.oracle import Patterns, Post, as_line, decide, matches, outcome
 from tests.helpers.posts import END, PATTERNS, RANGE, RULES, SOURCES, START, odd_posts, post
-from tests.helpers.running import until
+from tests.helpers.running import until, work_in_process
 
 COMMAND = ("preview", "--start-time", YEAR_START, "--end-time", YEAR_END)
 
@@ -142,6 +143,25 @@ async def test_a_preview_that_is_cancelled_at_any_time_leaves_no_query_running(d
         with suppress(asyncio.CancelledError):
             await task
         await until(lambda: connections() == 0, seconds=5)
+
+
+async def test_a_table_that_a_task_is_labelling_is_previewed_meanwhile_and_neither_disturbs_the_other(
+    few_posts: TestDeployment,
+) -> None:
+    alone = await last(few_posts)
+    task_id = await services.create_task(few_posts, few_posts.request(**RANGE))
+    with few_posts.servers.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(few_posts.named("LOCK TABLES {output}.fbfans WRITE"), ())
+        working = asyncio.create_task(work_in_process(few_posts, few_posts.ref(task_id)))
+        # It has read the posts, and waits to write label rows.
+        waiting = "SELECT 1 FROM information_schema.processlist WHERE user = %s AND state LIKE 'Waiting for table%%'"
+        await until(lambda: few_posts.rows(waiting, few_posts.settings.output_user))
+        meanwhile = await last(few_posts)
+        assert not working.done()
+    await working
+    assert replace(meanwhile, seconds=0.0) == replace(alone, seconds=0.0)
+    expected = outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END)
+    assert_outcome(few_posts, await services.check_status(few_posts, task_id), expected)
 
 
 async def test_errors_have_their_codes(one_post: TestDeployment) -> None:

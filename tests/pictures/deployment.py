@@ -101,7 +101,7 @@ async def _fail(deployment: Deployment) -> None:
         await state.start(session, ref, "worker-1:4711")
         await events.record(session, ref, EventKind.RETRIED, "window 17: connection lost (attempt 1 of 8 failed)")
         reason = f"window 141: (1146) Table '{posts.SCHEMA}.{posts.TABLE}' doesn't exist"
-        await state.fail(session, ref, f"{reason}; correct the cause, then: audience resume {task_id}")
+        await state.fail(session, ref, f"{reason}; correct the cause, then: audience resume {task_id}", alert=False)
     _age(deployment, task_id, timedelta(minutes=34))
 
 

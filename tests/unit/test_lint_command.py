@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from console.cli.main import app
 from tests.helpers.assertions import assert_inert
-from tests.helpers.pattern_files import write_pattern_file
+from tests.helpers.pattern_files import SLOW_TOGETHER, write_pattern_file
 
 
 @pytest.fixture
@@ -48,6 +48,18 @@ def test_warnings_have_their_places_and_fail_only_if_strict(folder: Path) -> Non
     assert document()["error_code"] == 200
     assert run_lint("--strict").exit_code == 1
     assert document("--strict")["error_message"] == "0 faults, 1 warning; see content"
+
+
+def test_slow_rules_have_their_lines_and_a_set_that_is_slow_together_is_named(folder: Path) -> None:
+    slow = "[a-q].{0,200}[b-r].{0,200}[c-s].{0,200}x"
+    path = write_pattern_file(folder, f"雅婷\n{slow}\n", model="rule_model")
+    (found,) = document("--model-type", "rule_model")["content"]
+    assert (found["kind"], found["file"], found["line"], found["pattern"]) == ("slow", str(path), 2, slow)
+    assert "times as long as a word" in found["message"]
+    path.write_text("\n".join(SLOW_TOGETHER), encoding="utf-8")
+    (found,) = document("--model-type", "rule_model")["content"]
+    assert (found["kind"], found["file"], found["line"]) == ("slow", str(folder / "rule_model"), None)
+    assert found["message"].startswith("author_name: the 46 rules with gaps")
 
 
 def test_the_order_of_labels_decides_which_line_is_beaten(folder: Path) -> None:

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from patterns.pattern_set import Label, Pattern, PatternSet
-from patterns.probe import SLOW_TIMES, slow_rules
-from tests.helpers.pattern_files import rules
+from patterns.probe import SLOW_TIMES, SLOW_TOGETHER_TIMES, slow_rules, slow_together
+from tests.helpers.pattern_files import SLOW_TOGETHER, rules
 
 ORDINARY = [
     *("雅婷", "我.?老公", "ab.{0,20}cd", "我.*你", "e.*t", r"\bann\b", r"^ann", r"\d{1,3}", r"[a-z]+@[a-z]+\.com"),
@@ -30,7 +30,7 @@ def test_a_slow_rule_among_ordinary_ones_is_found_with_its_label_and_time(rule: 
     patterns = tuple(Pattern(text, "regex") for text in ("雅婷", rule, "我.?老公"))
     labels = (Label("quick", patterns[:1]), Label("slow", patterns[1:]))
     (slow,) = slow_rules(PatternSet("rule_model", "content", labels), seconds=10)
-    assert (slow.label, slow.rule) == ("slow", rule)
+    assert (slow.label, slow.line, slow.pattern.text) == ("slow", 1, rule)
     assert slow.times >= SLOW_TIMES
     assert 50 < slow.microseconds < 100_000
 
@@ -49,6 +49,17 @@ def test_the_probe_ends_in_time_however_many_rules_there_are() -> None:
     assert 0 < len(found) < len(many)
 
 
+@pytest.mark.parametrize("quick", [ORDINARY, [f"雅{number}婷" for number in range(300)], ["我.{0,20}你"]])
+def test_rules_that_are_quick_together_are_not_called_slow(quick: list[str]) -> None:
+    assert slow_together(rules(quick), seconds=10) is None
+
+
+def test_rules_that_are_slow_only_together_are_found() -> None:
+    assert slow_rules(rules(SLOW_TOGETHER), seconds=10) == []
+    found = slow_together(rules(SLOW_TOGETHER), seconds=10)
+    assert found is not None and found.rules == len(SLOW_TOGETHER) and found.times >= SLOW_TOGETHER_TIMES
+
+
 def test_keywords_are_not_probed() -> None:
     keywords = PatternSet("keyword_model", "content", (Label("a", (Pattern("(.{0,20}的){10}", "partially"),)),))
-    assert slow_rules(keywords) == []
+    assert slow_rules(keywords) == [] and slow_together(keywords) is None

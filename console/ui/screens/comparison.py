@@ -16,7 +16,7 @@ from console.shares import percent
 from console.ui.formatting import cell, short_number
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Choose
-from console.ui.task_words import model_words, predict_words, range_words
+from console.ui.task_words import model_words, range_words
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
@@ -96,12 +96,15 @@ class ComparisonScreen(BaseScreen):
 
     @work(group="dialog", exit_on_error=False)
     async def action_other(self) -> None:
-        """Choose another finished task to compare with, or the pattern files."""
+        """Choose another finished task of the predict type to compare with, or the pattern files."""
         board = self.snapshot.board
         tasks = [
             task
             for task in (board.tasks if board else ())
-            if task.produced and not task.legacy and task.task_id != self._before.task_id
+            if task.produced
+            and not task.legacy
+            and task.task_id != self._before.task_id
+            and task.predict_type == self._before.predict_type
         ]
         lines = ["the pattern files now", *map(task_line, tasks)]
         chosen = await self.ask(Choose(f"Compare {self._before.task_id[:8]} with", lines))
@@ -117,7 +120,7 @@ class ComparisonScreen(BaseScreen):
         if self._found is not None:
             self.query_one("#note", LiveText).set_text(_summary(self._found))
         table, rows = self.query_one("#changes", LiveTable), self._patterns
-        columns = _columns_for(table.size.width - 1)
+        columns = _columns_for(table.size.width - 1) if rows else {}
         table.set_columns(columns)
         sides: dict[Side, str] = {
             "before": self._before.task_id[:8],
@@ -149,7 +152,7 @@ class ComparisonScreen(BaseScreen):
 
 def task_line(task: Task) -> str:
     """Return what tells a task from others, in a line."""
-    return f"{task.task_id[:8]}  {predict_words(task)} by {model_words(task)}, {range_words(task)}"
+    return f"{task.task_id[:8]}  {task.create_time:%Y-%m-%d %H:%M}  {model_words(task)}, {range_words(task)}"
 
 
 def _summary(found: SampledDiff | TaskDiff) -> Text:

@@ -29,7 +29,7 @@ from patterns.pattern_set import Pattern
 
 _ROWS = 20_000
 # Cells fill in this often while the sample grows.
-_SHOW_SECONDS = 0.25
+_SHOW_SECONDS = 0.4
 _GROUP = "preview"
 _OF_THE_RANGE = ("start_time", "end_time", "target_schema", "target_table")
 

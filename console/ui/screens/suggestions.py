@@ -98,8 +98,7 @@ class SuggestionsScreen(BaseScreen):
     def show_rows(self) -> None:
         """Show the suggestions in the columns that fit."""
         table, rows = self.query_one("#suggestions", LiveTable), self.rows
-        table.styles.visibility = "visible" if rows else "hidden"
-        columns = _columns_for(self.COLUMNS, self.WIDEST, table.size.width)
+        columns = _columns_for(self.COLUMNS, self.WIDEST, table.size.width) if rows else {}
         table.set_columns(columns)
         table.show([str(row) for row in range(len(rows))], lambda key: rows[int(key)][: len(columns)])
         self._show_row()
