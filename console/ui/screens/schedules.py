@@ -12,19 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from console.sanitize import sanitize
-from console.ui.formatting import age, cell
-from console.ui.schedule_words import (
-    about,
-    due_in,
-    ended,
-    ended_words,
-    here,
-    next_words,
-    range_label,
-    schedule_standing,
-    strip,
-    zoned,
-)
+from console.ui.schedule_words import about
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.task_detail import TaskDetailScreen
@@ -32,40 +20,19 @@ from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
+from console.ui.widgets.schedule_table import ScheduleTable, run_cells, schedule_cells, schedule_columns
 from jobs import services
 from jobs.errors import AudienceError
-from jobs.model.schedules import Firing, Schedule
+from jobs.model.schedules import Schedule
 from jobs.services import ScheduleStatus
 
 Change = Literal["pause", "unpause", "run", "remove"]
 
 _READ_SECONDS = 0.9
-_MOST_RUNS = services.SHOWN_RUNS
-_WIDE = 100
-"""From this width on, there is room for the operator's time and the expression beside the runs."""
-_WIDER = 130
-"""From this width on, there is room for the range too."""
 _REMARK = 12
 """The least width of a remark beside all columns."""
 _WRITING = ("new", "change", "run", "pause", "remove")
 _KEYS = {"n": "new", "e": "change", "r": "run", "z": "pause", "d": "remove"}
-
-
-class ScheduleTable(LiveTable):
-    """A row for each schedule. Marks stay with their schedules."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "mark", "Mark")]
-
-    class Marked(Message):
-        """The operator has marked a row, or removed a mark."""
-
-    def action_mark(self) -> None:
-        """Mark the schedule under the cursor, or remove its mark, and go to the next one."""
-        if self.cursor_key:
-            self.marked ^= {self.cursor_key}
-            self.repaint_changes()
-            self.action_move(1)
-            self.post_message(self.Marked())
 
 
 class SchedulesScreen(BaseScreen):
@@ -167,9 +134,9 @@ class SchedulesScreen(BaseScreen):
         self._show_note()
         statuses = self._statuses or {}
         table = self._table
-        columns = _columns(table.size.width - 1, [status.schedule for status in statuses.values()])
+        columns = schedule_columns(table.size.width - 1, [status.schedule for status in statuses.values()])
         table.set_columns(columns)
-        table.show(list(statuses), lambda name: _cells(statuses[name], columns))
+        table.show(list(statuses), lambda name: schedule_cells(statuses[name], columns))
         marked = f" ─ {len(table.marked)} marked" if table.marked else ""
         set_title(self.query_one("#schedules-box"), f"Schedules {len(statuses)}{marked}")
         self._show_selected()
@@ -191,7 +158,7 @@ class SchedulesScreen(BaseScreen):
             rest += 6
         columns = fixed | {"remark": max(rest, 4)}
         runs.set_columns(columns)
-        runs.show(list(firings), lambda key: _run_cells(firings[key], zone, by="by" in columns))
+        runs.show(list(firings), lambda key: run_cells(firings[key], zone, by="by" in columns))
         text = self.query_one("#about", LiveText)
         text.set_text(about(status, firings.get(runs.cursor_key or "") if runs.has_focus else None) if status else "")
         name = sanitize(status.schedule.name) if status else "Runs"
@@ -294,47 +261,3 @@ class SchedulesScreen(BaseScreen):
         """Show the task of the run under the cursor, or of the last run."""
         if self._task_id is not None and self.app.screen is self:
             self.app.push_screen(TaskDetailScreen(self.context, self._task_id))
-
-
-def _columns(width: int, schedules: Sequence[Schedule]) -> dict[str, int]:
-    """Return the columns that fit, with their widths. The runs get what is left, and at most what there is."""
-    name = max((len(schedule.name) for schedule in schedules), default=4)
-    columns = {"": 1, "name": min(max(name, 4), 24), "next": 15, "in": 4}
-    if width >= _WIDE:
-        columns |= {"here": 11, "cron": 14}
-    if width >= _WIDER:
-        columns |= {"range": 12}
-    columns |= {"last": 4}
-    rest = width - sum(column + 2 for column in columns.values()) - 2
-    return columns | {"runs": max(min(rest, _MOST_RUNS), 8)}
-
-
-def _cells(status: ScheduleStatus, columns: dict[str, int]) -> tuple[Text, ...]:
-    schedule, standing = status.schedule, schedule_standing(status)
-    last = next((firing for firing in status.firings if firing.task_id), None)
-    soon = not schedule.paused and schedule.next_due > status.now
-    cells = {
-        "": cell(standing.glyph, standing.tone),
-        "name": cell(schedule.name, "muted" if schedule.paused else ""),
-        "next": next_words(status),
-        "in": cell(due_in(status), "muted", right=True),
-        "here": cell(here(schedule.next_due) if soon else "", "muted"),
-        "cron": cell(schedule.cron, "muted"),
-        "range": cell(schedule.range, "muted"),
-        "last": cell(age(status.now, last.fired_at) if last else "", "muted", right=True),
-        "runs": strip(status.firings, columns["runs"]),
-    }
-    return tuple(cells[name] for name in columns)
-
-
-def _run_cells(firing: Firing, timezone: str, *, by: bool) -> tuple[Text, ...]:
-    standing = ended(firing)
-    return (
-        cell(standing.glyph, standing.tone),
-        cell(zoned(timezone, firing.due)),
-        *([cell("hand" if firing.by_hand else "cron", "muted")] if by else []),
-        cell(ended_words(firing), standing.tone),
-        cell((firing.task_id or "")[:8], "muted"),
-        cell(range_label(firing)),
-        cell(firing.error or firing.task_error or firing.note, "failed" if firing.error else "muted"),
-    )
