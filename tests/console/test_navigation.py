@@ -119,10 +119,13 @@ async def test_a_resume_that_failed_can_be_tried_again(ready: TestDeployment) ->
     await services.abort_task(ready, task_id)
     async with console(ready) as pilot:
         await wait_until(pilot, lambda: pilot.app.screen.check_action("resume", ()))
-        ready.write_anything("RENAME TABLE {output}.task_window TO {output}.hidden")
+        ready.write_anything(
+            "CREATE TRIGGER {output}.refused BEFORE UPDATE ON {output}.task_window FOR EACH ROW"
+            " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not now'"
+        )
         await pilot.press("r")
         await wait_until(pilot, lambda: messages(pilot))
-        ready.write_anything("RENAME TABLE {output}.hidden TO {output}.task_window")
+        ready.write_anything("DROP TRIGGER {output}.refused")
         await pilot.press("r")
         await wait_until(pilot, lambda: messages(pilot)[-1] == f"task {task_id[:8]} resumed")
 
