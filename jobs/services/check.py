@@ -216,10 +216,11 @@ async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
     if not host:
         yield Finding("alerts", "ok", "not used: NOTIFY_URL is not set")
         return
+    parts = urlsplit(url.get_secret_value())
     fault = await reach(url)
     if fault is not None:
         yield Finding("alerts", "warning", f"{host}: {fault}", "alerts wait; check NOTIFY_URL")
-    elif urlsplit(url.get_secret_value()).scheme == "http" and not is_loopback(host.partition(":")[0]):
+    elif parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         yield Finding(
             "alerts", "warning", f"{host}: not encrypted, so NOTIFY_URL can be read on the network", "use https"
         )

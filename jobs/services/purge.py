@@ -57,7 +57,7 @@ async def purge_task(
     the task is there, as ABORTED, and says that it is being purged. Raises what `plan_purge` raises.
     """
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with output_session(deployment, StateUnreadable, "the purge is not complete; run it again") as session:
         task = await _find_ended(deployment, session, task_id)
         ref = task.ref
         await ensure_task_tables(session, ref.schema)  # of an earlier release, it cannot say that a task is purged

@@ -7,6 +7,7 @@ windows are deleted last, so that a task with windows left is one whose cleaning
 from jobs.model.task import TaskRef, TaskStatus
 from jobs.storage import definitions
 from jobs.storage.connection import Session, quote
+from jobs.storage.schema import schemas_with
 
 LABEL_JOB_REST = ("task_author", "task_result", "task_unit", "task_window")
 """What a task needs until its end, beside its label rows, in the order in which it is deleted."""
@@ -15,6 +16,11 @@ _ENDED = "(stat IN ('FAILURE', 'ABORTED') OR prod_stat = 'finish')"
 _LIVELY_SECONDS = 10
 
 PURGING = "being purged; to complete that: audience purge"
+
+
+async def schemas(session: Session) -> list[str]:
+    """Return the schemas visible to this account whose state table says which tasks are cleaned."""
+    return await schemas_with(session, "state", ("stat", "prod_stat", "deployment", "heartbeat", "cleaned_at"))
 
 
 async def is_busy(session: Session, schema: str) -> bool:

@@ -29,15 +29,7 @@ _EVERY_TASK = TaskSelection()
 _MOST_PREFIXES = 500  # in a statement
 
 _COLUMNS_OF_V2_1 = ("task_id", "stat", "prod_stat", "date_range", "target_table", "create_time")
-_MIGRATED_COLUMNS = (
-    *_COLUMNS_OF_V2_1,
-    "generation",
-    "heartbeat",
-    "production_due",
-    "deployment",
-    "units",
-    "cleaned_at",
-)
+_MIGRATED_COLUMNS = (*_COLUMNS_OF_V2_1, "generation", "heartbeat", "production_due", "deployment", "units")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ async def sweep(deployment: Deployment) -> None:
     One worker at a time does this in a schema. Raises DatabaseError.
     """
     async with deployment.output_session() as session:
-        for schema in await state.schemas(session, migrated=True):
+        for schema in await cleaning.schemas(session):
             try:
                 async with named_lock(session, f"audience housekeeping {schema}", 0):
                     for task_id in await state.find_produced(
