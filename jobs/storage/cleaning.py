@@ -24,11 +24,11 @@ async def schemas(session: Session) -> list[str]:
 
 
 async def is_busy(session: Session, schema: str) -> bool:
-    """Return whether workers are working on tasks of a schema."""
+    """Return whether workers are working on tasks of a schema, or a task has just been created."""
     row = await session.row(
         f"""
         SELECT 1 FROM {_table(schema)}
-        WHERE (stat = 'STARTED' OR stat = 'SUCCESS' AND prod_stat IS NULL)
+        WHERE (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL)
           AND heartbeat > UTC_TIMESTAMP(6) - INTERVAL {_LIVELY_SECONDS} SECOND LIMIT 1
         """
     )

@@ -145,3 +145,13 @@ async def test_results_are_shown_with_their_panels_and_without_empty_figures_bef
         )
         await wait_until(pilot, lambda: "not yet produced" in shown(pilot))
         assert "-%" not in shown(pilot) and "- of" not in shown(pilot)
+
+
+async def test_a_cleaned_task_says_that_it_cannot_be_resumed_and_why() -> None:
+    cleaned = task(1, "FAILURE", error="the table is gone", windows_done=2, cleaned_at=datetime(2026, 1, 9, 3, 4, 5))
+    async with FixedApp((cleaned, *TASKS[1:]), 2).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TasksScreen)
+        await wait_until(pilot, lambda: "it cannot be resumed: what it needs" in shown(pilot), 3)
+        assert "r resumes it" not in shown(pilot) and "cleaned" in shown(pilot)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: "it is failed; what it needs was deleted" in shown(pilot), 3)
