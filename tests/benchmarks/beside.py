@@ -25,6 +25,8 @@ class Runs:
     alone: list[float] = field(default_factory=list)
     beside: list[float] = field(default_factory=list)
     batches: list[tuple[float, int]] = field(default_factory=list)
+    lock_waits: int = 0
+    """How often anything waited for a row lock beside deletions."""
 
     @property
     def loss(self) -> float:
@@ -53,8 +55,10 @@ async def run_beside(deployment: BenchDeployment, pairs: int, rows: int) -> Runs
             if number % 4 in (0, 3):
                 runs.alone.append(await _run_tasks(deployment))
             else:
+                waits = _lock_waits(deployment)
                 async with _deleting(deployment, purged, cleaned):
                     runs.beside.append(await _run_tasks(deployment))
+                runs.lock_waits += _lock_waits(deployment) - waits
     return runs
 
 
@@ -111,6 +115,13 @@ async def _deleting(deployment: BenchDeployment, purged: list[str], cleaned: lis
     await asyncio.gather(*working, return_exceptions=True)
     if failed := [task.exception() for task in working if not task.cancelled() and task.exception()]:
         raise RuntimeError(f"not deleted: {failed}")
+
+
+def _lock_waits(deployment: BenchDeployment) -> int:
+    with deployment.servers.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'")
+        ((_, waits),) = cursor.fetchall()
+        return int(waits)
 
 
 @contextmanager
