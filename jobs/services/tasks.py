@@ -14,8 +14,6 @@ from jobs.model.units import whole
 from jobs.services.connections import check_limit, find_task, operator, output_session
 from jobs.storage import claims, events, labels, server, state, units, windows
 from jobs.storage.connection import Session
-from jobs.storage.deletion import delete_rows
-from jobs.storage.task_tables import ensure_task_tables
 
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
@@ -127,9 +125,10 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
 
     Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
     """
-    # Redis takes a tenth of a second to import, and nothing else here uses it.
+    # Redis takes a tenth of a second to import, and nothing else here uses it, or the others.
     from jobs.queue.client import open_redis
     from jobs.services.queueing import call_redis, enqueue_task
+    from jobs.storage.task_tables import ensure_task_tables
 
     deployment.require_writable()
     async with (
@@ -162,6 +161,8 @@ async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:
 
 async def _start_over(session: Session, ref: TaskRef) -> None:
     """Delete what the task has written, and open every window again. If it is interrupted, it can be repeated."""
+    from jobs.storage.deletion import delete_rows
+
     results = list(await windows.count_results(session, ref))
     await delete_rows(session, ref, [*results, *map(production_table, results)], gently=False)
     async with session.transaction():
