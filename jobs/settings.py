@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     redis_tls_ca: CaFile | None = None
     """Like `input_tls_ca`, for a `rediss://` URL."""
 
+    serve_token: SecretStr | None = Field(default=None, min_length=16)
+    """What a visitor of `audience serve` has to know. Without one, it serves this machine only."""
+
     patterns_dir: Path = Path(patterns.__file__).parent
     """Folder of the pattern files. Default: the project's own."""
     sources_file: Path = Path(__file__).parent / "sources.toml"

@@ -1,7 +1,10 @@
 """The command that opens the console."""
 
 import os
+import signal
 import sys
+import threading
+import time
 from typing import Annotated
 
 import typer
@@ -14,6 +17,7 @@ from jobs.errors import AudienceError
 
 def console(
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse everything that writes.")] = False,
+    in_browser: Annotated[bool, typer.Option("--in-browser", hidden=True, help="Used by audience serve.")] = False,
 ) -> None:
     """Open the console: configure, launch, watch and sample tasks in the terminal."""
     try:
@@ -21,7 +25,11 @@ def console(
         services.require_redis_url(deployment)
     except AudienceError as error:
         exit_with(error, as_json=False)
-    open_console(deployment)
+    if in_browser:
+        _end_with_parent()
+        _run(deployment, saves_files=not read_only)
+    else:
+        open_console(deployment)
 
 
 def is_interactive() -> bool:
@@ -40,12 +48,28 @@ def open_console(deployment: Deployment, leaving: str = "") -> None:
     if not is_utf8(sys.stderr):
         print_error(f"the console needs a terminal in UTF-8, not {sys.stderr.encoding}; set LC_ALL=C.UTF-8")
         raise typer.Exit(2)
+    _run(deployment, leaving)
+
+
+def _run(deployment: Deployment, leaving: str = "", *, saves_files: bool = True) -> None:
     from console.ui.app import AudienceApp  # Textual takes a moment to import, and only this command needs it
 
     try:
-        app = AudienceApp(deployment, leaving)
+        app = AudienceApp(deployment, leaving, saves_files=saves_files)
         app.run()
         app.cancel_last_resort()
     except OSError:
         # The terminal is gone, so there is no one to inform and nothing to restore.
         os._exit(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when the server that started it has: a console that nobody sees would poll forever."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -132,6 +132,12 @@ COMMANDS = {
         "Open the console: configure, launch, watch and sample tasks in the terminal.",
         "--read-only",
     ),
+    "serve": Command(
+        "serve",
+        "serve",
+        "Show the console in a browser: to this machine, or to whoever knows the token.",
+        "--port 8000 --read-only",
+    ),
     "worker": Command(
         "worker",
         "worker",

@@ -98,10 +98,10 @@ class AudienceApp(App[None]):
     # Not a `reactive`, which would repaint the whole screen each time a server answers.
     snapshot: var[Snapshot] = var(Snapshot(), init=False)
 
-    def __init__(self, deployment: Deployment, leaving: str = "") -> None:
+    def __init__(self, deployment: Deployment, leaving: str = "", *, saves_files: bool = True) -> None:
         """Open the console of a deployment. `leaving` says what else ends with it; the operator is asked first."""
         super().__init__()
-        self.context = ScreenContext(deployment)
+        self.context = ScreenContext(deployment, saves_files=saves_files)
         self._leaving = leaving
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()

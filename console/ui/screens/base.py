@@ -41,6 +41,8 @@ class ScreenContext:
     rates: Rates = field(default_factory=Rates)
     notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=500))
     """What the console has said, oldest first."""
+    saves_files: bool = True
+    """Whether files may be saved. Not for a visitor who may only read, whose files would be on the server."""
 
 
 class BaseScreen(Screen[None]):

@@ -251,6 +251,9 @@ class SamplesScreen(BaseScreen):
     async def action_save(self) -> None:
         """Ask for a file name and save the rows shown."""
         rows = [row.row for row in self._rows_shown]
+        if not self.context.saves_files:
+            self.show_message("this console saves no files: it is read-only, and runs elsewhere", error=True)
+            return
         if not rows:
             self.show_message("nothing to save", error=True)
             return

@@ -17,6 +17,8 @@ from console.ui.task_columns import Situation
 from console.ui.task_words import model_words, predict_words, range_words, standing
 from jobs.model.task import Task
 
+_SAVES_NOTHING = "this console saves no files: it is read-only, and runs elsewhere"
+
 # The keys that are answered even where they can do nothing.
 _KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun", "x": "export"}
 
@@ -94,8 +96,10 @@ class TaskActions(BaseScreen):
                 return writable
             case "rerun":
                 return writable and task is not None and task.can_rerun
-            case "sample" | "export":
+            case "sample":
                 return task is not None and task.can_sample
+            case "export":
+                return task is not None and task.can_sample and self.context.saves_files
             case "abort":
                 return writable and any(task.can_abort for task in self.targets)
             case "resume":
@@ -118,6 +122,8 @@ class TaskActions(BaseScreen):
         """Return why an action is not possible; "" if what it is for has happened already."""
         if action not in ("sample", "export") and self.deployment.read_only:
             return "this console is read-only"
+        if action == "export" and not self.context.saves_files:
+            return _SAVES_NOTHING
         if action == "abort":
             return f"it is {standing(task).word}; only an unfinished task can be aborted"
         if action == "resume":
