@@ -70,8 +70,8 @@ def export(
             if isinstance(target, Path)
             else "stopped; the rows are incomplete",
         )
-    if done.rows != done.produced:
-        print_warning(f"{done.rows:,} rows, but production wrote {done.produced:,}: the tables have changed since")
+    if done.remark:
+        print_warning(f"{done.rows:,} rows were exported, but {done.remark}")
     if as_json:
         print_envelope(200, "OK", rows=done.rows, tables=done.tables, file=str(output))
     elif isinstance(target, Path):

@@ -26,7 +26,14 @@ class Export:
     tables: tuple[str, ...]
     rows: int
     produced: int
-    """The rows that production wrote. If someone has deleted some since, there are fewer."""
+    """The rows that production wrote."""
+
+    @property
+    def remark(self) -> str | None:
+        """Whether rows were deleted or added since production, in words. The figures of v2.1 cannot tell."""
+        if self.task.legacy or self.rows == self.produced:
+            return None
+        return f"production wrote {self.produced:,} rows: the tables have changed since"
 
 
 async def export_task(
@@ -51,7 +58,7 @@ async def export_task(
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
         task = await find_task(deployment, session, task_id)
     if not task.produced:
-        raise Conflict(f"task {task.task_id} is {task.stat}, its production is not finished; only then it is exported")
+        raise Conflict(f"task {task.task_id} is {task.stat}, its production is not finished; export it after that")
     lengths = production_lengths(task, list(dict.fromkeys(tables)))
     if isinstance(target, Path):
         with row_file(target, row_format, overwrite=overwrite) as file:

@@ -22,6 +22,7 @@ from jobs.storage.production import COLUMNS
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import RANGE
 from tests.helpers.running import run_in_process, until
+from tests.helpers.v21 import OLD_TASK, leave_behind
 
 Rows = list[tuple[str, ...]]
 
@@ -253,7 +254,8 @@ async def test_standard_output_gets_the_rows_and_nothing_else(few_posts: TestDep
     done = few_posts.command("export", odd_task.task_id, "--format", "jsonl", "-o", "-")
     assert done.returncode == 0 and read_jsonl(done.stdout.encode()) == rows
     assert done.stderr == (
-        f"audience: {len(rows)} rows, but production wrote {len(rows) - len(TEXTS)}: the tables have changed since\n"
+        f"audience: {len(rows)} rows were exported, but production wrote {len(rows) - len(TEXTS)} rows:"
+        " the tables have changed since\n"
     )
     saved = few_posts.command("export", odd_task.task_id, "-o", "a.jsonl", "--json")
     assert json.loads(saved.stdout)["rows"] == len(rows)
@@ -268,3 +270,22 @@ async def test_parquet_without_its_package_says_what_to_install(one_post: TestDe
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 1 and "422 parquet needs the package pyarrow: pip install" in errors
     assert not (one_post.folder / "a.parquet").exists()
+
+
+async def test_a_task_of_v21_is_exported_whatever_its_columns_are(deployment: TestDeployment) -> None:
+    leave_behind(deployment, (OLD_TASK, "2021-11-09 00:00:00"))
+    deployment.write_anything(
+        "CREATE TABLE {output}.wh_panel_mapping_fbfans (id INT, task_id VARCHAR(32), source_author VARCHAR(255),"
+        " panel VARCHAR(20), create_time DATETIME, field_content VARCHAR(20), match_content VARCHAR(255))"
+    )
+    row = "INSERT INTO {output}.wh_panel_mapping_fbfans VALUES (%s, %s, %s, '/female', %s, 'WH_F0045', %s)"
+    deployment.write_anything(row, -7, OLD_TASK, "WH_F0045_Ann", "2020-06-01 00:00:00", "Ann")
+    deployment.write_anything(row, 8, OLD_TASK, None, None, None)
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        path = deployment.folder / name
+        done = await services.export_task(deployment, OLD_TASK, path, services.format_of(path))
+        assert (done.rows, done.remark) == (2, None)
+    assert [row[0] for row in read_csv(deployment.folder / "a.csv")] == ["'-7", "8"]
+    first, second = map(json.loads, (deployment.folder / "a.jsonl").read_text().splitlines())
+    assert first["id"] == "-7" and (second["source_author"], second["create_time"]) == (None, None)
+    assert parquet.read_table(deployment.folder / "a.parquet").to_pylist()[1]["match_content"] is None

@@ -122,8 +122,8 @@ class ExportDialog(ModalScreen[None]):
             progress=self._set_progress,
         )
         outcome = f"{number(done.rows)} rows saved to {path}"
-        if done.rows != done.produced:
-            outcome += f"; production wrote {number(done.produced)}: the tables have changed since"
+        if done.remark:
+            outcome += f"; {done.remark}"
         return outcome
 
     def _set_progress(self, written: int, total: int) -> None:
