@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from console.demo import posts
 from console.demo.deployment import demo_deployment
 from jobs import services
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError
+from jobs.errors import AudienceError, Conflict
 from jobs.model.event import EventKind
 from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
@@ -54,7 +54,8 @@ async def pictured_deployment(folder: Path) -> AsyncIterator[Deployment]:
                 while ((await services.check_status(deployment, task_id)).windows_done or 0) < _WINDOWS_DONE:
                     await asyncio.sleep(0.1)
             yield deployment
-            await services.abort_task(deployment, task_id)
+            with suppress(Conflict):  # it may have ended meanwhile
+                await services.abort_task(deployment, task_id)
         _write(deployment, f"DELETE FROM {_SCHEMA}.state WHERE task_id = %s", task_id)
 
 

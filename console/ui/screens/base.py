@@ -83,10 +83,18 @@ class BaseScreen(Screen[None]):
 
     def _receive(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        if self.is_current and self.is_mounted:
+        if self._is_topmost and self.is_mounted:
             self.query_one(Header).show(snapshot)
             self.show(snapshot)
             self.refresh_keys()
+
+    @property
+    def _is_topmost(self) -> bool:
+        """Whether no other screen covers this one; a dialog does not.
+
+        To Textual 8.2 the screen below is always current: it would paint all of the topmost one for each change.
+        """
+        return next((screen for screen in reversed(self.app.screen_stack) if not screen.is_modal), None) is self
 
     def refresh_keys(self) -> None:
         """Update the key bar if other actions have become possible."""

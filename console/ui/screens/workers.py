@@ -156,7 +156,7 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     works_on = ", ".join(_name(task_id, look.tasks) for task_id in worker.tasks) or "idle"
     state = cell(works_on, "" if worker.tasks else "muted")
     if worker.stale:
-        state = cell(f"stale, silent {duration(worker.age)}", "failed")
+        state = cell(f"stale for {duration(worker.age)}", "failed")
     cells = {
         "": cell(kind.glyph, kind.tone),
         "host": cell(worker.host, style),
