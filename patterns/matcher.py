@@ -18,8 +18,10 @@ from patterns.pattern_set import MatchType, PatternSet
 # A repetition of more than three characters that may be anything. Where it is found in error, as in `\.*`, the
 # rule is searched more slowly, with the same result.
 _GAP = re.compile(r"(?:[.\])}]|\\[CDSW]|\\[pP]\w)(?:[*+]|\{\d+,\}|\{(?:\d+,)?(?:\d\d+|[4-9])\})")
-# Rules that match only at the start of a text have few combinations in one of this many bytes, such as a name: for
-# 200 of them, a set takes 3 us and blocks take 50. In a longer text, `^.*a.{0,20}b` has as many as without `^`.
+# A repetition of a class such as \P{Han} or [^\p{L}], unlike one of any character, usually ends at the first character
+# of what follows. So rules that match only at the start of a text, and repeat nothing but classes, have few
+# combinations in one of _SHORT_BYTES, such as a name: for 200 of them, a set takes 3 us and blocks take 50.
+_CLASS_GAP = re.compile(r"(?:\\[pP](?:\w|\{\^?\w+\})|\[(?:[^^\]]|\^\\p)[^\]]*\])(?:[*+]|\{\d*,?\d*\})")
 _SHORT_BYTES = 200
 # With this many, a set takes at worst 0.3 us a character. Where few are half-matched, it is faster than a filter.
 _MAX_GAPS_IN_SET = 50
@@ -123,7 +125,7 @@ class RuleMatcher:
     rules with gaps, such as `a.{0,20}b`, have so many combinations that nearly every character leads to a
     new state. So these are in blocks behind a filter: one pass finds the literals that a match must contain, and
     only rules whose literals are all there are searched, each by an automaton of its own. Those of them that begin
-    with `^` have a set of their own for short texts.
+    with `^` and repeat only classes have a set of their own for short texts.
     """
 
     def __init__(self, pattern_set: PatternSet) -> None:
@@ -188,7 +190,7 @@ def _arrange(rules: _Rules) -> "tuple[list[_RuleSet], list[_RuleBlock]]":
 
 
 def _is_anchored(numbered: tuple[int, str]) -> bool:
-    return numbered[1].startswith("^")
+    return numbered[1].startswith("^") and not has_gap(_CLASS_GAP.sub("", numbered[1]))
 
 
 class _RuleSet:

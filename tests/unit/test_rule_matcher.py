@@ -36,7 +36,7 @@ def combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         | st.builds("{}|{}".format, parts, parts)
         | st.builds("{}({}){}".format, st.sampled_from(["", "(?s)", "(?-i)", "(?m)"]), parts, repetitions)
         | st.builds("{}.{{0,20}}{}".format, parts, parts)
-        | st.builds("^{}.{{0,20}}{}".format, parts, parts)
+        | st.builds(r"^\P{{Han}}*[雅ab{}]{}\P{{Han}}*$".format, st.text("abK婷好", max_size=4), parts)
     )
 
 
@@ -80,7 +80,11 @@ def assert_equals_the_oracle(matcher: Matcher, patterns: dict[str, list[str]], t
 @given(patterns_, st.lists(texts, max_size=6), st.sampled_from([(50, 4_000), (0, 15), (0, 40), (0, 4_000), (2, 30)]))
 @example({"a": ["k.*s", "ſ.{0,20}K"]}, ["KS", "ſ K", "sK", "k"], (0, 15))
 @example({"a": [".*", "x"], "b": ["(?:).*"]}, ["", "\n", "x"], (0, 15))
-@example({"a": ["x", "^雅.*婷|好"], "b": ["^雅.{4,}"]}, ["雅", "雅婷", "x雅婷", "雅甲乙丙丁婷", "甲乙丙丁好"], (0, 15))
+@example(
+    {"a": ["x", "^[雅甲]*婷|好"], "b": [r"^\P{Han}{4,}雅", "^x.{4,}"]},
+    ["雅婷", "x雅婷", "雅甲甲婷", "甲乙丙好", "1234雅", "x1234"],
+    (0, 15),
+)
 @example({"a": [], "b": ["雅.{0,20}婷"]}, ["雅" + "好" * 20 + "婷", "雅" + "好" * 21 + "婷"], (0, 4_000))
 def test_a_rule_matcher_equals_the_naive_oracle_however_its_rules_are_arranged(
     patterns: dict[str, list[str]], candidates: list[str], limits: tuple[int, int]
