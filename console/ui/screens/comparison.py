@@ -164,6 +164,8 @@ def _summary(found: SampledDiff | TaskDiff) -> Text:
             )
             for result, one in list(found.results.items())[:_MOST_RESULTS]
         )
+        if len(found.results) > _MOST_RESULTS:
+            text.append(f"\nand {len(found.results) - _MOST_RESULTS} more results: audience diff lists them", "muted")
         if found.patterns is None:
             text.append("\nwhich patterns made the difference is not known: those of one task are not kept", "waiting")
     else:
@@ -179,7 +181,7 @@ def _summary(found: SampledDiff | TaskDiff) -> Text:
 def _is_by(change: Change, pattern: PatternChange) -> bool:
     by = change.pattern_before if pattern.side == "before" else change.pattern_after
     panels = change.before if pattern.side == "before" else change.after
-    return by is not None and str(pattern.pattern) in by and f"/{pattern.label}" in panels
+    return by is not None and f", {pattern.pattern}, " in f", {by}, " and f"/{pattern.label}" in panels
 
 
 def _example(change: Change) -> Text:
