@@ -23,6 +23,8 @@ from jobs.model.task import Task
 from jobs.services.overview import QueueDepth, Worker
 
 _METER = 8
+_NARROW = 60
+"""Below this width, only what matters most is shown."""
 _WIDE = 100
 """From this width on, bars and graphs compare the workers' paces; from _WIDEST on, their memory too."""
 _WIDEST = 140
@@ -76,10 +78,9 @@ class WorkersScreen(BaseScreen):
         table.show(list(workers), lambda key: _worker_cells(workers[key], look))
         queues = {queue.name: queue for queue in fleet.queues}
         table = self.query_one("#queues", LiveTable)
-        fixed = {"queue": 16, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
-        room = table.size.width - 1 - sum(width + 2 for width in fixed.values()) - 2
-        table.set_columns(fixed | {"deferred tasks": max(room, 8)})
-        table.show(list(queues), lambda key: _queue_cells(queues[key]))
+        names = _queue_columns(table.size.width - 1)
+        table.set_columns(names)
+        table.show(list(queues), lambda key: _queue_cells(queues[key])[: len(names)])
         total = sum(worker.rows_a_second for worker in older if not worker.stale)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
@@ -127,6 +128,8 @@ class _Look:
 def _columns(width: int) -> dict[str, int]:
     """Return the columns for a width. What a worker works on gets what is left."""
     wide, widest = width >= _WIDE, width >= _WIDEST
+    if width < _NARROW:
+        return {"": 1, "pid": 7, "posts/s": 7, "works on": max(width - 23, 8)}
     columns = {"": 1, "host": 14 if wide else 9, "pid": 7, "queue": 10 if wide else 8}
     graph_ = _GRAPH if widest else _SHORT_GRAPH
     columns |= {"posts/s": 7 + (_METER + graph_ + 2 if wide else 0), "memory": 7 + (graph_ + 1 if widest else 0)}
@@ -135,10 +138,18 @@ def _columns(width: int) -> dict[str, int]:
     return columns | {"works on": max(room, 8)}
 
 
+def _queue_columns(width: int) -> dict[str, int]:
+    """Return the columns for a width: fewer in a narrow one. The deferred tasks get what is left."""
+    if width < _NARROW:
+        return {"queue": max(width - 23, 6), "ready": 5, "oldest waits": 12}
+    columns = {"queue": 16, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
+    return columns | {"deferred tasks": max(width - sum(needed + 2 for needed in columns.values()) - 2, 8)}
+
+
 def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     style = "muted" if worker.stale else ""
     kind = FAILED if worker.stale else RUNNING if worker.tasks else DONE
-    width = _GRAPH if look.columns["memory"] > 7 else _SHORT_GRAPH
+    width = _GRAPH if look.columns.get("memory", 0) > 7 else _SHORT_GRAPH
     history = look.rates.worker_history(worker)[-width:]
     pace, memory = Text(no_wrap=True, end=""), Text(no_wrap=True, end="", justify="right")
     if look.columns["posts/s"] > 7:
@@ -147,7 +158,7 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
         graph_ = blocks([rate for rate, _ in history]) if any(rate for rate, _ in history) else ""
         pace.append(f" {graph_:{width}}", "running")
     pace.append(f" {short_number(worker.rows_a_second):>6}", style)
-    if look.columns["memory"] > 7:
+    if look.columns.get("memory", 0) > 7:
         memory.append(f"{blocks([value for _, value in history]):{width}} ", "muted")
     memory.append(f"{worker.memory or worker.peak_memory:>4.0f} MB", style)
     done = cell("" if worker.parts_done is None else short_number(worker.parts_done), style)
