@@ -7,8 +7,6 @@ files as they are. Whatever is killed, the schedule is then as it was, or has fi
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,7 +22,7 @@ from jobs.queue.client import open_redis
 from jobs.services.connections import output_session, reads_input
 from jobs.services.create import CANNOT_CONNECT, insert_task, prepare_tables, prepare_task
 from jobs.services.queueing import call_redis, enqueue_task
-from jobs.storage import alerts, firings, schedules, server, state
+from jobs.storage import alerts, claims, firings, schedules, server, state
 from jobs.storage.connection import Session
 
 _logger = logging.getLogger(__name__)
@@ -32,9 +30,6 @@ _logger = logging.getLogger(__name__)
 # For how long a firing that a server keeps from its work is tried again, before it counts as failed.
 PATIENCE = timedelta(minutes=10)
 _TRYING = "trying again"
-
-# A claim must not be silent for longer than idle_transaction_timeout.
-_PING_SECONDS = 10.0
 
 
 async def fire_if_due(deployment: Deployment, schedule: Schedule) -> Task | None:
@@ -156,7 +151,7 @@ async def _create_run(
             await firings.insert_skipped(session, ref, due, f"nothing new: the last range ends at {covered}")
         return None
     request = TaskRequest.from_values(deployment.settings, task_values(schedule, *dates))
-    async with _kept_alive(session):
+    async with claims.kept_alive(session):
         task = await prepare_task(deployment, request, schedule=schedule.name)
         # Statements that change tables commit: they need a connection of their own.
         async with deployment.output_session() as changing:
@@ -202,25 +197,3 @@ def _is_transient(error: BaseException | None) -> bool:
             return error.transient
         error = error.__cause__
     return False
-
-
-@asynccontextmanager
-async def _kept_alive(session: Session) -> AsyncIterator[None]:
-    """Keep a session's transaction from being silent for too long, for the length of the block."""
-    done = asyncio.Event()
-
-    async def ping() -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_PING_SECONDS):
-                    await done.wait()
-                    return
-            except TimeoutError:
-                await server.ping(session)
-
-    pinging = asyncio.create_task(ping())
-    try:
-        yield
-    finally:
-        done.set()
-        await pinging

@@ -4,12 +4,17 @@ The open transaction is the claim: a row of `task_window` or `task_unit` stays l
 that also holds the work's rows and its done mark. A worker that dies leaves a free row behind, and nothing else.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from jobs.model.task import TaskRef
 from jobs.storage.connection import Session, quote
 from jobs.storage.values import Row
+
+KEEPALIVE_SECONDS = 10.0
+"""How often a claim whose owner is busy elsewhere gets a statement, so that the server does not free it."""
 
 
 class Claimable(StrEnum):
@@ -49,9 +54,26 @@ async def set_timeout(session: Session, seconds: int) -> None:
     await session.execute(f"SET SESSION idle_transaction_timeout = {seconds}")
 
 
-async def keep(session: Session) -> None:
-    """Reset the session's timeout."""
-    await session.execute("DO 0")
+@asynccontextmanager
+async def kept_alive(session: Session) -> AsyncIterator[None]:
+    """Keep the session's open transaction from being silent for too long, for the length of the block."""
+    done = asyncio.Event()
+
+    async def keep() -> None:
+        while not done.is_set():
+            try:
+                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                    await done.wait()
+            except TimeoutError:
+                await session.execute("DO 0")
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+        done.set()
+        await keeping
+    finally:
+        keeping.cancel()
 
 
 async def count_open(session: Session, ref: TaskRef, table: Claimable) -> int:

@@ -8,8 +8,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
@@ -30,9 +29,7 @@ _logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 8
 
 # The server frees a claim that has been silent for this long: its worker is frozen, or its host is gone.
-# A lane that is busy elsewhere keeps its claim by a statement every _KEEPALIVE_SECONDS.
 CLAIM_TIMEOUT_SECONDS = 60
-_KEEPALIVE_SECONDS = 10.0
 
 # How long a lane goes on with small parts before it lets a lane of another task have its turn.
 _TURN_SECONDS = 1.0
@@ -136,14 +133,14 @@ class Lane(ABC):
                     return Step.WAIT
                 if await state.read_status(session, self.ref) != self.status:
                     return Step.ENDED
-                async with _kept_alive(session):
+                async with claims.kept_alive(session):
                     return Step.COMPLETED if await self.complete(session) else Step.ENDED
 
     async def _work_on_part(self, session: Session) -> bool:
         async with session.transaction():
             if not await self.claim(session):
                 return False
-            async with _kept_alive(session):
+            async with claims.kept_alive(session):
                 await self.work(session)
             # From here to the commit the task cannot be aborted, so its check point stays true.
             if await state.lock_status(session, self.ref) != self.status:
@@ -198,25 +195,3 @@ class Lane(ABC):
     async def _set_waiting_for(self, session: Session, reason: str | None) -> None:
         await state.set_waiting_for(session, self.ref, reason)
         self.waiting = reason is not None
-
-
-@asynccontextmanager
-async def _kept_alive(session: Session) -> AsyncIterator[None]:
-    """Keep the session's claim alive for the length of the block."""
-    done = asyncio.Event()
-
-    async def keep() -> None:
-        while not done.is_set():
-            try:
-                async with asyncio.timeout(_KEEPALIVE_SECONDS):
-                    await done.wait()
-            except TimeoutError:
-                await claims.keep(session)
-
-    keeping = asyncio.create_task(keep())
-    try:
-        yield
-        done.set()
-        await keeping
-    finally:
-        keeping.cancel()

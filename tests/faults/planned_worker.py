@@ -17,7 +17,7 @@ import jobs.worker.main
 import jobs.worker.reconciler
 from console.cli.main import main
 from jobs.services import firing
-from jobs.storage import alerts, production, state
+from jobs.storage import alerts, claims, production, state
 from jobs.storage.connection import Session
 from jobs.worker import scheduler
 
@@ -33,7 +33,7 @@ def shorten_limits() -> None:
     jobs.storage.connection.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
     jobs.storage.stream.CONNECT_SECONDS = LIMITS_SECONDS  # type: ignore[attr-defined]
     jobs.worker.lane.CLAIM_TIMEOUT_SECONDS = LIMITS_SECONDS
-    jobs.worker.lane._KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
+    claims.KEEPALIVE_SECONDS = LIMITS_SECONDS / 6
     jobs.worker.reconciler.STALLED_SECONDS = LIMITS_SECONDS
     jobs.worker.main.RECONCILE_SECONDS = 1.0
     scheduler.LOOK_SECONDS = 1.0
