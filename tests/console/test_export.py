@@ -57,6 +57,9 @@ async def test_the_name_follows_the_format_and_one_result_may_be_chosen(ready: T
         file.value = "sub/mine.jsonl.gz"
         pilot.app.screen.query_one("#format", Choice).value = "csv.gz"
         await wait_until(pilot, lambda: file.value == "sub/mine.csv.gz")
+        file.value = ""
+        pilot.app.screen.query_one("#format", Choice).value = "csv"
+        await wait_until(pilot, lambda: file.value == f"export-{task_id[:8]}.csv")
         file.value = "mine.csv.gz"
         pilot.app.screen.query_one("#results", Choice).value = "Dcard"
         await pilot.press("enter")
@@ -115,3 +118,23 @@ async def test_an_unfinished_task_says_why_it_is_not_exported(ready: TestDeploym
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await pilot.press("x")
         await wait_until(pilot, lambda: "it is waiting; rows are exported when its production has" in shown(pilot))
+
+
+async def test_marked_tasks_are_exported_to_a_folder_each_to_a_file(ready: TestDeployment, task_id: str) -> None:
+    await run_in_process(ready, ready.request())
+    await services.create_task(ready, ready.request())
+    (ready.folder / "out").mkdir()
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 3)
+        await pilot.press("space", "space", "space", "x")
+        await opened(pilot, ExportDialog)
+        assert "Export 2 tasks, a file each: 4 rows" in shown(pilot)
+        pilot.app.screen.query_one("#format", Choice).value = "jsonl"
+        pilot.app.screen.query_one("#file", Input).value = "out"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "4 rows saved to 2 files in " in said(pilot))
+        assert {path.suffix for path in (ready.folder / "out").iterdir()} == {".jsonl"}
+        pilot.app.screen.query_one("#file", Input).value = "nowhere"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "No such file or directory" in " ".join(said(pilot).split()))
+    assert len(list((ready.folder / "out").iterdir())) == 2

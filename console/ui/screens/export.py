@@ -1,6 +1,8 @@
 """The dialog that exports the production rows of a task: where to, how far it is, and what came of it."""
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,28 +41,34 @@ _TONES = {_DONE: "done", _STOPPED: "waiting", _FAILED: "failed"}
 
 
 class ExportDialog(ModalScreen[None]):
-    """Exports a task. Escape stops an export that runs, and otherwise leaves."""
+    """Exports a task to a file, or several to a folder. Escape stops an export that runs, and otherwise leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stop", "Stop or leave")]
 
-    def __init__(self, deployment: Deployment, task: Task) -> None:
+    def __init__(self, deployment: Deployment, tasks: Sequence[Task]) -> None:
         super().__init__()
         self._deployment = deployment
-        self._export_of = task
-        self._stem = f"export-{task.task_id[:8]}"
+        self._tasks = tasks
+        self._stem = _stem(tasks[0])
         self._written = self._total = 0
+        self._saved: list[Path] = []
         self._started = 0.0
         self._exporting: Worker[None] | None = None
         self._timer: Timer | None = None
 
+    @property
+    def _single(self) -> bool:
+        return len(self._tasks) == 1
+
     def compose(self) -> ComposeResult:
-        results = self._export_of.results
+        what = f"task {self._tasks[0].task_id[:8]}" if self._single else f"{len(self._tasks)} tasks, a file each"
+        results = self._tasks[0].results if self._single else []
         with Vertical(classes="dialog wide"):
-            rows = sum(figures.produced or 0 for figures in self._export_of.result_figures)
-            yield Label(f"Export task {self._export_of.task_id[:8]}: {number(rows)} rows", markup=False)
+            yield Label(f"Export {what}: {number(sum(map(_rows, self._tasks)))} rows", markup=False)
             with Horizontal(classes="field"):
-                yield Label("File")
-                yield TextInput(free_name(self._stem, "csv"), id="file", compact=True, select_on_focus=False)
+                yield Label("File" if self._single else "Folder")
+                place = free_name(self._stem, "csv") if self._single else "."
+                yield TextInput(place, id="file", compact=True, select_on_focus=False)
             with Horizontal(classes="field"):
                 yield Label("Format")
                 yield Choice(_FORMATS, "csv", id="format")
@@ -77,13 +85,15 @@ class ExportDialog(ModalScreen[None]):
 
     @on(Select.Changed, "#format")
     def _name_after_format(self) -> None:
-        """Give the name the ending of the format, unless the operator has chosen another name's place."""
+        """Give the name of the file the ending of the format; a name that was proposed stays a free one."""
+        if not self._single:
+            return
         file = self.query_one("#file", Input)
         path = Path(file.value)
         ending = next((ending for ending in sorted(_FORMATS, key=len) if path.name.endswith(f".{ending}")), None)
         stem = path.name.removesuffix(f".{ending}") if ending else path.name
         chosen = self.query_one("#format", Choice).text
-        proposed = stem.startswith(self._stem) and path.parent == Path()
+        proposed = not stem or (stem.startswith(self._stem) and path.parent == Path())
         file.value = free_name(self._stem, chosen) if proposed else str(path.with_name(f"{stem}.{chosen}"))
 
     @on(Input.Submitted, "#file")
@@ -98,33 +108,50 @@ class ExportDialog(ModalScreen[None]):
 
     @work(group="export", exit_on_error=False)
     async def _export(self, name: str) -> None:
-        chosen = services.RowFormat(self.query_one("#format", Choice).text.removesuffix(".gz"))
-        results = [choice.text for choice in self.query("#results").results(Choice) if choice.text != _ALL]
+        self._written, self._total, self._saved = 0, sum(map(_rows, self._tasks)), []
         outcome, severity = "stopped; no file was saved", _STOPPED
         try:
-            outcome, severity = await self._save(_path(name), chosen, results), _DONE
+            place = _path(name)
+            outcome, severity = await (self._save(place) if self._single else self._save_all(place)), _DONE
         except AudienceError as error:
             outcome, severity = f"{error.code} {error}", _FAILED
         except RuntimeError as error:  # no such home folder
             outcome, severity = str(error), _FAILED
         finally:
+            if severity is not _DONE and self._saved:
+                outcome = f"{outcome.removesuffix('; no file was saved')}; {len(self._saved)} files were saved before"
             self._end(outcome, severity)
 
-    async def _save(self, path: Path, chosen: services.RowFormat, results: list[str]) -> str:
-        """Export, and return what came of it."""
+    async def _save(self, path: Path) -> str:
+        """Export the task to a file, and return what came of it."""
+        chosen = services.RowFormat(self.query_one("#format", Choice).text.removesuffix(".gz"))
+        results = [choice.text for choice in self.query("#results").results(Choice) if choice.text != _ALL]
         tables = [production_table(result) for result in results]
+        row_format = services.format_of(path, chosen)
         done = await services.export_task(
-            self._deployment,
-            self._export_of.task_id,
-            path,
-            services.format_of(path, chosen),
-            tables,
-            progress=self._set_progress,
+            self._deployment, self._tasks[0].task_id, path, row_format, tables, progress=self._set_progress
         )
-        outcome = f"{number(done.rows)} rows saved to {path}"
-        if done.remark:
-            outcome += f"; {done.remark}"
-        return outcome
+        return f"{number(done.rows)} rows saved to {path}" + (f"; {done.remark}" if done.remark else "")
+
+    async def _save_all(self, folder: Path) -> str:
+        """Export each task to a file of the folder, and return what came of it."""
+        ending, rows, remarks = self.query_one("#format", Choice).text, 0, 0
+        for task in self._tasks:
+            path = folder / free_name(_stem(task), ending, folder)
+            done = await services.export_task(
+                self._deployment,
+                task.task_id,
+                path,
+                services.format_of(path),
+                progress=partial(self._set_progress_after, rows),
+            )
+            self._saved.append(path)
+            rows, remarks = rows + done.rows, remarks + (done.remark is not None)
+        outcome = f"{number(rows)} rows saved to {len(self._saved)} files in {folder}"
+        return outcome + (f"; the tables of {remarks} tasks have changed since their production" if remarks else "")
+
+    def _set_progress_after(self, before: int, written: int, _: int) -> None:
+        self._set_progress(before + written, self._total)
 
     def _set_progress(self, written: int, total: int) -> None:
         self._written, self._total = written, total
@@ -156,6 +183,14 @@ class ExportDialog(ModalScreen[None]):
             self._exporting.cancel()
         else:
             self.dismiss(None)
+
+
+def _stem(task: Task) -> str:
+    return f"export-{task.task_id[:8]}"
+
+
+def _rows(task: Task) -> int:
+    return sum(figures.produced or 0 for figures in task.result_figures)
 
 
 def _path(name: str) -> Path:

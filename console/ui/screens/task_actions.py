@@ -83,7 +83,7 @@ class TaskActions(BaseScreen):
 
     @property
     def targets(self) -> tuple[Task, ...]:
-        """The tasks that abort and resume apply to: those that are marked, or else the one under the cursor."""
+        """The tasks that abort, resume and export apply to: those that are marked, or else the one under the cursor."""
         return self.marked or ((self.selected,) if self.selected else ())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -99,7 +99,7 @@ class TaskActions(BaseScreen):
             case "sample":
                 return task is not None and task.can_sample
             case "export":
-                return task is not None and task.can_sample and self.context.saves_files
+                return self.context.saves_files and any(task.can_sample for task in self.targets)
             case "abort":
                 return writable and any(task.can_abort for task in self.targets)
             case "resume":
@@ -151,9 +151,9 @@ class TaskActions(BaseScreen):
 
     @work(group="dialog", exit_on_error=False)
     async def action_export(self) -> None:
-        """Ask where to, and export the rows of this task."""
-        if self.selected:
-            await self.ask(ExportDialog(self.deployment, self.selected))
+        """Ask where to, and export the rows of the tasks that are marked, or of the one under the cursor."""
+        if tasks := tuple(task for task in self.targets if task.can_sample):
+            await self.ask(ExportDialog(self.deployment, tasks))
 
     def action_copy(self) -> None:
         """Send the task's id to the terminal's clipboard."""
