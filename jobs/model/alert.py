@@ -61,12 +61,13 @@ def task_alert(event: AlertEvent, task: Task) -> Alert:
     """Return the alert about a task that has ended."""
     outcome = f"failed: {task.error}" if event is AlertEvent.TASK_FAILED else f"finished: {_produced(task)}"
     deployment = task.deployment or ""
+    of_schedule = f" of schedule {task.schedule}" if task.schedule else ""
     return Alert(
         event,
         deployment,
-        f"audience {deployment}: task {task.task_id} ({task.date_range}) {outcome}",
+        f"audience {deployment}: task {task.task_id}{of_schedule} ({task.date_range}) {outcome}",
         task.error,
-        {"task": _describe(task)},
+        {"task": _describe(task), "schedule": {"name": task.schedule, "due": None} if task.schedule else None},
     )
 
 
