@@ -17,7 +17,7 @@ from textual.timer import Timer
 # A widget that was removed while it held a key never passes the signal on.
 _PATIENCE_SECONDS = 3.0
 # What a key does may post messages, which open a screen, which moves the focus.
-_ROUNDS = 3
+_ROUNDS = 5
 
 KeyEvent = events.Key | events.Paste
 
