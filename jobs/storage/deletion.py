@@ -22,7 +22,7 @@ _MOST_BATCH_ROWS = 5_000
 
 _PAUSE_SECONDS = 0.01
 # The share of the time that deleting takes while tasks run.
-_GENTLE_SHARE = 0.04
+_GENTLE_SHARE = 0.025
 # How long it is taken for granted that tasks run, or that none does.
 _LOOK_SECONDS = 0.5
 

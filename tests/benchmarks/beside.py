@@ -25,8 +25,9 @@ class Runs:
     alone: list[float] = field(default_factory=list)
     beside: list[float] = field(default_factory=list)
     batches: list[tuple[float, int]] = field(default_factory=list)
-    lock_waits: int = 0
-    """How often anything waited for a row lock beside deletions."""
+    waits_alone: list[int] = field(default_factory=list)
+    waits_beside: list[int] = field(default_factory=list)
+    """Milliseconds that all transactions of a run together waited for row locks."""
 
     @property
     def loss(self) -> float:
@@ -52,13 +53,14 @@ async def run_beside(deployment: BenchDeployment, pairs: int, rows: int) -> Runs
     await _run_tasks(deployment)
     with _recorded_batches(runs):
         for number in range(2 * pairs):
+            waits = _lock_waits(deployment)
             if number % 4 in (0, 3):
                 runs.alone.append(await _run_tasks(deployment))
+                runs.waits_alone.append(_lock_waits(deployment) - waits)
             else:
-                waits = _lock_waits(deployment)
                 async with _deleting(deployment, purged, cleaned):
                     runs.beside.append(await _run_tasks(deployment))
-                runs.lock_waits += _lock_waits(deployment) - waits
+                runs.waits_beside.append(_lock_waits(deployment) - waits)
     return runs
 
 
@@ -119,7 +121,7 @@ async def _deleting(deployment: BenchDeployment, purged: list[str], cleaned: lis
 
 def _lock_waits(deployment: BenchDeployment) -> int:
     with deployment.servers.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'")
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_time'")
         ((_, waits),) = cursor.fetchall()
         return int(waits)
 

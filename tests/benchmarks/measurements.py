@@ -268,7 +268,8 @@ def deletions(bench: Bench) -> Figures:
         f"three tasks of {bench.rows:,} rows: {median(runs.alone):.2f} s alone ({seconds[0]}),"
         f" {median(runs.beside):.2f} s beside a purge and a cleaning ({seconds[1]}): {100 * runs.loss:.1f} % of their"
         f" speed; {runs.rows_deleted:,} rows deleted in {len(runs.batches):,} batches, the longest of"
-        f" {1000 * runs.longest_batch_s:.0f} ms; {runs.lock_waits} waits for row locks\n"
+        f" {1000 * runs.longest_batch_s:.0f} ms; waits for row locks: {sum(runs.waits_alone)} ms in all"
+        f" runs alone, {sum(runs.waits_beside)} ms beside\n"
     )
     return {
         "beside_deletions_alone_s": median(runs.alone),
