@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -56,7 +56,16 @@ class PatternSet:
 
     def to_json(self) -> bytes:
         """Return the canonical form: equal sets give equal bytes."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        # Not by `asdict`, which takes three times as long.
+        labels = [
+            {
+                "name": label.name,
+                "patterns": [{"text": pattern.text, "match_type": pattern.match_type} for pattern in label.patterns],
+            }
+            for label in self.labels
+        ]
+        content = {"model_type": self.model_type, "predict_type": self.predict_type, "labels": labels}
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "PatternSet":

@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 
 MAX_WINDOWS = 10_000
 
-# A task of this many rows or more for each of a few workers is cut for them, however large a window may be.
-_SHARED_ROWS = 50_000
+# A task of this many rows or more for each of a few workers is cut for them, however large a window may be. Smaller
+# windows cost more than they save: in each of them, an author is decided about again, and gets another label row.
+_SHARED_ROWS = 100_000
 _SHARING_WORKERS = 4
 
 # The resolution of DATETIME(6), so that consecutive windows leave no gap.
