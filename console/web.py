@@ -100,7 +100,7 @@ class ConsoleServer(Server):
         if self._token is None and (request.url.host or "") not in _LOOPBACK:
             # Another site's name that leads to this machine.
             response = web.Response(status=403, text="403 this console is for this machine only\n")
-        elif origin is not None and urlsplit(origin).netloc not in (request.host, self._proxied):
+        elif origin is not None and _site(origin) not in (request.host, self._proxied):
             response = web.Response(status=403, text="403 this page is another site's\n")
         elif self._token is None or request.path == "/token" or self._is_known(request):
             try:
@@ -120,7 +120,10 @@ class ConsoleServer(Server):
 
     async def _take_token(self, request: web.Request) -> web.Response:
         """Give whoever knows the token a cookie."""
-        given = str((await request.post()).get("token", ""))
+        try:
+            given = str((await request.post()).get("token", ""))
+        except (ValueError, LookupError):
+            raise web.HTTPBadRequest(text="400 this is no form\n") from None
         if self._token is None or not hmac.compare_digest(
             given.encode(errors="replace"), self._token.get_secret_value().encode()
         ):
@@ -176,6 +179,14 @@ class ConsoleServer(Server):
         """End all visits."""
         for socket in list(self._visits):
             await socket.close()
+
+
+def _site(address: str) -> str:
+    """Return the host and port of an address; "" if it is malformed."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 class _Visitor(AppService):

@@ -161,6 +161,8 @@ class Task:
         """Why it cannot be resumed, in words; "" if it can."""
         if self.legacy or not self.stopped:
             return "only a failed or aborted task can be resumed"
+        if self.deployment is None:
+            return "an earlier release created it, without its deployment; create a task with its range instead"
         if self.cleaned_at is not None:
             return f"what it needs was deleted {self.cleaned_at:%Y-%m-%d}; create a task with its range instead"
         return ""

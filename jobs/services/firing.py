@@ -64,6 +64,8 @@ async def run_schedule(deployment: Deployment, ref: ScheduleRef) -> Task | None:
         output_session(deployment, OutputUnreachable, CANNOT_CONNECT) as session,
     ):
         await call_redis(redis.ping())
+        # Before the claim: a change of the tables that it reads waits for its transaction.
+        await schedules.ensure_schedule_tables(session, ref.schema)
         async with session.transaction():
             schedule = await schedules.claim(session, ref)
             if schedule is None:

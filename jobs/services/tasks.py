@@ -36,8 +36,11 @@ async def task_list(
     if not schema.isprintable():
         raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
-        if await server.stored_name(session, schema) not in await state.schemas(session):
+        columns = (await state.read_columns(session)).get(await server.stored_name(session, schema))
+        if columns is None:
             raise StateUnreadable(f"{_STATE_UNREADABLE}: {schema} has none; the first create_task creates it")
+        if selection.schedule is not None and "schedule" not in columns:
+            return []  # of an earlier release, which had no schedules
         return await state.newest(session, schema, limit, selection)
 
 
@@ -144,7 +147,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
             if await _label_rows_missing(session, task.ref):
                 await _start_over(session, task.ref)
             await claims.reset_attempts(session, task.ref)
-        if not await state.resume(session, task.ref, operator()):
+        if not task.can_resume or not await state.resume(session, task.ref, operator()):
             raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
         task = await find_task(deployment, session, task.task_id)
         await enqueue_task(deployment, redis, session, task)

@@ -30,6 +30,7 @@ def task(number: int, stat: str, author: str = "author_name", **values: Any) -> 
             "queue": "queue1",
             "windows": 24,
             "generation": 1,
+            "deployment": "default",
         }
         | values
     )

@@ -8,6 +8,7 @@ import pytest
 from jobs import services
 from jobs.errors import Conflict
 from jobs.model.task import Task
+from jobs.model.task_selection import TaskSelection
 from jobs.storage import cleaning
 from jobs.storage.task_tables import ensure_task_tables
 from jobs.worker.context import WorkerContext
@@ -142,6 +143,26 @@ async def test_cleaning_that_was_interrupted_is_completed_and_nothing_resumes_me
         await services.resume_task(few_posts, task.task_id)
     await asyncio.gather(*(sweep(few_posts.with_settings(label_rows_days=0)) for _ in range(3)))
     assert rows_of(few_posts, task.task_id, TEMPORARY) == {table: [] for table in TEMPORARY}
+
+
+async def test_a_task_of_a_release_without_deployments_is_listed_and_purged_but_not_resumed(
+    few_posts: TestDeployment,
+) -> None:
+    task = await fail(few_posts)
+    few_posts.write_anything("DROP TABLE {output}.task_unit, {output}.task_event, {output}.task_hit, {output}.alert")
+    few_posts.write_anything("ALTER TABLE {output}.state DROP INDEX schedule, DROP INDEX deployment")
+    few_posts.write_anything("ALTER TABLE {output}.state DROP INDEX deployment_2, DROP COLUMN deployment")
+    few_posts.write_anything("ALTER TABLE {output}.state DROP COLUMN cleaned_at, DROP COLUMN schedule")
+    assert await services.task_list(few_posts, selection=TaskSelection(schedule="nightly")) == []
+    for migrated in (False, True):
+        with pytest.raises(Conflict, match="an earlier release created it, without its deployment"):
+            await services.resume_task(few_posts, task.task_id)
+        if not migrated:
+            async with few_posts.output_session() as session:
+                await ensure_task_tables(session, few_posts.output_schema)
+    assert (await services.check_status(few_posts, task.task_id)).stat == "FAILURE"
+    await services.purge_task(few_posts, task.task_id)
+    assert few_posts.count("TRUE") == 0
 
 
 async def test_a_failed_task_of_an_earlier_release_is_resumed(few_posts: TestDeployment) -> None:

@@ -240,6 +240,14 @@ async def test_run_now_runs_a_paused_schedule_but_not_beside_a_run_that_is_going
     assert fired == last.fired_at.replace(tzinfo=UTC).timestamp()
 
 
+async def test_run_now_brings_the_tables_of_an_earlier_release_up_to_date(one_post: TestDeployment) -> None:
+    await add_schedule(one_post)
+    one_post.write_anything("ALTER TABLE {output}.state DROP COLUMN waiting_for")
+    task = await services.run_schedule_now(one_post, "nightly")
+    await work_in_process(one_post, task.ref)
+    assert (await services.check_status(one_post, task.task_id)).produced
+
+
 async def test_run_now_says_what_this_host_lacks(one_post: TestDeployment) -> None:
     await add_schedule(one_post)
     shutil.rmtree(one_post.settings.patterns_dir)

@@ -123,6 +123,16 @@ async def test_other_sites_see_nothing_and_a_read_only_visitor_changes_nothing(o
                 await visitor.sees("saves no files")
 
 
+async def test_malformed_requests_are_refused(one_post: TestDeployment) -> None:
+    with serving(one_post, SERVE_TOKEN=TOKEN) as (_, address):
+        async with ClientSession() as session:
+            async with session.get(address, headers={"Origin": "http://[x"}) as page:
+                assert page.status == 403
+            for kind in ("application/x-www-form-urlencoded; charset=none", "multipart/form-data"):
+                async with session.post(f"{address}/token", data=b"token=x", headers={"Content-Type": kind}) as page:
+                    assert page.status == 400
+
+
 def test_other_machines_are_not_served_without_a_token(one_post: TestDeployment) -> None:
     done = one_post.command("serve", "--host", "0.0.0.0")
     assert done.returncode == 1 and done.stderr.startswith("audience: 422 0.0.0.0 can be reached from other machines")

@@ -12,7 +12,8 @@ from jobs.model.task import ResultFigures, Task, TaskRef, TaskStatus, unique_pre
 
 def task(**values: Any) -> Task:
     blank: dict[str, Any] = dict.fromkeys(Task.__dataclass_fields__)
-    return Task(**blank | {"stat": "PENDING", "generation": 1, "start_time": datetime(2020, 1, 1)} | values)
+    blank |= {"stat": "PENDING", "generation": 1, "deployment": "default", "start_time": datetime(2020, 1, 1)}
+    return Task(**blank | values)
 
 
 def allowed(task: Task) -> set[str]:
