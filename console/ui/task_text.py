@@ -96,7 +96,7 @@ def standing_text(task: Task, situation: Situation, width: int) -> Text:
         text.append("\n" + sanitize(task.error), "failed")
     if task.waiting_for:
         text.append("\nwaits: " + sanitize(task.waiting_for), "waiting")
-    if task.stopped and task.check_point and task.windows_done:
+    if task.stopped and task.check_point and task.start_time and task.check_point > task.start_time:
         text.append(f"\neverything before {time_words(task.check_point)} is labelled")
     if task.task_id in situation.stale:
         text.append("\nstale: the pattern files have changed since it was created", "waiting")
