@@ -43,17 +43,20 @@ class Header(LiveText):
         if width >= NARROW:
             left.append(" Audience ", "bold reverse accent").append("  ")
         left.append_text(_servers(snapshot, now))
-        # What follows is left out if there is no room for it, the least important first.
-        for part in (self._read_only(), _workers(snapshot), _rate(snapshot), self._graph()):
-            if part and left.cell_len + 2 + part.cell_len <= width:
-                left.append("  ").append_text(part)
-        for words in (True, False):
+        parts, graph = [self._read_only(), _workers(snapshot), _rate(snapshot)], self._graph()
+        # The counts need words more than the header needs a graph.
+        for words, wanted in ((True, [*parts, graph]), (True, parts), (False, [*parts, graph])):
             right = _counts(snapshot, words=words)
-            room = width - left.cell_len - right.cell_len - 1
+            line = left.copy()
+            # What has no room is left out, the least important first.
+            for part in wanted:
+                if part and line.cell_len + 2 + part.cell_len <= width:
+                    line.append("  ").append_text(part)
+            room = width - line.cell_len - right.cell_len - 1
             if room >= 2:
-                left.append(" " * room).append_text(right)
+                line.append(" " * room).append_text(right)
                 break
-        self.set_text(left)
+        self.set_text(line)
 
     def _read_only(self) -> Text:
         return Text(" read-only ", "bold reverse waiting") if self._deployment.read_only else Text()
