@@ -9,7 +9,7 @@ from rich.text import Text
 from console.ui.formatting import blocks, duration, short_number
 from console.ui.rates import Rates
 from console.ui.snapshot import ServerStatus, Snapshot
-from console.ui.task_words import STANDINGS, standing
+from console.ui.task_words import STANDINGS, Standing, standing
 from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
 
@@ -43,10 +43,11 @@ class Header(LiveText):
         if width >= NARROW:
             left.append(" Audience ", "bold reverse accent").append("  ")
         left.append_text(_servers(snapshot, now))
+        counts = Counter(map(standing, snapshot.board.tasks if snapshot.board else ()))
         parts, graph = [self._read_only(), _workers(snapshot), _rate(snapshot)], self._graph()
         # The counts need words more than the header needs a graph.
         for words, wanted in ((True, [*parts, graph]), (True, parts), (False, [*parts, graph])):
-            right = _counts(snapshot, words=words)
+            right = _counts(counts, words=words)
             line = left.copy()
             # What has no room is left out, the least important first.
             for part in wanted:
@@ -101,10 +102,9 @@ def _since(statuses: Iterable[ServerStatus], now: float) -> str:
     return f" {duration(max(ages))}" if ages else ""
 
 
-def _counts(snapshot: Snapshot, *, words: bool) -> Text:
+def _counts(counts: Counter[Standing], *, words: bool) -> Text:
     """Return how many tasks stand how: in words, or by glyphs."""
     text = Text(no_wrap=True)
-    counts = Counter(standing(task) for task in snapshot.board.tasks) if snapshot.board else Counter()
     for kind in STANDINGS:
         if counts[kind]:
             text.append("  " if text else "")
