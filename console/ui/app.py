@@ -54,16 +54,16 @@ EXIT_SECONDS = 3.0
 # Textual's own bindings, which need no entry in the palette.
 _NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
-    "schedules": SchedulesScreen,
     "workers": WorkersScreen,
     "patterns": WorkbenchScreen,
+    "schedules": SchedulesScreen,
     "messages": MessagesScreen,
     "help": HelpScreen,
 }
 _GLOBAL_COMMANDS = (
-    ("schedules", "Schedules", "c"),
     ("workers", "Workers", "w"),
     ("patterns", "Patterns", "p"),
+    ("schedules", "Schedules", "c"),
     ("messages", "Messages", "m"),
     ("help", "Help", "?"),
 )
@@ -85,13 +85,14 @@ class AudienceApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "open('schedules')", "Schedules"),
+        # In this order as far as the key bar has room: what an operator uses most first.
         Binding("w", "open('workers')", "Workers"),
         Binding("p", "open('patterns')", "Patterns"),
+        Binding("c", "open('schedules')", "Schedules"),
         Binding("m", "open('messages')", "Messages"),
         Binding("q", "quit_console", "Quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False),
-        Binding("question_mark,f1", "open('help')", "All keys", key_display="?"),
+        Binding("question_mark,f1", "open('help')", "Keys", key_display="?"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -319,7 +320,9 @@ class AudienceApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Open screens from screens, not from dialogs, and do not leave a form by a slip of a key."""
         if action == "open":
-            return self.top_screen in (self.screen, self.screen_stack[-2]) and not isinstance(self.screen, ModalScreen)
+            is_open = isinstance(self.top_screen, _GLOBAL_SCREENS[str(parameters[0])])
+            possible = self.top_screen in (self.screen, self.screen_stack[-2])
+            return possible and not is_open and not isinstance(self.screen, ModalScreen)
         if action == "quit_console":
             return isinstance(self.screen, TasksScreen)
         return super().check_action(action, parameters)

@@ -25,7 +25,7 @@ from console.ui.task_words import (
     waiting_words,
 )
 from jobs.model.event import TaskEvent
-from jobs.model.task import Task, TaskStatus
+from jobs.model.task import ResultFigures, Task, TaskStatus
 from jobs.model.windows import WindowState
 from jobs.services import TaskHits
 from jobs.services.panels import PanelCounts
@@ -96,7 +96,7 @@ def standing_text(task: Task, situation: Situation, width: int) -> Text:
         text.append("\n" + sanitize(task.error), "failed")
     if task.waiting_for:
         text.append("\nwaits: " + sanitize(task.waiting_for), "waiting")
-    if task.stopped and task.check_point and task.windows_done:
+    if task.stopped and task.check_point and task.start_time and task.check_point > task.start_time:
         text.append(f"\neverything before {time_words(task.check_point)} is labelled")
     if task.task_id in situation.stale:
         text.append("\nstale: the pattern files have changed since it was created", "waiting")
@@ -113,20 +113,28 @@ def _results(task: Task, panels: PanelCounts, width: int) -> Text:
         return Text()
     text = _rule("Results", "authors labelled", width)
     name_width = min(max(cell_len(sanitize(one.result)) for one in figures), width // 3)
+    widths = [max(map(len, counts)) for counts in zip(*map(_counts, figures), strict=True)]
     for one in figures:
-        counts = f"{number(one.produced)} of {number(one.authors)}" if one.produced is not None else "not yet produced"
+        padded = "".join(f"{count:>{widest}}" for count, widest in zip(_counts(one), widths, strict=True))
         share = f"{one.rate:.1f}%" if one.rate is not None else ""
         text.append("\n" + set_cell_size(sanitize(one.result), name_width) + " ", "bold")
-        room = width - name_width - 1 - 8 - len(counts)
+        # As long for each result, so that the eye can compare them.
+        room = width - name_width - 1 - 8 - sum(widths)
         if one.rate is not None and room >= 4:
             text.append_text(bar(one.rate / 100, min(room, 30), "done"))
-        text.append(f" {share:>6} " if share else " ").append(counts, "muted")
+        text.append(f" {share:>6} " if share else " ").append(padded, "muted")
         counted = panels.get(one.result, {})
         total = sum(counted.values())
         shares = [f"{sanitize(panel)} {count / total:.0%}" for panel, count in sorted(counted.items())]
         if shares:
             text.append(f"\n{'':{name_width + 1}}{'  '.join(shares)}", "muted")
     return text
+
+
+def _counts(figures: ResultFigures) -> tuple[str, str, str]:
+    if figures.produced is None:
+        return "not yet produced", "", ""
+    return number(figures.produced), " of ", number(figures.authors)
 
 
 def _pace(task: Task, situation: Situation, width: int) -> Text:

@@ -33,6 +33,10 @@ class TaskStatus(StrEnum):
     ABORTED = "ABORTED"
 
 
+_STATUSES = dict(TaskStatus.__members__)
+"""A dict, because each look at `__members__` makes a mapping."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRef:
     """Addresses a task: the output schema it is kept in, and its id."""
@@ -114,7 +118,7 @@ class Task:
     @property
     def status(self) -> TaskStatus | None:
         """`stat` as a TaskStatus. None for a value that no release writes."""
-        return TaskStatus.__members__.get(self.stat)
+        return _STATUSES.get(self.stat)
 
     @property
     def legacy(self) -> bool:

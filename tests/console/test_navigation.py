@@ -1,6 +1,7 @@
 """Screens, dialogs, help, the command palette and the theme."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from textual.command import CommandPalette
@@ -16,6 +17,7 @@ from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workers import WorkersScreen
 from jobs import services
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.fixed_app import TASKS, FixedApp
 from tests.helpers.running import run_in_process
 from tests.helpers.screens import console, create_tasks, messages, opened, shown, table, wait_until
 
@@ -29,6 +31,26 @@ async def test_help_lists_the_bindings_and_the_palette_every_action(deployment: 
         await wait_until(pilot, lambda: "On the screen Tasks" in shown(pilot))
         for words in ("New", "Abort", "Resume", "Filter", "Copy the id"):
             assert words in shown(pilot)
+
+
+async def test_80_columns_name_the_keys_that_a_task_needs_and_the_screens_that_are_opened_most() -> None:
+    tasks = tuple(replace(task, start_time=task.create_time) for task in TASKS)  # so that they can be run again
+    async with FixedApp(tasks).run_test(size=(80, 24)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 5)
+        keys = "n New  s Sample  e Rerun  x Export  / Filter  w Workers  p Patterns  ? Keys"
+        await pilot.press("down", "down")
+        await wait_until(pilot, lambda: keys in shown(pilot))
+        await pilot.press("enter")
+        await opened(pilot, TaskDetailScreen)
+        await wait_until(pilot, lambda: "esc Back  " + keys.replace("/ Filter  ", "") in shown(pilot))
+
+
+async def test_a_screen_that_is_open_is_not_offered() -> None:
+    async with FixedApp().run_test(size=(120, 24)) as pilot:
+        await wait_until(pilot, lambda: "w Workers" in shown(pilot))
+        await pilot.press("w")
+        await opened(pilot, WorkersScreen)
+        await wait_until(pilot, lambda: "p Patterns" in shown(pilot) and "w Workers" not in shown(pilot))
 
 
 async def test_the_palette_opens_screens(deployment: TestDeployment) -> None:

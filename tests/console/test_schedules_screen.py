@@ -29,6 +29,7 @@ async def test_a_schedule_is_added_with_its_next_times_shown_as_one_types(ready:
         form.query_one("#cron", Input).value = "15 3 * * *"
         form.query_one("#timezone", Input).value = "Asia/Taipei"
         await wait_until(pilot, lambda: said(pilot).count("03:15 +08") == 5)
+        assert "\neach labels the whole day before" in said(pilot)
         form.query_one("#timezone", Input).value = "Mars/Olympus"
         await wait_until(pilot, lambda: "expected the name of a time zone" in said(pilot))
         await pilot.press("ctrl+s")

@@ -11,8 +11,9 @@ from jobs.deployment import Deployment
 from tests.helpers.screens import shown, table, wait_until
 from tests.pictures.deployment import pictured_deployment
 
-_DOCUMENTED = ("tasks", "task", "samples", "workers")
+_DOCUMENTED = ("tasks", "task", "samples", "workers", "schedules")
 _DONE = ("slash", *"done", "enter")
+_DOWN = ("down", "down")  # to nightly
 # The keys that lead to each screen from the task table, whose first task runs.
 _SCREENS: dict[str, tuple[str, ...]] = {
     "tasks": (),
@@ -25,7 +26,10 @@ _SCREENS: dict[str, tuple[str, ...]] = {
     "new": ("n",),
     "samples": (*_DONE, "s"),
     "workers": ("w",),
-    "patterns": ("p",),
+    "schedules": ("c", *_DOWN),
+    "schedule-form": ("c", *_DOWN, "e"),
+    "export": (*_DONE, "x"),
+    "patterns": ("p", "tab"),
     "messages": ("y", "m"),
     "help": ("question_mark",),
 }

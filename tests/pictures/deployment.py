@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pymysql
@@ -18,6 +18,7 @@ from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, Conflict
 from jobs.model.event import EventKind
+from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.services.overview import read_fleet
@@ -32,6 +33,18 @@ _YEAR = datetime(2020, 1, 1), 366
 # How long a throttled worker may run, and how long it is stopped, in turns.
 _RUNS_SECONDS, _STOPS_SECONDS = 0.05, 0.45
 _WINDOWS_DONE = 60
+_SCHEDULES: tuple[tuple[str, str, str, dict[str, object]], ...] = (
+    ("nightly", "15 3 * * *", "Asia/Taipei", {}),
+    ("hourly", "0 * * * *", "UTC", {"range": "since-last", "lookback": 6, "predict_type": "content"}),
+    ("weekly", "0 6 * * mon", "Europe/Berlin", {"range": "last-7-days", "model_type": "rule_model"}),
+    ("backfill", "0 4 1 * *", "UTC", {"range": "last-31-days", "queue": "night"}),
+)
+# The schedule, the time between its runs, and the error or the note of runs without a task, counted from the last one.
+_RUNS: tuple[tuple[str, timedelta, dict[int, tuple[str | None, str | None]]], ...] = (
+    ("nightly", timedelta(days=1), {5: ("pattern files: female.txt line 12: unbalanced parenthesis", None)}),
+    ("hourly", timedelta(hours=1), {2: (None, "missed: no worker"), 3: (None, "missed: no worker")}),
+    ("weekly", timedelta(days=7), {}),
+)
 
 
 @asynccontextmanager
@@ -90,6 +103,32 @@ async def _run_tasks(deployment: Deployment) -> None:
         while not (await services.check_status(deployment, task_id)).awaits_production:
             await asyncio.sleep(0.1)
     _age(deployment, task_id, timedelta(minutes=21))
+    await _schedule(deployment)
+
+
+async def _schedule(deployment: Deployment) -> None:
+    """Add schedules, and give them runs: the tasks of the last days, and times that no worker could use."""
+    for name, cron, timezone, values in _SCHEDULES:
+        given = {"name": name, "cron": cron, "timezone": timezone, **values}
+        await services.save_schedule(deployment, ScheduleRequest.from_values(deployment.settings, given))
+    await services.pause_schedule(deployment, "backfill")
+    tasks = [task for task in await services.task_list(deployment) if task.produced or task.error]
+    for name, period, remarks in _RUNS:
+        for number, task in enumerate(tasks[:24]):
+            due = datetime.now(UTC).replace(hour=19, minute=15, second=0, microsecond=0, tzinfo=None)
+            error, note = remarks.get(number, (None, None))
+            _write(
+                deployment,
+                f"INSERT INTO {_SCHEMA}.task_firing (deployment, schedule, due, fired_at, by_hand, task_id, start_time,"
+                " end_time, error, note) VALUES (%s, %s, %s, %s, 0, %s, %s, %s, %s, %s)",
+                deployment.settings.deployment,
+                name,
+                due - period * (number + 1),
+                due - period * (number + 1) + timedelta(seconds=2),
+                *((None, None, None) if number in remarks else (task.task_id, task.start_time, task.end_time)),
+                error,
+                note,
+            )
 
 
 async def _fail(deployment: Deployment) -> None:

@@ -11,7 +11,7 @@ from console.ui.formatting import graph
 from console.ui.rates import Rates
 from console.ui.task_columns import Situation
 from console.ui.task_tabs import TABS, first_tab, tab_text
-from console.ui.task_text import TaskData, window_standings
+from console.ui.task_text import TaskData, detail_text, window_standings
 from console.ui.task_words import DONE, FAILED, RUNNING, WAITING
 from jobs.model.event import TaskEvent
 from jobs.model.task import Task
@@ -44,6 +44,21 @@ def test_each_worker_on_a_task_has_one_of_the_first_open_windows(states: list[tu
     open_ones = [kind for kind in kinds if kind in (RUNNING, WAITING)]
     running = min(workers, len(open_ones))
     assert open_ones == [RUNNING] * running + [WAITING] * (len(open_ones) - running)
+
+
+def test_the_bars_of_all_results_are_as_long_whatever_their_counts() -> None:
+    done = task(
+        *(3, "SUCCESS"),
+        prod_stat="finish",
+        result="Dcard,fbfans,other",
+        length_prod_table="9,112279,481",
+        uniq_source_author="18,224558,962",
+        rate_of_label="50.0,50.0,50.0",
+    )
+    text = detail_text(done, situation(1, done), TaskData(), 60, 40).plain
+    bars = [line[line.index("━") :] for line in text.splitlines() if "━" in line]
+    assert len(bars) == 3 and len({line.rindex("─") for line in bars}) == 1
+    assert [line.endswith(end) for line, end in zip(bars, ("18", "224,558", "962"), strict=True)] == [True] * 3
 
 
 def test_a_stopped_task_works_on_nothing_and_shows_the_window_that_failed_it() -> None:

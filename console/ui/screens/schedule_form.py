@@ -139,7 +139,7 @@ class ScheduleFormScreen(BaseScreen):
             text = Text(f"The next five times show here.\n{hint}", "muted")
         else:
             if "range" not in self._faults:
-                text.append(sanitize(f"\neach labels {range_explained(values['range'])}"), "muted")
+                text.append("\n" + sanitize(f"each labels {range_explained(values['range'])}"), "muted")
         self.query_one("#plan", LiveText).set_text(text)
 
     def action_move(self, step: int) -> None:

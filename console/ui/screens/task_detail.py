@@ -29,7 +29,7 @@ class TaskDetailScreen(DetailReader):
     TITLE = "Task"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l", "turn(1)", "Next tab", key_display="→"),
+        Binding("right,l", "turn(1)", "Next tab", key_display="→", show=False),
         Binding("left,h", "turn(-1)", "Tab before", show=False),
         *(Binding(str(key), f"choose('{tab}')", tab.title(), show=False) for key, tab in enumerate(TABS, 1)),
     ]

@@ -31,7 +31,7 @@ _WIDEST = 140
 _GRAPH, _SHORT_GRAPH = 16, 8
 _TALL = 30
 """From this height on, a graph shows the pace of all workers together."""
-_GRAPH_LINES = 4
+_LEAST_GRAPH_LINES = 4
 _LONG_SECONDS = 60.0
 """A job that waits for longer than this stands out."""
 
@@ -93,10 +93,11 @@ class WorkersScreen(BaseScreen):
         if not box.display:
             return
         greatest, width = max(history), max(box.size.width - 7, 10)
+        lines = max(box.size.height, _LEAST_GRAPH_LINES)
         span = f"the last {duration(len(history))}"
         set_title(box, f"Pace ─ {span} ─ at most {short_number(greatest)} posts/s")
         text = Text(no_wrap=True)
-        for place, line in enumerate(graph(history, width, _GRAPH_LINES, greatest)):
+        for place, line in enumerate(graph(history, width, lines, greatest)):
             text.append("\n" if place else "").append(f"{short_number(greatest) if place == 0 else '':>6} ", "muted")
             text.append(f"{line:>{width}}", "running")
         self.query_one("#pace", LiveText).set_text(text)

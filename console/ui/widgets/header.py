@@ -9,7 +9,7 @@ from rich.text import Text
 from console.ui.formatting import blocks, duration, short_number
 from console.ui.rates import Rates
 from console.ui.snapshot import ServerStatus, Snapshot
-from console.ui.task_words import STANDINGS, standing
+from console.ui.task_words import STANDINGS, Standing, standing
 from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
 
@@ -43,17 +43,21 @@ class Header(LiveText):
         if width >= NARROW:
             left.append(" Audience ", "bold reverse accent").append("  ")
         left.append_text(_servers(snapshot, now))
-        # What follows is left out if there is no room for it, the least important first.
-        for part in (self._read_only(), _workers(snapshot), _rate(snapshot), self._graph()):
-            if part and left.cell_len + 2 + part.cell_len <= width:
-                left.append("  ").append_text(part)
-        for words in (True, False):
-            right = _counts(snapshot, words=words)
-            room = width - left.cell_len - right.cell_len - 1
+        counts = Counter(map(standing, snapshot.board.tasks if snapshot.board else ()))
+        parts, graph = [self._read_only(), _workers(snapshot), _rate(snapshot)], self._graph()
+        # The counts need words more than the header needs a graph.
+        for words, wanted in ((True, [*parts, graph]), (True, parts), (False, [*parts, graph])):
+            right = _counts(counts, words=words)
+            line = left.copy()
+            # What has no room is left out, the least important first.
+            for part in wanted:
+                if part and line.cell_len + 2 + part.cell_len <= width:
+                    line.append("  ").append_text(part)
+            room = width - line.cell_len - right.cell_len - 1
             if room >= 2:
-                left.append(" " * room).append_text(right)
+                line.append(" " * room).append_text(right)
                 break
-        self.set_text(left)
+        self.set_text(line)
 
     def _read_only(self) -> Text:
         return Text(" read-only ", "bold reverse waiting") if self._deployment.read_only else Text()
@@ -98,10 +102,9 @@ def _since(statuses: Iterable[ServerStatus], now: float) -> str:
     return f" {duration(max(ages))}" if ages else ""
 
 
-def _counts(snapshot: Snapshot, *, words: bool) -> Text:
+def _counts(counts: Counter[Standing], *, words: bool) -> Text:
     """Return how many tasks stand how: in words, or by glyphs."""
     text = Text(no_wrap=True)
-    counts = Counter(standing(task) for task in snapshot.board.tasks) if snapshot.board else Counter()
     for kind in STANDINGS:
         if counts[kind]:
             text.append("  " if text else "")

@@ -10,13 +10,14 @@ from textual.timer import Timer
 from console.ui.widgets.live_text import LiveText
 
 _GAP = "  "
+_HELP = "open('help')"
 _NOTICE_SECONDS, _ERROR_SECONDS = 5.0, 15.0
 
 
 class KeyBar(LiveText):
-    """The keys of the focused widget, the screen and the app that are possible now. Each can be clicked.
+    """The keys of the screen, the app and the focused widget that are possible now. Each can be clicked.
 
-    If there is no room for all, the ones in the middle are left out: the last one opens the help, which has them all.
+    What has no room is left out, except the last one: it opens the help, which has them all.
     """
 
     def __init__(self) -> None:
@@ -54,8 +55,9 @@ class KeyBar(LiveText):
             return
         shown: dict[str, tuple[Binding, bool]] = {}
         active = [key for key in self.screen.active_bindings.values() if key.binding.show]
-        # The screen's own first, then those of the focused widget, then the app's.
-        active.sort(key=lambda key: 0 if key.node is self.screen else 2 if key.node is self.app else 1)
+        # The screen's own first, then the app's, then those of the focused widget; the help last.
+        places = {self.screen: 0, self.app: 1}
+        active.sort(key=lambda key: 3 if key.binding.action == _HELP else places.get(key.node, 2))
         for _, binding, enabled, _ in active:
             shown.setdefault(binding.action, (binding, enabled))
         text, self._spans = Text(" ", no_wrap=True), []
@@ -72,7 +74,7 @@ class KeyBar(LiveText):
         if not keys:
             return []
         *others, last = keys
-        room -= self._width(last[0])
+        room -= self._width(last[0]) - len(_GAP)
         fitting = []
         for key in others:
             room -= self._width(key[0])

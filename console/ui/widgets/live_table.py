@@ -23,6 +23,9 @@ from console.ui.widgets.live_lines import LiveLines
 
 Cells = tuple[Text, ...]
 
+_MOST_CELLS = 4_096
+"""The painted cells that are kept: some screens full."""
+
 
 class LiveTable(LiveLines, ScrollView, can_focus=True):
     """Rows by key. The cursor stays on its key while rows come, go and move."""
@@ -69,6 +72,8 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         self._cells: Callable[[str], Cells] = lambda key: ()
         self._cursor = 0
         self._to_select: str | None = None
+        self._painted_cells: dict[tuple[object, ...], list[Segment]] = {}
+        """By what they depend on."""
 
     @property
     def row_count(self) -> int:
@@ -181,17 +186,27 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
     def _strip(self, cells: Cells, style: Style, width: int, *, marked: bool = False) -> Strip:
         segments: list[Segment] = []
         for cell, column in zip(cells, self._columns.values(), strict=True):
+            # Segments of their own for each cell, so that an exported SVG places each correctly.
+            segments += self._segments(cell, column, style, marked=marked and not segments)
+        left = self.scroll_offset.x
+        return Strip(segments).extend_cell_length(left + width, style).crop(left, left + width)
+
+    def _segments(self, cell: Text, column: int, style: Style, *, marked: bool) -> list[Segment]:
+        """Return a painted cell. Most are the same as before, and painting is what takes the time."""
+        look = (cell.plain, cell.style, tuple(cell.spans), cell.justify, column, style, marked, self.app.theme)
+        segments = self._painted_cells.get(look)
+        if segments is None:
             cell = cell.copy()
             cell.truncate(column, overflow="ellipsis")
             blank = " " * (column - cell.cell_len)
             cell.pad_left(1 + len(blank) * (cell.justify == "right"))
             cell.pad_right(1 + len(blank) * (cell.justify != "right"))
-            if marked and not segments:
+            if marked:
                 cell = Text.assemble(("*", "bold accent"), cell[1:], end="")
-            # Segments of their own for each cell, so that an exported SVG places each correctly.
-            segments += self.paint(cell, style)
-        left = self.scroll_offset.x
-        return Strip(segments).extend_cell_length(left + width, style).crop(left, left + width)
+            if len(self._painted_cells) >= _MOST_CELLS:
+                self._painted_cells.clear()
+            segments = self._painted_cells[look] = self.paint(cell, style)
+        return segments
 
     def _move_to(self, row: int) -> None:
         self._to_select = None

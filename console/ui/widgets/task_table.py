@@ -35,6 +35,8 @@ class TaskTable(LiveTable):
         self.descending = True
         self.filter = TaskFilter("")
         self._situation: Situation | None = None
+        self._fitted: dict[Column, int] = {}
+        """The columns that are shown, with their widths."""
 
     @property
     def selected(self) -> Task | None:
@@ -62,7 +64,7 @@ class TaskTable(LiveTable):
         if situation is None or not self.is_mounted:
             return
         shown = {task.task_id: task for task in self._sorted()}
-        columns = columns_for(self.size.width - 1, self.sort, self._tasks)
+        columns = self._fitted = self._fitting()
         self.set_columns(
             {column.label: width for column, width in columns.items()}, {column.label: column.key for column in columns}
         )
@@ -79,8 +81,12 @@ class TaskTable(LiveTable):
         return sorted(matching, key=lambda task: (self.sort.order(task, rates), task.task_id), reverse=self.descending)
 
     def on_resize(self) -> None:
-        """Drop the columns that do not fit."""
-        self.refresh_rows()
+        """Drop the columns that do not fit. If all do, as when a line goes, Textual repaints the rows anyway."""
+        if self._situation is not None and self._fitting() != self._fitted:
+            self.refresh_rows()
+
+    def _fitting(self) -> dict[Column, int]:
+        return columns_for(self.size.width - 1, self.sort, self._tasks)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer marks if there is something to mark."""
