@@ -18,7 +18,7 @@ from jobs import services
 from jobs.errors import AudienceError
 from jobs.services import LintFinding
 
-# A terminal shows so many warnings of a kind about a file; a pipe and JSON get them all.
+# A terminal shows this many warnings of a kind about a file; a pipe and JSON get them all.
 _SHOWN_OF_A_KIND = 10
 
 _COLUMNS: dict[str, Callable[[LintFinding], object]] = {

@@ -37,7 +37,7 @@ class Cell:
         return ((self.low, middle), (middle, self.high)) if middle < self.high else None
 
     def parts(self, grain: int, rows: float) -> int:
-        """Return into how many equal parts of about so many rows it can be cut, at multiples of the grain."""
+        """Return into how many equal parts of about this many rows it can be cut, at multiples of the grain."""
         return max(1, min(round(self.rows / rows), (self.high - self.low) // grain))
 
     def part(self, number: int, count: int, grain: int) -> tuple[int, int]:

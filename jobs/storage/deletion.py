@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.5
 
 
 def next_batch(rows: int, seconds: float) -> int:
-    """Return how many rows the next batch should have, after one of so many rows took this long."""
+    """Return how many rows the next batch should have, after one of this many rows took this long."""
     wanted = int(rows * _BATCH_SECONDS / max(seconds, 1e-6))
     return max(_FEWEST_BATCH_ROWS, min(wanted, 2 * rows, _MOST_BATCH_ROWS))
 

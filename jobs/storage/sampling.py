@@ -28,12 +28,12 @@ from jobs.storage.values import Row
 # Few enough rows in a cluster to spread the sample, enough to pay for the search.
 _CLUSTER_ROWS = 25
 _MIN_CLUSTERS = 200
-# Clusters are drawn from about so many cells with similar numbers of rows.
+# Clusters are drawn from about this many cells with similar numbers of rows.
 _CELLS = 256
 _CLUSTERS_AT_ONCE = 50
-# A sample is given out in so many batches. If rows are fewer than estimated, there are up to three times as many.
+# A sample is given out in this many batches. If rows are fewer than estimated, there are up to three times as many.
 _BATCHES = 8
-# What holds so many times as many rows as a cluster should is not read as a whole.
+# What holds this many times as many rows as a cluster should is not read as a whole.
 _LARGE = 3
 
 

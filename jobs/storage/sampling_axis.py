@@ -76,7 +76,7 @@ async def _grain(
 
 
 async def cut_into_cells(session: Session, request: SampleRequest, axis: Axis, count: int) -> list[Cell]:
-    """Cut the axis into about so many cells of similar numbers of rows, by the optimizer's estimates.
+    """Cut the axis into about this many cells of similar numbers of rows, by the optimizer's estimates.
 
     Nothing is counted.
     """

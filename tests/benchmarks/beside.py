@@ -46,7 +46,7 @@ class Runs:
 async def run_beside(deployment: BenchDeployment, pairs: int, rows: int) -> Runs:
     """Run the tasks alone and beside deletions, in turns. Workers must be running.
 
-    Each of the deleted tasks has so many label rows and production rows.
+    Each of the deleted tasks has this many label rows and production rows.
     """
     runs = Runs()
     purged, cleaned = [await _old_tasks(deployment, rows) for _ in range(2)]
@@ -65,7 +65,7 @@ async def run_beside(deployment: BenchDeployment, pairs: int, rows: int) -> Runs
 
 
 async def _old_tasks(deployment: BenchDeployment, rows: int) -> list[str]:
-    """Return tasks that are done, each with at least so many label rows, and as many production rows."""
+    """Return tasks that are done, each with at least this many label rows, and as many production rows."""
     task_ids = [await deployment.create() for _ in range(_OLD_TASKS)]
     for task_id in task_ids:
         await deployment.times_of(task_id)
@@ -76,7 +76,7 @@ async def _old_tasks(deployment: BenchDeployment, rows: int) -> list[str]:
 
 
 def _multiply(deployment: BenchDeployment, table: str, task_id: str, rows: int) -> None:
-    """Copy the rows of a task until there are at least so many."""
+    """Copy the rows of a task until there are at least this many."""
     name = f"{OUTPUT_SCHEMA}.{table}"
     with deployment.servers.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {name} WHERE task_id = %s", (task_id,))

@@ -33,7 +33,7 @@ def rows_of(deployment: TestDeployment, task_id: str, tables: tuple[str, ...]) -
 
 
 def age(deployment: TestDeployment, days: int, *task_ids: str) -> None:
-    """Make it look as if these tasks ended so many days ago."""
+    """Make it look as if these tasks ended this many days ago."""
     for task_id in task_ids:
         sql = f"UPDATE {{output}}.state SET heartbeat = heartbeat - INTERVAL {days} DAY WHERE task_id = %s"
         deployment.write_anything(sql, task_id)
