@@ -33,6 +33,16 @@ def wilson(part: float, whole: float) -> Share:
     return Share(share, min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share))
 
 
+def t_quantile(degrees: float) -> float:
+    """Return the 97.5th percentile of Student's t distribution, within 1 %. Fewer degrees of freedom than 2 count as 2.
+
+    The inverse of the approximation by Peizer and Pratt ("A Normal Approximation for Binomial, F, Beta, and Other
+    Common, Related Tail Probabilities", 1968).
+    """
+    degrees = max(degrees, 2.0)
+    return sqrt(degrees * (exp(Z**2 * (degrees - 5 / 6) / (degrees - 2 / 3 + 1 / (10 * degrees)) ** 2) - 1))
+
+
 def f1(right: int, given: int, gold: int) -> Share:
     """Return the F1 score of a label from the lines that it is right about, that it is given to, that have it.
 

@@ -18,7 +18,7 @@ from itertools import accumulate
 
 from jobs.model.input_table import InputTable
 from jobs.model.tally import InputRow
-from patterns.intervals import Share, wilson
+from patterns.intervals import Share, Z, t_quantile, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Batch:
     """Whether the batches are all rows of the range, rather than a sample."""
 
 
+# With few hits, the few clusters that have them decide; Wilson's interval already allows for that.
+_FEWEST_DEGREES = 8.0
+
 Key = tuple[str, ...]
 """What rows are counted by, such as ("panel", "/female")."""
 
@@ -96,9 +99,9 @@ class ShareEstimator:
     The share of rows with one property among those with another is a ratio of two estimated totals. Its
     variance is the jackknife's, over whole clusters (Wolter, "Introduction to Variance Estimation", 2nd
     edition, chapter 4), so that neighbouring rows that are alike widen the interval as they must. The
-    interval is Wilson's, for the number of independent rows that would have this variance (recommended by
-    Franco, Little, Louis and Slud, "Comparative Study of Confidence Intervals for Proportions in Complex
-    Sample Surveys", 2019).
+    interval is Wilson's, for the number of independent rows that would have this variance, fewer if few clusters
+    decide about the variance (recommended by Franco, Little, Louis and Slud, "Comparative Study of Confidence
+    Intervals for Proportions in Complex Sample Surveys", 2019).
     """
 
     def __init__(self) -> None:
@@ -130,15 +133,27 @@ class ShareEstimator:
         if not total or len(weights) < 2:
             return Share(None, 0.0, 1.0)
         share = sum(weights[number] * count for number, count in parts.items()) / total
-        variance = 0.0
+        squares: list[float] = []
         for number in wholes.keys() | parts:
             weight, rows_in = weights[number] / total, wholes.get(number, 0)
             # By this the share without the cluster differs from the share.
-            variance += (weight * (parts.get(number, 0) - share * rows_in) / max(1 - weight * rows_in, 0.5)) ** 2
-        variance *= (len(weights) - 1) / len(weights)
+            squares.append((weight * (parts.get(number, 0) - share * rows_in) / max(1 - weight * rows_in, 0.5)) ** 2)
+        variance = sum(squares) * (len(weights) - 1) / len(weights)
         # Where all clusters agree, nothing is known about how alike the rows of a cluster are: each counts once.
-        effective = min(share * (1 - share) / variance, rows) if variance > 0 else len(wholes)
+        effective: float = len(wholes)
+        if variance > 0:
+            degrees = min(max(_deciding_clusters(squares), _FEWEST_DEGREES), len(weights) - 1)
+            effective = min(share * (1 - share) / variance, rows) * (Z / t_quantile(degrees)) ** 2
         return wilson(min(share, 1.0) * effective, effective)
+
+
+def _deciding_clusters(squares: Sequence[float]) -> float:
+    """Return how many clusters decide about the sum of these squares, if each of them had an equal part of it.
+
+    Rows of few authors, or of a short time, are in few clusters, and a variance known from these is uncertain. Rather
+    too few than too many: for squares of normal deviations, it is a third of their number.
+    """
+    return float(sum(squares) ** 2 / sum(square**2 for square in squares))
 
 
 def exact(part: int, whole: int) -> Share:

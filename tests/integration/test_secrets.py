@@ -90,10 +90,10 @@ def command_lines() -> bytes:
 async def test_no_password_shows_anywhere_while_tasks_run_and_fail(secretive: TestDeployment, redis: Any) -> None:
     deployment = secretive
     # The countdown leaves time for many looks, however quick the machine is.
-    small = deployment.with_settings(window_rows=100, countdown=1)
+    small = deployment.with_settings(window_rows=100)
     looks = 0
     with deployment.workers(1, "--verbose"), deployment.workers(1, "--processes", "2", "--verbose"):
-        task_id = await services.create_task(small, deployment.request(**RANGE))
+        task_id = await services.create_task(small, deployment.request(**RANGE, countdown=2))
         while not (await services.check_status(deployment, task_id)).finished:
             for where, text in (
                 ("Redis", await contents(redis)),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patterns.intervals import Z, f1, wilson
+from patterns.intervals import Z, f1, t_quantile, wilson
 
 trials = st.integers(1, 10_000_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -59,3 +59,10 @@ def test_f1_is_the_harmonic_mean_within_its_interval(right: int, wrong: int, mis
         assert share.value is not None and isclose(share.value, 2 * precision * recall / (precision + recall))
     if share.value is not None:
         assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+def test_the_quantile_of_student_is_that_of_tables() -> None:
+    tables = {2: 4.303, 3: 3.182, 5: 2.571, 8: 2.306, 20: 2.086, 60: 2.000, 10_000: 1.960}
+    for degrees, expected in tables.items():
+        assert abs(t_quantile(degrees) / expected - 1) < 0.01
+    assert t_quantile(0.5) == t_quantile(2)
