@@ -113,9 +113,10 @@ def test_the_interval_of_single_rows_is_that_of_a_simple_sample_or_a_little_wide
     count = len(labelled)
     if 0 < sum(labelled) < count:  # the variance is that of n - 1 rows, and as uncertain as theirs
         simple = wilson(sum(labelled) * (count - 1) / count, count - 1)
-        widest = simple.high - simple.low, t_quantile(min(count - 1, 8)) / Z
-        assert found.low <= simple.low + 1e-9 and found.high >= simple.high - 1e-9
-        assert found.high - found.low <= widest[0] * widest[1] + 1e-9
+        fewest = (count - 1) * (Z / t_quantile(min(count - 1, 8))) ** 2
+        widest = wilson(sum(labelled) / count * fewest, fewest)
+        assert widest.low - 1e-9 <= found.low <= simple.low + 1e-9
+        assert simple.high - 1e-9 <= found.high <= widest.high + 1e-9
     else:
         assert isclose(found.low, simple.low, abs_tol=1e-9) and isclose(found.high, simple.high, abs_tol=1e-9)
 
