@@ -31,7 +31,7 @@ _WARM_UP, _MEASURED = 2, 5
 # Every tenth character is one of the rule's own. If it has two, each is as frequent as 的 in Chinese texts.
 _OWN_CHARACTERS = PROBE_CHARACTERS // 10
 _TEXTS = 4
-_TRIES_OF_WORD = 10
+_TRIES_OF_WORD = 50
 _WORD = "雅婷"
 # In a rule, these stand for no characters.
 _SYNTAX = re.compile(
