@@ -95,6 +95,19 @@ def test_a_rule_matcher_equals_the_naive_oracle_however_its_rules_are_arranged(
         assert_equals_the_oracle(matcher, patterns, text)
 
 
+# Half a surrogate pair stands between texts that are lowered together.
+@given(patterns_, st.lists(texts | st.text("\ud800aΣ", max_size=4), max_size=8), st.integers(1, 40))
+@example({"a": ["ς$", "^β"]}, ["ΑΣ", "Β", "", "Σ"], 40)
+def test_texts_that_are_matched_together_get_the_decisions_that_they_get_alone(
+    patterns: dict[str, list[str]], candidates: list[str], size: int
+) -> None:
+    with arranged(gaps_in_set=0, block_bytes=40):
+        matcher = build_matcher(rule_set(patterns))
+    alone = [matcher.match(text) for text in candidates]
+    with patch.object(matcher_module, "_PIECE_CHARACTERS", size):
+        assert matcher.match_all(candidates) == alone
+
+
 @given(patterns_, st.lists(texts, max_size=6), st.integers(1, 5))
 @example({"a": ["ας$", "^σ"]}, ["ΑΣ", "ΣΑ", "ΑΣ "], 1)
 def test_a_long_text_that_is_lowered_in_pieces_is_decided_the_same(
