@@ -16,7 +16,7 @@ from jobs.queue.client import REDIS_ERRORS, RedisClient
 from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production
 from jobs.queue.permissions import health_prefix
 from jobs.storage import state
-from jobs.worker.context import WorkerContext
+from jobs.worker.context import MAX_PRODUCTIONS, WorkerContext
 from jobs.worker.housekeeping import delete_author_hashes
 from jobs.worker.label import LabelLane
 from jobs.worker.production import ProductionLane
@@ -39,8 +39,9 @@ Context = dict[str, Any]
 def create_arq_workers(context: WorkerContext, redis: RedisClient) -> list[Worker]:
     """Return the arq workers that serve a queue, one for each kind of job."""
     return [
-        _arq_worker(context, redis, LABEL, _label, MAX_LABEL_LANES),
-        _arq_worker(context, redis, PRODUCE, _produce, MAX_PRODUCTION_LANES),
+        # Labelling takes this process's time, production the server's.
+        _arq_worker(context, redis, LABEL, _label, MAX_LABEL_LANES, lanes_of_a_task=1),
+        _arq_worker(context, redis, PRODUCE, _produce, MAX_PRODUCTION_LANES, lanes_of_a_task=MAX_PRODUCTIONS),
     ]
 
 
@@ -50,11 +51,12 @@ def _arq_worker(
     kind: str,
     function: Callable[..., Coroutine[Any, Any, None]],
     max_jobs: int,
+    lanes_of_a_task: int,
 ) -> Worker:
     worker = context.presence()
     return _FilteringWorker(
         functions=[
-            func(_guarded(function), name=kind, timeout=JOB_SECONDS, keep_result=0),
+            func(_guarded(function, lanes_of_a_task), name=kind, timeout=JOB_SECONDS, keep_result=0),
             func(_reject, name=codec.REJECT, keep_result=0),
         ],
         queue_name=context.queue.key(kind),
@@ -99,19 +101,21 @@ class _FilteringWorker(Worker):
             await self.pool.delete(*(prefix + job_id for prefix in JOB_KEY_PREFIXES))
 
 
-def _guarded(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
+def _guarded(
+    function: Callable[..., Coroutine[Any, Any, None]], lanes_of_a_task: int
+) -> Callable[..., Coroutine[Any, Any, None]]:
     """Wrap a job function: it is retried if a server is unreachable; any other error fails its task.
 
-    It does nothing if this process already runs a lane of the same job, or if the task no longer awaits the job.
+    It leaves a lane to another process if this one already runs `lanes_of_a_task` of the same job.
     """
 
     async def run(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:
         context: WorkerContext = ctx["context"]
         ref = TaskRef(schema, task_id)
         place = (function.__name__, task_id)
-        if place in context.lanes:  # one lane fills a process: leave this one to another
-            raise Retry(defer=min(0.2 * 2 ** min(ctx["job_try"], 4), 2.0))
-        context.lanes.add(place)
+        if context.lanes.count(place) >= lanes_of_a_task:
+            raise Retry(defer=min(POLL_SECONDS * 2 ** min(ctx["job_try"] - 1, 6), 2.0))
+        context.lanes.append(place)
         try:
             await function(context, ctx["redis"], ref, generation, lane)
         except (Retry, *REDIS_ERRORS):
@@ -128,7 +132,7 @@ def _guarded(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
             except DatabaseError as second:
                 _logger.warning("task %s: cannot record the failure: %s", task_id, second)
         finally:
-            context.lanes.discard(place)
+            context.lanes.remove(place)
 
     return run
 
