@@ -49,4 +49,4 @@ async def _read(deployment: Deployment) -> tuple[Deployment, services.Notificati
 def _number(waiting: services.Notifications) -> str:
     if not waiting.undelivered:
         return "none"
-    return f"{waiting.undelivered:,}, the oldest for {waiting.oldest_seconds / 60:,.0f} minutes"
+    return f"{waiting.undelivered:,}, the oldest for {waiting.oldest_seconds / 60:,.0f} minutes; kept for seven days"

@@ -17,7 +17,7 @@ from jobs.notify import reach
 from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
 from jobs.queue.permissions import missing_permissions
 from jobs.services.firing import obstacle
-from jobs.services.notify import count_undelivered
+from jobs.services.notify import Notifications, count_undelivered
 from jobs.services.overview import read_fleet
 from jobs.services.schedules import list_schedules
 from jobs.settings import ENV_FILE
@@ -212,9 +212,17 @@ async def _check_redis(deployment: Deployment) -> AsyncIterator[Finding]:
 
 
 async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
+    waiting = Notifications(0, 0.0, None)
+    with suppress(DatabaseError):  # reported above
+        async with deployment.output_session() as session:
+            waiting = await count_undelivered(session, deployment)
     host, url = deployment.notify_host, deployment.settings.notify_url
     if not host:
-        yield Finding("alerts", "ok", "not used: NOTIFY_URL is not set")
+        if waiting.undelivered:
+            message = f"{waiting.undelivered} wait for a receiver, but NOTIFY_URL is not set"
+            yield Finding("alerts", "warning", message, "set it to send them; workers drop each after seven days")
+        else:
+            yield Finding("alerts", "ok", "not used: NOTIFY_URL is not set")
         return
     parts = urlsplit(url.get_secret_value())
     fault = await reach(url)
@@ -226,12 +234,9 @@ async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
         )
     else:
         yield Finding("alerts", "ok", f"{host} can be reached; audience notify --test posts a test")
-    with suppress(DatabaseError):  # reported above
-        async with deployment.output_session() as session:
-            waiting = await count_undelivered(session, deployment)
-        if waiting.answer is not None:
-            message = f"{waiting.undelivered} not delivered: {waiting.answer}"
-            yield Finding("alerts", "warning", message, "workers go on trying; see docs/alerts.md")
+    if waiting.answer is not None:
+        message = f"{waiting.undelivered} not delivered: {waiting.answer}"
+        yield Finding("alerts", "warning", message, "workers go on trying; see docs/alerts.md")
 
 
 async def _check_schedules(deployment: Deployment) -> AsyncIterator[Finding]:

@@ -100,14 +100,18 @@ async def record_answer(session: Session, schema: str, alert_id: str, answer: st
     )
 
 
-async def delete_old(session: Session, schema: str, deployment: str) -> int:
-    """Delete the alerts that no receiver has accepted for KEEP_DAYS, and return their number."""
+async def delete_old(session: Session, schema: str, deployment: str, *, untried: bool) -> int:
+    """Delete the alerts that no receiver has accepted for KEEP_DAYS, and return their number.
+
+    Those that no worker has tried to send yet are kept, unless `untried`.
+    """
     return await session.execute(
         f"""
         DELETE FROM {_table(schema)}
-        WHERE deployment = %(deployment)s AND attempts > 0 AND created < UTC_TIMESTAMP(6) - INTERVAL {KEEP_DAYS} DAY
+        WHERE deployment = %(deployment)s AND (attempts > 0 OR %(untried)s)
+          AND created < UTC_TIMESTAMP(6) - INTERVAL {KEEP_DAYS} DAY
         """,
-        {"deployment": deployment},
+        {"deployment": deployment, "untried": untried},
     )
 
 

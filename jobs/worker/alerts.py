@@ -33,12 +33,20 @@ async def send_alerts(deployment: Deployment) -> None:
                 _logger.warning("alerts, schema %s: %s", schema, error)
 
 
+async def drop_old_alerts(session: Session, deployment: Deployment, schema: str) -> None:
+    """Drop the alerts of a schema that no receiver has accepted for too long, and say so. Raises DatabaseError."""
+    # With a receiver, those that no worker has tried to send yet, because none was running, still have their turn.
+    untried = not deployment.notify_host
+    dropped = await alerts.delete_old(session, schema, deployment.settings.deployment, untried=untried)
+    if dropped:
+        reason = "NOTIFY_URL is not set" if untried else "the receiver has not accepted them"
+        _logger.error("%s alerts of more than %s days ago are dropped: %s", dropped, alerts.KEEP_DAYS, reason)
+
+
 async def _send(session: Session, deployment: Deployment, schema: str) -> bool:
     """Send the alerts of a schema that are due. Returns False if one is not accepted."""
     name = deployment.settings.deployment
-    dropped = await alerts.delete_old(session, schema, name)
-    if dropped:
-        _logger.error("%s alerts were not accepted within %s days, and are dropped", dropped, alerts.KEEP_DAYS)
+    await drop_old_alerts(session, deployment, schema)
     while (alert := await alerts.claim(session, schema, name)) is not None:
         answer = await post(deployment.settings.notify_url, alert.body())
         if answer is not None:

@@ -9,6 +9,7 @@ from jobs.storage import cleaning, state, windows
 from jobs.storage.connection import Session
 from jobs.storage.deletion import delete_rows
 from jobs.storage.locks import named_lock
+from jobs.worker.alerts import drop_old_alerts
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ async def delete_author_hashes(deployment: Deployment, ref: TaskRef) -> None:
 
 
 async def sweep(deployment: Deployment) -> None:
-    """Delete the author hashes that a worker left behind when it died, and clean tasks that ended long ago.
+    """Delete author hashes that a worker left behind when it died; clean tasks that ended long ago; drop old alerts.
 
     One worker at a time does this in a schema. Raises DatabaseError.
     """
@@ -38,6 +39,7 @@ async def sweep(deployment: Deployment) -> None:
                     ):
                         await delete_author_hashes(deployment, TaskRef(schema, task_id))
                     await _clean_ended(session, deployment, schema)
+                    await drop_old_alerts(session, deployment, schema)  # without NOTIFY_URL, no sender does
             except LockTaken:
                 continue
             except DatabaseError as error:

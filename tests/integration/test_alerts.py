@@ -16,6 +16,7 @@ from jobs.model.alert import Alert, AlertEvent
 from jobs.storage import alerts, state
 from jobs.storage.task_tables import ensure_task_tables
 from jobs.worker.alerts import send_alerts
+from jobs.worker.housekeeping import sweep
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.receiver import Receiver, receiver
 from tests.helpers.running import run_in_process, until
@@ -221,7 +222,21 @@ async def test_an_alert_that_nobody_has_accepted_for_a_week_is_dropped_and_one_n
     deployment.write_anything("UPDATE {output}.alert SET attempts = 9 WHERE document LIKE '%%\"tried%%'")
     await send_alerts(to(hook, deployment))
     assert [document["text"] for document in hook.documents] == ["untried"]
-    assert "1 alerts were not accepted within 7 days" in caplog.text
+    assert "1 alerts of more than 7 days ago are dropped: the receiver has not accepted them" in caplog.text
+
+
+async def test_alerts_that_wait_when_the_receiver_is_taken_away_are_kept_for_a_week_and_then_dropped(
+    deployment: TestDeployment, hook: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store(deployment, "old", "recent", "theirs")
+    deployment.write_anything("UPDATE {output}.alert SET created = created - INTERVAL 8 DAY, due_at = created")
+    deployment.write_anything("UPDATE {output}.alert SET created = UTC_TIMESTAMP(6) WHERE document LIKE '%%recent%%'")
+    deployment.write_anything("UPDATE {output}.alert SET deployment = 'other' WHERE document LIKE '%%theirs%%'")
+    await sweep(deployment)
+    assert sorted(document["text"] for document in stored(deployment)) == ["recent", "theirs"]
+    assert "1 alerts of more than 7 days ago are dropped: NOTIFY_URL is not set" in caplog.text
+    await send_alerts(to(hook, deployment))
+    assert [document["text"] for document in hook.accepted()] == ["recent"]
 
 
 async def test_a_worker_sends_the_alert_of_a_task_that_fails(one_post: TestDeployment, hook: Receiver) -> None:
@@ -259,6 +274,7 @@ def test_the_check_looks_at_the_receiver_and_at_what_waits(one_post: TestDeploym
     assert f"127.0.0.1:{hook.port} can be reached" in one_post.command("check", **url).stdout
     assert hook.documents == []
     asyncio.run(store(one_post, "first"))
+    assert "1 wait for a receiver, but NOTIFY_URL is not set" in one_post.command("check").stdout
     hook.status = 503
     asyncio.run(send_alerts(to(hook, one_post)))
     assert "1 not delivered: it answered 503 Service Unavailable" in one_post.command("check", **url).stdout
