@@ -5,6 +5,7 @@ import copy
 import hmac
 import secrets
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -18,8 +19,10 @@ from textual_serve.server import Server, to_int
 MOST_VISITORS = 20
 # How long a console may take to end when its visitor has left.
 END_SECONDS = 5.0
-# How long a wrong token keeps its sender waiting.
-_WRONG_SECONDS = 1.0
+# Of the tokens from an address, one is looked at in this time.
+TOKEN_SECONDS = 1.0
+# How many others from it may wait for their turn.
+_MOST_WAITING = 5
 
 _COOKIE = "audience"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -66,6 +69,7 @@ class ConsoleServer(Server):
         # What a visitor has instead of the token, once they have given it; another one each time the server starts.
         self._session = secrets.token_urlsafe(32)
         self._visits: set[web.WebSocketResponse] = set()
+        self._turns = TokenTurns()
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGINT or SIGTERM. Raises OSError if the port cannot be listened on."""
@@ -119,16 +123,23 @@ class ConsoleServer(Server):
         return hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), self._session.encode())
 
     async def _take_token(self, request: web.Request) -> web.Response:
-        """Give whoever knows the token a cookie."""
+        """Give whoever knows the token a cookie.
+
+        A token is looked at in its turn. If only the answer to a wrong one were delayed, tokens that are sent all at
+        once would not wait for each other, and the right one would be known by its quick answer.
+        """
         try:
             given = str((await request.post()).get("token", ""))
         except (ValueError, LookupError):
             raise web.HTTPBadRequest(text="400 this is no form\n") from None
+        seconds = self._turns.take(request.remote or "", time.monotonic())
+        if seconds is None:
+            return _login(429, "429 too many tokens at once; wait a few seconds")
+        await asyncio.sleep(seconds)
         if self._token is None or not hmac.compare_digest(
             given.encode(errors="replace"), self._token.get_secret_value().encode()
         ):
-            await asyncio.sleep(_WRONG_SECONDS)
-            return web.Response(status=401, text=f"<p>401 wrong token</p>{_LOGIN}", content_type="text/html")
+            return _login(401, "401 wrong token")
         response = web.Response(status=303, headers={"Location": "/"})
         secure = request.secure or self.public_url.startswith("https:")
         response.set_cookie(_COOKIE, self._session, httponly=True, samesite="Strict", secure=secure)
@@ -181,12 +192,33 @@ class ConsoleServer(Server):
             await socket.close()
 
 
+def _login(status: int, message: str) -> web.Response:
+    return web.Response(status=status, text=f"<p>{message}</p>{_LOGIN}", content_type="text/html")
+
+
 def _site(address: str) -> str:
     """Return the host and port of an address; "" if it is malformed."""
     try:
         return urlsplit(address).netloc
     except ValueError:
         return ""
+
+
+class TokenTurns:
+    """When the tokens of each address are looked at, by the seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+        """The next turn of each address, in the order of the addresses' last tokens."""
+
+    def take(self, address: str, now: float) -> float | None:
+        """Return how long a token from an address waits for its turn. None: too many others from there are waiting."""
+        turn = max(self._next.pop(address, now), now)
+        waits = turn - now <= _MOST_WAITING * TOKEN_SECONDS
+        self._next[address] = turn + TOKEN_SECONDS if waits else turn
+        while self._next[first := next(iter(self._next))] <= now:
+            del self._next[first]
+        return turn - now if waits else None
 
 
 class _Visitor(AppService):

@@ -4,13 +4,15 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import psutil
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, WSServerHandshakeError
+from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, TCPConnector, WSServerHandshakeError
 
+from console.web import TOKEN_SECONDS
 from jobs import services
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import until
@@ -93,7 +95,10 @@ async def test_without_the_token_nothing_is_seen_and_a_console_ends_even_if_its_
             for path in ("/", "/static/js/textual.js", "/download/x", "/ws"):
                 async with session.get(address + path) as page:
                     assert page.status == 401 and "Tasks" not in (text := await page.text()) and "/ws" not in text
-            async with session.post(f"{address}/token", data={"token": "wrong"}) as page:
+            async with (
+                ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as guesser,
+                guesser.post(f"{address}/token", data={"token": "wrong"}) as page,
+            ):
                 assert page.status == 401 and not page.cookies
             with pytest.raises(WSServerHandshakeError, match="401"):
                 await session.ws_connect(f"{address}/ws", headers={"Cookie": "audience=wrong"})
@@ -121,6 +126,28 @@ async def test_other_sites_see_nothing_and_a_read_only_visitor_changes_nothing(o
                 await visitor.sees("this console is read-only")
                 await visitor.keys("x")
                 await visitor.sees("saves no files")
+
+
+async def test_tokens_that_are_guessed_all_at_once_are_looked_at_one_a_second_and_hold_up_no_other_address(
+    one_post: TestDeployment,
+) -> None:
+    with serving(one_post, SERVE_TOKEN=TOKEN) as (_, address):
+
+        async def statuses(source: str, tokens: list[str]) -> list[int]:
+            async with ClientSession(connector=TCPConnector(local_addr=(source, 0), limit=0)) as session:
+
+                async def give(token: str) -> int:
+                    async with session.post(f"{address}/token", data={"token": token}, allow_redirects=False) as page:
+                        return page.status
+
+                return await asyncio.gather(*map(give, tokens))
+
+        started = time.monotonic()
+        guessing = asyncio.create_task(statuses("127.0.0.1", ["wrong"] * 50))
+        assert await statuses("127.0.0.2", [TOKEN]) == [303]
+        guessed = await guessing
+        assert 2 <= guessed.count(401) <= 1 + (time.monotonic() - started) / TOKEN_SECONDS
+        assert set(guessed) <= {401, 429}
 
 
 async def test_malformed_requests_are_refused(one_post: TestDeployment) -> None:
