@@ -21,6 +21,7 @@ from jobs.services.notify import Notifications, count_undelivered
 from jobs.services.overview import read_fleet
 from jobs.services.schedules import list_schedules
 from jobs.settings import ENV_FILE
+from jobs.storage import state
 from jobs.storage.connection import Session, connect
 from jobs.storage.endpoint import Server, is_loopback
 from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
@@ -136,8 +137,21 @@ async def _check_output(deployment: Deployment) -> AsyncIterator[Finding]:
                 yield Finding("state", "warning", f"the state table in {schema} is of v2.1", "create_task migrates it")
             else:
                 yield Finding("state", "ok", f"the state table in {schema} exists")
+                async for finding in _check_tasks(session, schema):
+                    yield finding
     except DatabaseError as error:
         yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
+
+
+async def _check_tasks(session: Session, schema: str) -> AsyncIterator[Finding]:
+    """Yield a finding for each task that waits forever."""
+    for task in await state.find_unclaimable(session, schema):
+        yield Finding(
+            "task",
+            "warning",
+            f"{task.task_id} is {task.stat}, but an earlier release created it, so no worker takes it",
+            f"audience abort {task.task_id}; create a task with its range: {task.date_range}",
+        )
 
 
 async def _check_version(session: Session, deployment: Deployment) -> Finding:

@@ -113,9 +113,14 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
 
     Raises UnknownTask, InvalidTaskId, Conflict, StateUnreadable, ReadOnly.
     """
+    # It takes a while to import, and hardly anything else here uses it.
+    from jobs.storage.task_tables import ensure_task_tables
+
     deployment.require_writable()
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         task = await find_task(deployment, session, task_id)
+        if task.can_abort and task.deployment is None:
+            await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
         if task.legacy or not await state.abort(session, task.ref, operator()):
             raise Conflict(f"task {task.task_id} is {_describe(task)}; only an unfinished task can be aborted")
         return await find_task(deployment, session, task.task_id)

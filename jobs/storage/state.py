@@ -405,6 +405,21 @@ async def find_stalled(session: Session, schema: str, deployment: str, seconds: 
     )
 
 
+async def find_unclaimable(session: Session, schema: str) -> list[Task]:
+    """Return the unfinished tasks that no worker takes: a release without deployments created them.
+
+    The state table is not one of v2.1.
+    """
+    tasks = await _select(
+        session,
+        schema,
+        """
+        WHERE (stat IN ('PENDING', 'STARTED') OR stat = 'SUCCESS' AND prod_stat IS NULL) AND generation IS NOT NULL
+        """,
+    )
+    return [task for task in tasks if task.deployment is None]  # that release's table has no such column
+
+
 async def requeue(session: Session, task: Task) -> bool:
     """Start a new generation of a stalled task. Returns False if another reconciler was first."""
     changed = await session.execute(

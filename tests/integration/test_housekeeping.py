@@ -9,6 +9,7 @@ from jobs import services
 from jobs.errors import Conflict
 from jobs.model.task import Task
 from jobs.model.task_selection import TaskSelection
+from jobs.services.check import Finding, check_deployment
 from jobs.storage import cleaning
 from jobs.storage.task_tables import ensure_task_tables
 from jobs.worker.context import WorkerContext
@@ -145,14 +146,19 @@ async def test_cleaning_that_was_interrupted_is_completed_and_nothing_resumes_me
     assert rows_of(few_posts, task.task_id, TEMPORARY) == {table: [] for table in TEMPORARY}
 
 
+def forget_deployments(deployment: TestDeployment) -> None:
+    """Give the tables the form that a release without deployments left behind."""
+    deployment.write_anything("DROP TABLE {output}.task_unit, {output}.task_event, {output}.task_hit, {output}.alert")
+    deployment.write_anything("ALTER TABLE {output}.state DROP INDEX schedule, DROP INDEX deployment")
+    deployment.write_anything("ALTER TABLE {output}.state DROP INDEX deployment_2, DROP COLUMN deployment")
+    deployment.write_anything("ALTER TABLE {output}.state DROP COLUMN cleaned_at, DROP COLUMN schedule")
+
+
 async def test_a_task_of_a_release_without_deployments_is_listed_and_purged_but_not_resumed(
     few_posts: TestDeployment,
 ) -> None:
     task = await fail(few_posts)
-    few_posts.write_anything("DROP TABLE {output}.task_unit, {output}.task_event, {output}.task_hit, {output}.alert")
-    few_posts.write_anything("ALTER TABLE {output}.state DROP INDEX schedule, DROP INDEX deployment")
-    few_posts.write_anything("ALTER TABLE {output}.state DROP INDEX deployment_2, DROP COLUMN deployment")
-    few_posts.write_anything("ALTER TABLE {output}.state DROP COLUMN cleaned_at, DROP COLUMN schedule")
+    forget_deployments(few_posts)
     assert await services.task_list(few_posts, selection=TaskSelection(schedule="nightly")) == []
     for migrated in (False, True):
         with pytest.raises(Conflict, match="an earlier release created it, without its deployment"):
@@ -163,6 +169,22 @@ async def test_a_task_of_a_release_without_deployments_is_listed_and_purged_but_
     assert (await services.check_status(few_posts, task.task_id)).stat == "FAILURE"
     await services.purge_task(few_posts, task.task_id)
     assert few_posts.count("TRUE") == 0
+
+
+async def test_an_unfinished_task_of_a_release_without_deployments_is_named_by_the_check_and_aborted(
+    few_posts: TestDeployment,
+) -> None:
+    async def named() -> list[Finding]:
+        return [finding async for finding in check_deployment(few_posts) if finding.subject == "task"]
+
+    task_id = await services.create_task(few_posts, few_posts.request(**RANGE))
+    await abort(few_posts)
+    assert await named() == []
+    forget_deployments(few_posts)
+    (finding,) = await named()
+    assert finding.message.startswith(f"{task_id} is PENDING") and f"audience abort {task_id}" in finding.advice
+    assert (await services.abort_task(few_posts, task_id)).stat == "ABORTED"
+    assert await named() == []
 
 
 async def test_a_failed_task_of_an_earlier_release_is_resumed(few_posts: TestDeployment) -> None:
