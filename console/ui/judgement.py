@@ -1,9 +1,11 @@
 """What a gold file says about the patterns of a set, for the screen."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from console.ui.pattern_book import SetKey, read_state
 from jobs.services import GoldEvaluation, evaluate_gold
@@ -36,8 +38,19 @@ class Judgement:
         return self.wrong.get((figures.label, figures.line), ())
 
 
-def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
-    """Evaluate the pattern files as they are. Raises what `evaluate_gold` raises."""
+async def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
+    """Evaluate the pattern files as they are. Raises what `evaluate_gold` raises.
+
+    If it is cancelled, its thread ends with the text that it is at: the console waits for its threads when it ends.
+    """
+    stopped = Event()
+    try:
+        return await asyncio.to_thread(_judge, directory, gold_file, key, stopped)
+    finally:
+        stopped.set()
+
+
+def _judge(directory: Path, gold_file: Path, key: SetKey, stopped: Event) -> Judgement:
     files = read_state(directory, key)
     wrong: dict[tuple[str, int], list[Wrong]] = defaultdict(list)
 
@@ -47,7 +60,7 @@ def judge(directory: Path, gold_file: Path, key: SetKey) -> Judgement:
             if len(kept) < _MAX_WRONG:
                 kept.append(one)
 
-    found = evaluate_gold(directory, gold_file, *key, on_wrong=keep)
+    found = evaluate_gold(directory, gold_file, *key, on_wrong=keep, stopped=stopped)
     figures = {(one.label, one.line): one for one in found.evaluation.patterns}
     return Judgement(gold_file, found, {place: tuple(texts) for place, texts in wrong.items()}, figures, files)
 

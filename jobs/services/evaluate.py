@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
 
 from jobs.errors import InvalidValue, ResultUnreadable
 from jobs.services.patterns import load_patterns, matcher_of
@@ -35,12 +37,13 @@ def evaluate_gold(
     predict_type: PredictType,
     errors: Path | None = None,
     on_wrong: Callable[[Wrong], object] | None = None,
+    stopped: Event | None = None,
 ) -> GoldEvaluation:
     """Judge the pattern files by a gold file.
 
-    The texts that they are wrong about go to `errors`, a new .csv or .jsonl file, or else to `on_wrong`. Takes a
-    few seconds for a million lines. Raises UnreadablePatterns, InvalidValue for a gold file that cannot be used,
-    and ResultUnreadable if `errors` cannot be written.
+    The texts that they are wrong about go to `errors`, a new .csv or .jsonl file, or else to `on_wrong`. Takes a few
+    seconds for a million lines; once `stopped` is set, the lines that follow are left out. Raises UnreadablePatterns,
+    InvalidValue for a gold file that cannot be used, and ResultUnreadable if `errors` cannot be written.
     """
     patterns = load_patterns(directory, model_type, predict_type)
 
@@ -54,8 +57,9 @@ def evaluate_gold(
 
     try:
         with open_gold_file(gold_file) as gold, _error_file(errors) as write:
+            lines = gold if stopped is None else takewhile(lambda _: not stopped.is_set(), gold)
             evaluation = evaluate(
-                patterns, gold, (lambda wrong: write(fields(wrong))) if write else on_wrong, matcher_of(patterns)
+                patterns, lines, (lambda wrong: write(fields(wrong))) if write else on_wrong, matcher_of(patterns)
             )
             return GoldEvaluation(evaluation, tuple(gold.bad), gold.bad_count)
     except GoldFileError as error:

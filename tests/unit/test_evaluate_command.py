@@ -3,12 +3,15 @@
 import csv
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from console.cli.main import app
+from jobs.services import evaluate_gold
+from patterns.evaluation import Wrong
 from tests.helpers.assertions import assert_inert
 from tests.helpers.pattern_files import write_pattern_file
 
@@ -131,3 +134,16 @@ def test_hostile_lines_and_names_are_inert(folder: Path) -> None:
     for options in ((), ("--json",)):
         assert_inert(run_evaluate(folder, *options).output.replace("\n", ""))
     assert_inert(CliRunner().invoke(app, ["evaluate", "\x1b[2J\u202e"]).output.replace("\n", ""))
+
+
+def test_an_evaluation_that_is_stopped_leaves_out_the_lines_that_follow(folder: Path) -> None:
+    stopped, wrong = Event(), list[Wrong]()
+
+    def stop(one: Wrong) -> None:
+        wrong.append(one)
+        stopped.set()
+
+    found = evaluate_gold(
+        folder, folder / "gold.csv", "keyword_model", "author_name", on_wrong=stop, stopped=stopped
+    ).evaluation
+    assert [one.text for one in wrong] == ["Annie"] and found.lines == 2

@@ -1,6 +1,5 @@
 """What a screen about pattern files learns about them: how well they do on texts whose label is known."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +130,7 @@ class PatternFiguresScreen(PatternFilesScreen):
     async def _evaluate(self, key: SetKey, gold_file: Path, *, remember: bool = False) -> None:
         with self.working_on(_EVALUATE, f"evaluating by {gold_file.name} ..."):
             directory = self.deployment.settings.patterns_dir
-            self.judgements[key] = await asyncio.to_thread(judge, directory, gold_file, key)
+            self.judgements[key] = await judge(directory, gold_file, key)
             if remember:
                 write_preferences(gold_files=read_preferences().gold_files | {key[1]: str(gold_file)})
 
