@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from console.cli.completion import complete_model_type, complete_predict_type
 from console.cli.output import exit_with, print_envelope, print_error, print_lines, print_table
+from console.cli.parameters import Values, with_parameters
 from console.cli.run import AsJson
 from console.highlight import visible
 from console.sanitize import sanitize
 from console.shares import percent, share_json
 from jobs import services
 from jobs.errors import AudienceError
+from jobs.model.task_request import TaskRequest
 from jobs.services import GoldEvaluation
 from patterns.evaluation import NONE, Evaluation, LabelFigures, PatternFigures
 from patterns.gold import BadLine
@@ -44,14 +45,10 @@ _PATTERN_COLUMNS: dict[str, Callable[[PatternFigures], object]] = {
 }
 
 
+@with_parameters(TaskRequest, "model_type", "predict_type")
 def evaluate(
     gold: Annotated[Path, typer.Argument(metavar="GOLD.csv", help="CSV with the columns text and label.")],
-    model_type: Annotated[
-        str, typer.Option(help="keyword_model or rule_model.", autocompletion=complete_model_type)
-    ] = "keyword_model",
-    predict_type: Annotated[
-        str, typer.Option(help="author_name, s_area_id, title or content.", autocompletion=complete_predict_type)
-    ] = "author_name",
+    values: Values,
     errors: Annotated[
         Path | None,
         typer.Option(help="Save every text that gets a wrong label, or none, to a new .csv or .jsonl file."),
@@ -60,7 +57,7 @@ def evaluate(
 ) -> None:
     """Judge the pattern files by texts whose right label is known. An empty label: none is right."""
     try:
-        types = services.check_types(model_type, predict_type)
+        types = services.check_types(**values)
         directory = services.load_deployment().settings.patterns_dir
         found = services.evaluate_gold(directory, gold, *types, errors)
     except AudienceError as error:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from console.cli.completion import complete_model_type, complete_predict_type, complete_task_id
+from console.cli.completion import complete_task_id
 from console.cli.output import print_content, print_lines, print_table
+from console.cli.parameters import option
 from console.cli.run import AsJson, run
 from console.highlight import highlight, visible
 from console.sanitize import sanitize
@@ -26,17 +27,8 @@ def explain(
     texts: Annotated[
         list[str], typer.Argument(metavar="TEXT...", help="Texts, or - for a text a line from standard input.")
     ],
-    model_type: Annotated[
-        str | None,
-        typer.Option(help="keyword_model or rule_model.  [default: keyword_model]", autocompletion=complete_model_type),
-    ] = None,
-    predict_type: Annotated[
-        str | None,
-        typer.Option(
-            help="author_name, s_area_id, title or content.  [default: author_name]",
-            autocompletion=complete_predict_type,
-        ),
-    ] = None,
+    model_type: Annotated[str | None, option("model_type", default=_DEFAULTS["model_type"])] = None,
+    predict_type: Annotated[str | None, option("predict_type", default=_DEFAULTS["predict_type"])] = None,
     task: Annotated[
         str | None,
         typer.Option(

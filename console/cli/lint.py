@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from console.cli.completion import complete_model_type, complete_predict_type
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
+from console.cli.parameters import option
 from console.cli.run import AsJson
 from console.highlight import visible
 from console.sanitize import sanitize
@@ -37,20 +37,8 @@ _TERMINAL_COLUMNS: dict[str, Callable[[LintFinding], object]] = {
 
 
 def lint(
-    model_type: Annotated[
-        str | None,
-        typer.Option(
-            help="keyword_model or rule_model.  [default: both]", show_default=False, autocompletion=complete_model_type
-        ),
-    ] = None,
-    predict_type: Annotated[
-        str | None,
-        typer.Option(
-            help="author_name, s_area_id, title or content.  [default: all]",
-            show_default=False,
-            autocompletion=complete_predict_type,
-        ),
-    ] = None,
+    model_type: Annotated[str | None, option("model_type", default="both")] = None,
+    predict_type: Annotated[str | None, option("predict_type", default="all")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 for warnings too.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from console.cli.output import print_envelope, print_lines, print_table
+from console.cli.parameters import RANGE_PARAMETERS, Values, with_parameters
 from console.cli.preview_json import preview_json
-from console.cli.run import AsJson, option, run
+from console.cli.run import AsJson, run
 from console.highlight import visible
 from console.sanitize import sanitize
 from console.shares import percent
@@ -37,25 +38,13 @@ _PATTERN_COLUMNS: dict[str, Callable[[PatternHits], object]] = {
 }
 
 
+@with_parameters(TaskRequest, *RANGE_PARAMETERS)
 def preview(
-    start_time: Annotated[str, option("start_time")],
-    end_time: Annotated[str, option("end_time")],
-    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
-    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
-    target_schema: Annotated[str | None, option("target_schema")] = None,
-    target_table: Annotated[str | None, option("target_table")] = None,
+    values: Values,
     rows: Annotated[int, typer.Option(help="About how many rows to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
     """Show what the pattern files as they are would do to a range, from a random sample. Nothing is written."""
-    values = {
-        "model_type": model_type,
-        "predict_type": predict_type,
-        "start_time": start_time,
-        "end_time": end_time,
-        "target_schema": target_schema,
-        "target_table": target_table,
-    }
 
     async def service(deployment: Deployment) -> Preview:
         request = TaskRequest.from_values(deployment.settings, values)

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
-from pydantic import BaseModel
 
-from console.cli.completion import PARAMETERS, complete_task_id
+from console.cli.completion import complete_task_id
 from console.cli.output import exit_with, print_error
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
-from jobs.model.task_request import TaskRequest
 
 Result = TypeVar("Result")
 
@@ -27,11 +25,6 @@ TaskId = Annotated[
         help="Its 32 hex digits, or the first of them: 6 or more, if no other task begins so.",
     ),
 ]
-
-
-def option(parameter: str, request: type[BaseModel] = TaskRequest) -> Any:
-    """Return the option of a parameter of a request, with its description."""
-    return typer.Option(help=request.model_fields[parameter].description, autocompletion=PARAMETERS.get(parameter))
 
 
 def run(

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from console.cli.completion import complete_range, complete_schedule
+from console.cli.completion import complete_schedule
 from console.cli.output import print_envelope, print_fields, print_lines, print_table, print_warning
-from console.cli.run import AsJson, option, run
+from console.cli.parameters import Values, with_parameters
+from console.cli.run import AsJson, run
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.model.cron import coming_times, local_time
@@ -74,42 +75,14 @@ def schedule() -> None:
     """Let workers create tasks by themselves: add, list, show, pause, unpause, run, remove."""
 
 
+@with_parameters(ScheduleRequest, *(name for name in ScheduleRequest.model_fields if name != "name"))
 def add(
     name: NewName,
-    cron: Annotated[str, option("cron", ScheduleRequest)],
-    timezone: Annotated[str, option("timezone", ScheduleRequest)] = ScheduleRequest.model_fields["timezone"].default,
-    range_: Annotated[
-        str,
-        typer.Option("--range", help=ScheduleRequest.model_fields["range"].description, autocompletion=complete_range),
-    ] = ScheduleRequest.model_fields["range"].default,
-    lookback: Annotated[str, option("lookback", ScheduleRequest)] = "0",
-    catch_up: Annotated[str, option("catch_up", ScheduleRequest)] = ScheduleRequest.model_fields["catch_up"].default,
-    model_type: Annotated[str, option("model_type")] = ScheduleRequest.model_fields["model_type"].default,
-    predict_type: Annotated[str, option("predict_type")] = ScheduleRequest.model_fields["predict_type"].default,
-    target_schema: Annotated[str | None, option("target_schema")] = None,
-    target_table: Annotated[str | None, option("target_table")] = None,
-    output_schema: Annotated[str | None, option("output_schema")] = None,
-    countdown: Annotated[str | None, option("countdown")] = None,
-    queue: Annotated[str | None, option("queue")] = None,
+    values: Values,
     replace: Annotated[bool, typer.Option("--replace", help="Change the schedule that has this name.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a schedule, or change one. Its next time is the first one from now on."""
-    values = {
-        "name": name,
-        "cron": cron,
-        "timezone": timezone,
-        "range": range_,
-        "lookback": lookback,
-        "catch_up": catch_up,
-        "model_type": model_type,
-        "predict_type": predict_type,
-        "target_schema": target_schema,
-        "target_table": target_table,
-        "output_schema": output_schema,
-        "countdown": countdown,
-        "queue": queue,
-    }
     warnings: list[str] = []
 
     def warn(warning: str) -> None:
@@ -117,7 +90,7 @@ def add(
         print_warning(warning)
 
     async def service(deployment: Deployment) -> ScheduleStatus:
-        request = ScheduleRequest.from_values(deployment.settings, values)
+        request = ScheduleRequest.from_values(deployment.settings, {"name": name, **values})
         return await services.save_schedule(deployment, request, replace=replace, warn=warn)
 
     status = run(service, as_json)

@@ -1,7 +1,7 @@
 """The command that suggests lines for the pattern files."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,8 @@ from rich.text import Text
 
 from console.cli.evaluate import bad_lines_json, print_bad_lines
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
-from console.cli.run import AsJson, option, run
+from console.cli.parameters import RANGE_PARAMETERS, Values, with_parameters
+from console.cli.run import AsJson, run
 from console.shares import percent, share_json
 from jobs import services
 from jobs.deployment import Deployment
@@ -46,20 +47,16 @@ _FREQUENT_COLUMNS: dict[str, Callable[[FrequentSequence], object]] = {
 }
 
 
+@with_parameters(TaskRequest, *RANGE_PARAMETERS, required=False)
 def suggest(
+    values: Values,
     gold: Annotated[
         Path | None,
         typer.Argument(metavar="[GOLD.csv]", help="CSV with the columns text and label.  [default: sample a range]"),
     ] = None,
-    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
-    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
     label: Annotated[str | None, typer.Option(help="Suggest lines for this label only.")] = None,
     precision: Annotated[float, typer.Option(help="The least precision of a line, below 1.")] = 0.97,
     support: Annotated[int, typer.Option(help="The least number of texts that a line decides about.")] = 20,
-    start_time: Annotated[str | None, option("start_time")] = None,
-    end_time: Annotated[str | None, option("end_time")] = None,
-    target_schema: Annotated[str | None, option("target_schema")] = None,
-    target_table: Annotated[str | None, option("target_table")] = None,
     rows: Annotated[int, typer.Option(help="About how many rows of the range to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
@@ -68,20 +65,12 @@ def suggest(
     Without a gold file: show what texts of a range have in common that get no label.
     """
     if gold is None:
-        if start_time is None or end_time is None:
+        if values["start_time"] is None or values["end_time"] is None:
             exit_with(InvalidValue("give a gold file, or a range with --start-time and --end-time"), as_json)
-        values = {
-            "model_type": model_type,
-            "predict_type": predict_type,
-            "start_time": start_time,
-            "end_time": end_time,
-            "target_schema": target_schema,
-            "target_table": target_table,
-        }
         _suggest_from_sample(values, rows, support, as_json)
         return
     try:
-        types = services.check_types(model_type, predict_type)
+        types = services.check_types(values["model_type"], values["predict_type"])
         directory = services.load_deployment().settings.patterns_dir
         found = services.suggest_from_gold(directory, gold, *types, label=label, precision=precision, support=support)
     except AudienceError as error:
@@ -93,7 +82,7 @@ def suggest(
     _print(found, precision)
 
 
-def _suggest_from_sample(values: Mapping[str, object], rows: int, support: int, as_json: bool) -> None:
+def _suggest_from_sample(values: Values, rows: int, support: int, as_json: bool) -> None:
     async def service(deployment: Deployment) -> list[FrequentSequence]:
         request = TaskRequest.from_values(deployment.settings, values)
         return await services.suggest_from_sample(deployment, request, rows, support)

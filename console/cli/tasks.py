@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from console.cli.completion import complete_output_schema, complete_production_table, complete_schedule
+from console.cli.completion import complete_production_table, complete_schedule
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
+from console.cli.parameters import Values, option, with_parameters
 from console.cli.progress import follow
-from console.cli.run import AsJson, TaskId, option, run
+from console.cli.run import AsJson, TaskId, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task, print_tasks
 from jobs import services
 from jobs.deployment import Deployment
@@ -19,42 +20,16 @@ from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
 
-OutputSchema = Annotated[
-    str | None,
-    typer.Option(
-        help=TaskRequest.model_fields["output_schema"].description,
-        show_default=False,
-        autocompletion=complete_output_schema,
-    ),
-]
+OutputSchema = Annotated[str | None, option("output_schema")]
 
 
+@with_parameters(TaskRequest)
 def create(
-    start_time: Annotated[str, option("start_time")],
-    end_time: Annotated[str, option("end_time")],
-    model_type: Annotated[str, option("model_type")] = TaskRequest.model_fields["model_type"].default,
-    predict_type: Annotated[str, option("predict_type")] = TaskRequest.model_fields["predict_type"].default,
-    target_schema: Annotated[str | None, option("target_schema")] = None,
-    target_table: Annotated[str | None, option("target_table")] = None,
-    output_schema: Annotated[str | None, option("output_schema")] = None,
-    countdown: Annotated[str | None, option("countdown")] = None,
-    queue: Annotated[str | None, option("queue")] = None,
+    values: Values,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished; status 1 if it fails.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create a task: label the posts of a range, then produce."""
-    values = {
-        "model_type": model_type,
-        "predict_type": predict_type,
-        "start_time": start_time,
-        "end_time": end_time,
-        "target_schema": target_schema,
-        "target_table": target_table,
-        "output_schema": output_schema,
-        "countdown": countdown,
-        "queue": queue,
-    }
-
     warnings: list[str] = []
 
     def warn(warning: str) -> None:

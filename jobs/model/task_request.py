@@ -85,6 +85,15 @@ Countdown = Annotated[
     Field(title="Countdown, s", description="Seconds before production.  [default: COUNTDOWN]"),
 ]
 
+DEFAULT_SETTINGS = {
+    "target_schema": "input_schema",
+    "target_table": "input_table",
+    "output_schema": "output_schema",
+    "queue": "queue",
+    "countdown": "countdown",
+}
+"""The setting that each of these parameters has its default from."""
+
 Request = TypeVar("Request", bound=BaseModel)
 
 
@@ -140,13 +149,7 @@ class TaskRequest(BaseModel):
 def default_values(kind: type[BaseModel], settings: Settings) -> dict[str, object]:
     """Return the parameters of a kind of request that have a default, declared or in the settings."""
     declared = {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
-    return declared | {
-        "target_schema": settings.input_schema,
-        "target_table": settings.input_table,
-        "output_schema": settings.output_schema,
-        "queue": settings.queue,
-        "countdown": settings.countdown,
-    }
+    return declared | {name: getattr(settings, setting) for name, setting in DEFAULT_SETTINGS.items()}
 
 
 def validated(kind: type[Request], settings: Settings, values: Mapping[str, object]) -> Request:
