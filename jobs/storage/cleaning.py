@@ -109,11 +109,13 @@ async def begin_purge(session: Session, ref: TaskRef) -> bool:
 
 async def delete_task(session: Session, ref: TaskRef) -> None:
     """Delete what is left of a task whose rows have been deleted: its hits, events, definition and state."""
+    arguments = {"task_id": ref.task_id}
     async with session.transaction():
+        row = await session.row(f"SELECT pattern_hash FROM {_table(ref.schema)} WHERE task_id = %(task_id)s", arguments)
         for table in ("task_hit", "task_event", "task_definition", "state"):
-            await session.execute(
-                f"DELETE FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s", {"task_id": ref.task_id}
-            )
+            await session.execute(f"DELETE FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s", arguments)
+        if row is not None and row[0] is not None:
+            await definitions.delete_unused_patterns(session, ref.schema, row[0])
 
 
 def _table(schema: str) -> str:

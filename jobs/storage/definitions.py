@@ -1,4 +1,8 @@
-"""The `task_definition` table: the definition of each task, compressed."""
+"""The tables `task_definition` and `task_patterns`: the definition of each task, compressed.
+
+Tasks with equal patterns share them: a large set that a schedule uses every hour is stored once. An earlier release
+kept them with each task, in `task_definition.patterns`.
+"""
 
 from jobs.model.definition import Definition
 from jobs.model.input_table import InputTable
@@ -11,15 +15,21 @@ from patterns.pattern_set import PatternSet
 
 
 async def insert(session: Session, ref: TaskRef, definition: Definition) -> None:
-    """Store the definition of a new task."""
+    """Store the definition of a new task. Call this in the transaction that inserts its state.
+
+    Patterns that are there already stay locked until it ends, so that `delete_unused_patterns` waits for it.
+    """
     await session.execute(
         f"""
-        INSERT INTO {_table(ref)} (task_id, patterns, sources, input)
-        VALUES (%(task_id)s, %(patterns)s, %(sources)s, %(input)s)
+        INSERT INTO {_patterns(ref.schema)} (pattern_hash, patterns) VALUES (%(pattern_hash)s, %(patterns)s)
+        ON DUPLICATE KEY UPDATE pattern_hash = pattern_hash
         """,
+        {"pattern_hash": definition.patterns.hash, "patterns": deflate(definition.patterns.to_json())},
+    )
+    await session.execute(
+        f"INSERT INTO {_table(ref)} (task_id, sources, input) VALUES (%(task_id)s, %(sources)s, %(input)s)",
         {
             "task_id": ref.task_id,
-            "patterns": deflate(definition.patterns.to_json()),
             "sources": deflate(definition.sources.to_json()),
             "input": deflate(definition.input.to_json()),
         },
@@ -38,8 +48,35 @@ async def find_sources(session: Session, ref: TaskRef) -> Sources:
 
 async def find(session: Session, ref: TaskRef) -> Definition:
     """Return the definition of a task. Raises what `find_input` raises."""
-    patterns, sources, input_table = map(_definition, await _row(session, ref, "patterns, sources, input"))
+    own, *others = await _row(session, ref, "patterns, sources, input")
+    shared = await _shared_patterns(session, ref) if own is None else own
+    patterns, sources, input_table = map(_definition, (shared, *others))
     return Definition(PatternSet.from_json(patterns), Sources.from_json(sources), InputTable.from_json(input_table))
+
+
+async def delete_unused_patterns(session: Session, schema: str, pattern_hash: str) -> None:
+    """Delete patterns that no task has any more. Call this in the transaction that deletes the state of one that had.
+
+    Locks them first, so that it sees the state of a task that has just been created with them.
+    """
+    arguments = {"pattern_hash": pattern_hash}
+    condition = "WHERE pattern_hash = %(pattern_hash)s"
+    await session.row(f"SELECT 1 FROM {_patterns(schema)} {condition} FOR UPDATE", arguments)
+    if await session.row(f"SELECT 1 FROM {quote(schema, 'state')} {condition} LIMIT 1", arguments) is None:
+        await session.execute(f"DELETE FROM {_patterns(schema)} {condition}", arguments)
+
+
+async def _shared_patterns(session: Session, ref: TaskRef) -> bytes:
+    row = await session.row(
+        f"""
+        SELECT patterns FROM {_patterns(ref.schema)} JOIN {quote(ref.schema, "state")} USING (pattern_hash)
+        WHERE task_id = %(task_id)s
+        """,
+        {"task_id": ref.task_id},
+    )
+    if row is None:
+        raise LookupError(f"{ref.schema}.task_patterns has no patterns of the task")
+    return bytes(row[0])
 
 
 async def _row(session: Session, ref: TaskRef, columns: str) -> Row:
@@ -53,6 +90,10 @@ async def _row(session: Session, ref: TaskRef, columns: str) -> Row:
 
 def _definition(data: bytes) -> bytes:
     return inflate(data, "definition")
+
+
+def _patterns(schema: str) -> str:
+    return quote(schema, "task_patterns")
 
 
 def _table(ref: TaskRef) -> str:

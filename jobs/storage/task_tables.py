@@ -65,6 +65,11 @@ _DEFINITION = [
     Column("input", "LONGBLOB"),
 ]
 
+_PATTERNS = [
+    Column("pattern_hash", "text", 64, "NOT NULL"),
+    Column("patterns", "LONGBLOB"),
+]
+
 _WINDOW = [
     _TASK_ID,
     Column("number", "INT NOT NULL"),
@@ -162,6 +167,7 @@ _TABLES = [
         ],
     ),
     Table("task_definition", _DEFINITION, [_BY_TASK]),
+    Table("task_patterns", _PATTERNS, [Key(("pattern_hash",), primary=True)]),
     Table("task_window", _WINDOW, [Key(("task_id", "number"), primary=True)]),
     *LABEL_JOB_TABLES,
     Table("task_unit", _UNIT, [Key(("task_id", "number"), primary=True)]),
