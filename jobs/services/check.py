@@ -21,7 +21,7 @@ from jobs.services.notify import Notifications, count_undelivered
 from jobs.services.overview import read_fleet
 from jobs.services.schedules import list_schedules
 from jobs.settings import ENV_FILE
-from jobs.storage import state
+from jobs.storage import task_search
 from jobs.storage.connection import Session, connect
 from jobs.storage.endpoint import Server, is_loopback
 from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
@@ -145,7 +145,7 @@ async def _check_output(deployment: Deployment) -> AsyncIterator[Finding]:
 
 async def _check_tasks(session: Session, schema: str) -> AsyncIterator[Finding]:
     """Yield a finding for each task that waits forever."""
-    for task in await state.find_unclaimable(session, schema):
+    for task in await task_search.find_unclaimable(session, schema):
         yield Finding(
             "task",
             "warning",

@@ -12,7 +12,7 @@ from jobs.errors import AudienceError, CannotStart, DatabaseError, EmptyResult, 
 from jobs.model.sources import production_table
 from jobs.model.task import Task, check_task_id
 from jobs.settings import read_settings
-from jobs.storage import server, state
+from jobs.storage import server, state_tables, task_search
 from jobs.storage.connection import Session, connect
 
 MAX_ROWS = 100_000
@@ -83,9 +83,9 @@ async def find_task(deployment: Deployment, session: Session, task_id: str) -> T
     check_task_id(task_id)
     own = await server.stored_name(session, deployment.settings.output_schema)
     found: dict[str, Task] = {}
-    for schema in sorted(await state.schemas(session), key=lambda schema: schema != own):
-        with state.skip_unreadable(schema, own):
-            for task in await state.find_by_prefix(session, schema, task_id, _MOST_NAMED + 1):
+    for schema in sorted(await state_tables.schemas(session), key=lambda schema: schema != own):
+        with state_tables.skip_unreadable(schema, own):
+            for task in await task_search.find_by_prefix(session, schema, task_id, _MOST_NAMED + 1):
                 if task.task_id == task_id:
                     return task
                 found.setdefault(task.task_id, task)

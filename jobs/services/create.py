@@ -17,7 +17,7 @@ from jobs.queue.client import open_redis
 from jobs.services.connections import input_session, operator, output_session
 from jobs.services.patterns import load_patterns, pattern_warnings
 from jobs.services.queueing import call_redis, enqueue_task
-from jobs.storage import definitions, production, state, windows
+from jobs.storage import definitions, production, state, task_search, windows
 from jobs.storage.connection import Session
 from jobs.storage.cutting import cut_keys, estimate_range
 from jobs.storage.input_table import describe_input
@@ -96,7 +96,7 @@ async def create_task(
             await prepare_tables(session, prepared)
             async with session.transaction():
                 await insert_task(session, prepared)
-            task = await state.find(session, prepared.ref)
+            task = await task_search.find(session, prepared.ref)
             assert task is not None
             await enqueue_task(deployment, redis, session, task)
     return prepared.ref.task_id

@@ -22,7 +22,7 @@ from jobs.queue.client import open_redis
 from jobs.services.connections import output_session, reads_input
 from jobs.services.create import CANNOT_CONNECT, insert_task, prepare_tables, prepare_task
 from jobs.services.queueing import call_redis, enqueue_task
-from jobs.storage import alerts, claims, firings, schedules, server, state
+from jobs.storage import alerts, claims, firings, schedules, server, task_search
 from jobs.storage.connection import Session
 
 _logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ async def run_schedule(deployment: Deployment, ref: ScheduleRef) -> Task | None:
             created = await _create_run(deployment, session, schedule, now, by_hand=True)
             if created is None:
                 raise Conflict(f"schedule {ref.name} has nothing to do: no time has passed since its last range")
-        task = await state.find(session, created)
+        task = await task_search.find(session, created)
         assert task is not None
         await enqueue_task(deployment, redis, session, task)
         return task
@@ -132,7 +132,7 @@ async def _fire(deployment: Deployment, ref: ScheduleRef) -> Task | None:
             else:
                 await firings.insert_skipped(session, ref, decision.due, decision.note)
             await schedules.advance(session, ref, decision.next_due)
-        return await state.find(session, created) if created else None
+        return await task_search.find(session, created) if created else None
 
 
 async def _create_run(

@@ -10,7 +10,7 @@ from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import JobCounts, Worker, count_jobs, read_workers
 from jobs.services.notify import Notifications, count_undelivered
 from jobs.services.schedules import count_late
-from jobs.storage import server, state
+from jobs.storage import server, state_tables
 from jobs.storage.connection import Session
 from jobs.storage.metrics import TaskCounts, count_tasks
 
@@ -66,8 +66,8 @@ async def _read_mariadb(deployment: Deployment) -> list[Metric]:
 
 async def _count_tasks(session: Session, deployment: str, own: str) -> TaskCounts:
     counts = TaskCounts()
-    for schema in await state.schemas(session, migrated=True):
-        with state.skip_unreadable(schema, own):
+    for schema in await state_tables.schemas(session, migrated=True):
+        with state_tables.skip_unreadable(schema, own):
             counts.add(await count_tasks(session, schema, deployment))
     return counts
 

@@ -9,7 +9,7 @@ from jobs.errors import InvalidValue, NotDelivered, StateUnreadable
 from jobs.model.alert import StoredAlert, trial_alert
 from jobs.notify import post
 from jobs.services.connections import output_session
-from jobs.storage import alerts, server, state
+from jobs.storage import alerts, server, state_tables
 from jobs.storage.connection import Session
 
 
@@ -36,7 +36,7 @@ async def count_undelivered(session: Session, deployment: Deployment) -> Notific
     own = await server.stored_name(session, deployment.settings.output_schema)
     found = []
     for schema in await alerts.schemas(session):
-        with state.skip_unreadable(schema, own):
+        with state_tables.skip_unreadable(schema, own):
             found.append(await alerts.undelivered(session, schema, name))
     return Notifications(
         sum(waiting.count for waiting in found),

@@ -14,7 +14,7 @@ from jobs.model.windows import WindowState
 from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import QueueDepth, Worker, read_queues, read_workers
 from jobs.services.connections import output_session
-from jobs.storage import input_table, server, state, windows
+from jobs.storage import input_table, server, state_tables, task_search, windows
 from jobs.storage.connection import connect
 
 __all__ = [
@@ -71,18 +71,18 @@ async def read_board(deployment: Deployment, limit: int = MOST_TASKS, known: Tas
         now, utc_now = await server.read_times(session)
         own = await server.stored_name(session, deployment.settings.output_schema)
         tasks: list[Task] = []
-        for schema, columns in (await state.read_columns(session)).items():
-            with state.skip_unreadable(schema, own):
-                if not state.is_migrated(columns):
-                    tasks += await state.newest(session, schema, limit)
+        for schema, columns in (await state_tables.read_columns(session)).items():
+            with state_tables.skip_unreadable(schema, own):
+                if not state_tables.is_migrated(columns):
+                    tasks += await task_search.newest(session, schema, limit)
                     continue
-                found = await state.read_checksums(session, schema, columns, limit)
+                found = await task_search.read_checksums(session, schema, columns, limit)
                 same = {
                     task_id: before[schema, task_id]
                     for task_id, checksum in found.items()
                     if known and known.checksums.get((schema, task_id)) == checksum
                 }
-                read = await state.find_all(session, schema, found.keys() - same.keys())
+                read = await task_search.find_all(session, schema, found.keys() - same.keys())
                 # A row that has changed in between has another checksum next time.
                 tasks += (same | read).values()
                 checksums |= {(schema, task_id): checksum for task_id, checksum in found.items()}
@@ -121,7 +121,7 @@ async def list_input_tables(deployment: Deployment) -> dict[str, list[str]]:
 async def list_output_schemas(deployment: Deployment) -> list[str]:
     """Return the schemas on the output server that have a state table. Raises StateUnreadable."""
     async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
-        return await state.schemas(session)
+        return await state_tables.schemas(session)
 
 
 async def read_input_range(deployment: Deployment, schema: str, table: str) -> tuple[datetime, datetime] | None:

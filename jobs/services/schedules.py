@@ -12,7 +12,7 @@ from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Firing, Schedule, ScheduleRef
 from jobs.model.task import Task
 from jobs.services.connections import input_session, output_session
-from jobs.storage import firings, schedules, server, state
+from jobs.storage import firings, schedules, server, state, state_tables
 from jobs.storage.connection import Session
 from jobs.storage.input_table import describe_input
 from jobs.storage.server import read_identity
@@ -88,7 +88,7 @@ async def list_schedules(deployment: Deployment) -> list[ScheduleStatus]:
     async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
         for schema in await schedules.schemas(session):
-            with state.skip_unreadable(schema, own):
+            with state_tables.skip_unreadable(schema, own):
                 found += await _statuses(session, schema, deployment.settings.deployment)
     return sorted(found, key=lambda status: (status.schedule.name, status.schedule.output_schema))
 
@@ -98,7 +98,7 @@ async def count_late(session: Session, deployment: str, own: str) -> tuple[int, 
     late, successes = 0, dict[str, float]()
     _, now = await server.read_times(session)
     for schema in await schedules.schemas(session):
-        with state.skip_unreadable(schema, own):
+        with state_tables.skip_unreadable(schema, own):
             found = await schedules.find_all(session, schema, deployment)
             late += sum(schedule.late(now) for schedule in found)
             fired = await firings.last_successes(session, schema, deployment)
@@ -183,7 +183,7 @@ async def _find_if_any(deployment: Deployment, session: Session, name: str) -> S
     """Find a schedule in the deployment's own output schema, or in any other that has schedules."""
     own = await server.stored_name(session, deployment.settings.output_schema)
     for schema in sorted(await schedules.schemas(session), key=lambda schema: schema != own):
-        with state.skip_unreadable(schema, own):
+        with state_tables.skip_unreadable(schema, own):
             schedule = await schedules.find(session, ScheduleRef(schema, deployment.settings.deployment, name))
             if schedule is not None:
                 return schedule

@@ -12,7 +12,7 @@ from jobs.model.task import SHORT_DIGITS, Task, TaskRef, unique_prefixes
 from jobs.model.task_selection import TaskSelection
 from jobs.model.units import whole
 from jobs.services.connections import check_limit, find_task, operator, output_session
-from jobs.storage import claims, events, labels, server, state, units, windows
+from jobs.storage import claims, events, labels, server, state, state_tables, task_search, units, windows
 from jobs.storage.connection import Session
 
 # How long a watched server may be unreachable.
@@ -36,12 +36,12 @@ async def task_list(
     if not schema.isprintable():
         raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
-        columns = (await state.read_columns(session)).get(await server.stored_name(session, schema))
+        columns = (await state_tables.read_columns(session)).get(await server.stored_name(session, schema))
         if columns is None:
             raise StateUnreadable(f"{_STATE_UNREADABLE}: {schema} has none; the first create_task creates it")
         if selection.schedule is not None and "schedule" not in columns:
             return []  # of an earlier release, which had no schedules
-        return await state.newest(session, schema, limit, selection)
+        return await task_search.newest(session, schema, limit, selection)
 
 
 async def find_tasks(deployment: Deployment, digits: str, limit: int) -> list[Task]:
@@ -52,12 +52,12 @@ async def find_tasks(deployment: Deployment, digits: str, limit: int) -> list[Ta
     tasks: list[Task] = []
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
-        for schema in await state.schemas(session):
-            with state.skip_unreadable(schema, own):
+        for schema in await state_tables.schemas(session):
+            with state_tables.skip_unreadable(schema, own):
                 if digits:
-                    tasks += await state.find_by_prefix(session, schema, digits, limit)
+                    tasks += await task_search.find_by_prefix(session, schema, digits, limit)
                 else:
-                    tasks += await state.newest(session, schema, limit)
+                    tasks += await task_search.newest(session, schema, limit)
     return sorted(tasks, key=lambda task: (task.create_time, task.task_id), reverse=True)[:limit]
 
 
@@ -70,9 +70,9 @@ async def short_ids(deployment: Deployment, tasks: Sequence[Task]) -> dict[str, 
     others: list[str] = []
     async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
-        for schema in await state.schemas(session):
-            with state.skip_unreadable(schema, own):
-                others += await state.ids_like(session, schema, task_ids, SHORT_DIGITS)
+        for schema in await state_tables.schemas(session):
+            with state_tables.skip_unreadable(schema, own):
+                others += await task_search.ids_like(session, schema, task_ids, SHORT_DIGITS)
     return unique_prefixes(task_ids, others)
 
 

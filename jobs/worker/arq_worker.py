@@ -15,7 +15,7 @@ from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
 from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production
 from jobs.queue.permissions import health_prefix
-from jobs.storage import state
+from jobs.storage import state, task_search
 from jobs.worker.context import MAX_PRODUCTIONS, WorkerContext
 from jobs.worker.housekeeping import delete_author_hashes
 from jobs.worker.label import LabelLane
@@ -145,7 +145,7 @@ async def _reject(ctx: Context, reason: str) -> None:
 async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
     """Run a lane of a task's label job, after offering the next lane to another worker."""
     async with context.turns, context.deployment.output_session() as session:
-        task = await state.find(session, ref)
+        task = await task_search.find(session, ref)
         if task is None or not task.awaits_labelling or not context.serves(task):
             return
         obstacle = await context.other_input(task)
@@ -162,7 +162,7 @@ async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, gener
 async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
     """Run a lane of a task's production job when it is due by the database's clock, as `_label` does."""
     async with context.productions, context.deployment.output_session() as session:
-        task = await state.find(session, ref)
+        task = await task_search.find(session, ref)
         if task is None or not task.awaits_production or not context.serves(task):
             return
         seconds = await state.production_due_in(session, ref)

@@ -5,7 +5,7 @@ import logging
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError, LockTaken
 from jobs.model.task import TaskRef
-from jobs.storage import cleaning, state, windows
+from jobs.storage import cleaning, task_search, windows
 from jobs.storage.connection import Session
 from jobs.storage.deletion import delete_rows
 from jobs.storage.locks import named_lock
@@ -34,7 +34,7 @@ async def sweep(deployment: Deployment) -> None:
         for schema in await cleaning.schemas(session):
             try:
                 async with named_lock(session, f"audience housekeeping {schema}", 0):
-                    for task_id in await state.find_produced(
+                    for task_id in await task_search.find_produced(
                         session, schema, await windows.tasks_with_authors(session, schema)
                     ):
                         await delete_author_hashes(deployment, TaskRef(schema, task_id))
@@ -60,7 +60,7 @@ async def _clean_ended(session: Session, deployment: Deployment, schema: str) ->
 
 async def _clean(session: Session, ref: TaskRef) -> None:
     """Delete the label rows, windows, units and hashes of a task."""
-    task = await state.find(session, ref)
+    task = await task_search.find(session, ref)
     results = await cleaning.results_of(session, ref, task.results if task else [])
     deleted = await delete_rows(session, ref, [*results, *cleaning.LABEL_JOB_REST], gently=True)
     _logger.info("task %s: cleaned, %s rows", ref.task_id, sum(deleted.values()))

@@ -11,7 +11,7 @@ from jobs.model.event import EventKind
 from jobs.model.input_table import InputTable
 from jobs.model.task import Task, TaskStatus, join_figures
 from jobs.model.units import Unit
-from jobs.storage import definitions, events, labels, production, state, units, windows
+from jobs.storage import definitions, events, labels, production, state, task_search, units, windows
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session
 from jobs.storage.labels import production_tables
@@ -42,7 +42,7 @@ class ProductionLane(Lane):
         """Read how the input's ids compare."""
         self.input = await definitions.find_input(session, self.ref)
         await events.record(session, self.ref, EventKind.JOINED, f"worker {self.context.name}, for production")
-        task = await state.find(session, self.ref)
+        task = await task_search.find(session, self.ref)
         return production_tables(self.input, task.results if task else [])
 
     async def claim(self, session: Session) -> bool:
@@ -67,7 +67,7 @@ class ProductionLane(Lane):
 
     async def complete(self, session: Session) -> bool:
         """Compare the votes with the rows that were labelled, and finish the task. Raises LabelRowsMissing."""
-        task = await state.find(session, self.ref)
+        task = await task_search.find(session, self.ref)
         if task is None or not task.awaits_production:
             return False
         produced = await units.totals(session, self.ref)

@@ -13,7 +13,7 @@ from jobs.model.queues import Queue
 from jobs.model.task import TaskStatus, is_task_id
 from jobs.queue import jobs
 from jobs.queue.client import RedisClient
-from jobs.storage import state
+from jobs.storage import state, state_tables, task_search
 from jobs.storage.connection import Session
 
 _logger = logging.getLogger(__name__)
@@ -31,10 +31,10 @@ async def reconcile(deployment: Deployment, redis: RedisClient) -> None:
     async with deployment.output_session() as session:
         queues = _Queues(redis, deployment.settings.deployment)
         queued = await queues.jobs(deployment.queue)
-        for schema in await state.schemas(session, migrated=True):
+        for schema in await state_tables.schemas(session, migrated=True):
             try:
                 await _requeue_stalled(session, queues, schema)
-                for task_id in await state.find_finished(session, schema, queued.keys()):
+                for task_id in await task_search.find_finished(session, schema, queued.keys()):
                     await jobs.discard_jobs(redis, deployment.queue, queued[task_id])
             except DatabaseError as error:
                 if error.unreachable:
@@ -66,7 +66,7 @@ class _Queues:
 
 
 async def _requeue_stalled(session: Session, queues: _Queues, schema: str) -> None:
-    for task in await state.find_stalled(session, schema, queues.deployment, STALLED_SECONDS):
+    for task in await task_search.find_stalled(session, schema, queues.deployment, STALLED_SECONDS):
         if not is_task_id(task.task_id) or task.queue is None:
             continue  # a foreign row
         queue = Queue(queues.deployment, task.queue)

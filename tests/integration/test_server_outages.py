@@ -7,7 +7,7 @@ import pytest
 
 from jobs import services
 from jobs.errors import CannotStart, DatabaseError
-from jobs.storage import state
+from jobs.storage import state_tables
 from jobs.storage.stream import stream
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import RANGE
@@ -53,7 +53,7 @@ async def test_sessions_leave_no_aborted_connections_behind(deployment: TestDepl
     before = aborted()
     for _ in range(5):
         async with deployment.output_session() as session:
-            await state.schemas(session)
+            await state_tables.schemas(session)
     assert aborted() == before
 
 
