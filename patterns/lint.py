@@ -143,11 +143,6 @@ def _form(pattern: Pattern) -> tuple[bool, str]:
     return _METACHARACTERS.isdisjoint(pattern.text), folded
 
 
-def pattern_kinds(pattern: Pattern) -> set[Kind]:
-    """Return the kinds of warnings about a pattern by itself."""
-    return {kind for kind, _ in _of_pattern(pattern)}
-
-
 def _of_pattern(pattern: Pattern) -> Iterator[_Found]:
     """Yield what is wrong with a pattern by itself."""
     text, match_type = pattern.text, pattern.match_type

@@ -49,10 +49,6 @@ class PatternBook:
         """Return the path of a file."""
         return pattern_path(self.directory, file.model_type, file.label, file.predict_type)
 
-    def findings_of(self, file: PatternFile) -> tuple[LintFinding, ...]:
-        """Return what was found in a file."""
-        return self.findings.get(self.path_of(file), ())
-
     def findings_below(self, node: Node) -> list[LintFinding]:
         """Return what was found in a model, a label or a file."""
         above = self.directory / node.key

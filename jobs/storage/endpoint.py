@@ -61,7 +61,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Host and port, told apart from the same loopback address of another machine."""
+        """Host and port. A loopback address has the name of this machine, because every machine has the same one."""
         host = f"{socket.gethostname()}/{self.host}" if is_loopback(self.host) else self.host
         return f"{host}:{self.port}"
 

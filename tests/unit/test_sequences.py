@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from patterns.lint import pattern_kinds
+from patterns.lint import lint
 from patterns.matcher import build_matcher
 from patterns.pattern_set import MODEL_TYPES, Label, ModelType, PatternSet
 from patterns.sequences import marked, pattern_of, shared_sequences
@@ -45,8 +45,9 @@ def test_the_pattern_of_a_sequence_matches_exactly_the_texts_that_have_it(
     pattern = pattern_of(sequence, model_type)
     if pattern is None:
         return
-    assert not pattern_kinds(pattern) & {"blanks", "invisible", "single character"}
-    matcher = build_matcher(PatternSet(model_type, "title", (Label("a", (pattern,)),)))
+    pattern_set = PatternSet(model_type, "title", (Label("a", (pattern,)),))
+    assert not {warning.kind for warning in lint(pattern_set)} & {"blanks", "invisible", "single character"}
+    matcher = build_matcher(pattern_set)
     keyword = sequence.removeprefix("\ud800").removesuffix("\udfff")
     for candidate in (text, keyword, f"x{keyword}", f"{keyword}x", keyword.upper(), "", "x"):
         assert (matcher.match(candidate) is not None) == (sequence in str(marked(candidate))), candidate
