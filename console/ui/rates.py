@@ -45,10 +45,10 @@ class Rates:
 
     def record_fleet(self, fleet: Fleet) -> None:
         """Record what the workers say about themselves."""
-        self.fleet_history.append(sum(worker.rows_a_second for worker in fleet.workers if not worker.stale))
+        self.fleet_history.append(sum(worker.rows_per_second for worker in fleet.workers if not worker.stale))
         for worker in fleet.workers:
             history = self._workers.setdefault(worker.key, deque(maxlen=_WORKER_POINTS))
-            history.append((worker.rows_a_second, worker.memory or worker.peak_memory))
+            history.append((worker.rows_per_second, worker.memory or worker.peak_memory))
         for key in self._workers.keys() - {worker.key for worker in fleet.workers}:
             del self._workers[key]
 
@@ -56,7 +56,7 @@ class Rates:
         """Return the rows a second and the MB that a worker has published, oldest first."""
         return list(self._workers.get(worker.key, ()))
 
-    def rows_a_second(self, task: Task) -> float | None:
+    def rows_per_second(self, task: Task) -> float | None:
         """Return the current rate of a running task, or the average rate of an ended one."""
         if task.status is TaskStatus.STARTED:
             track = self._tracks.get(task.task_id)

@@ -75,7 +75,7 @@ def standing_text(task: Task, situation: Situation, width: int) -> Text:
     text.append(f"{now.glyph} {now.word if now.word != 'running' else 'labelling'}", now.tone)
     if task.status is TaskStatus.STARTED:
         text.append(f" {share_done(task):.0%}", "bold running")
-    rate, left = situation.rates.rows_a_second(task), situation.rates.seconds_left(task)
+    rate, left = situation.rates.rows_per_second(task), situation.rates.seconds_left(task)
     if rate is not None:
         text.append(f"  {short_number(rate)} posts/s")
     if left is not None:

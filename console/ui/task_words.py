@@ -131,7 +131,7 @@ def outcome(task: Task, board: TaskBoard, rates: Rates, fleet: Fleet | None, wid
 
 def _running(task: Task, rates: Rates, width: int) -> Text:
     left = rates.seconds_left(task)
-    rate = rates.rows_a_second(task)
+    rate = rates.rows_per_second(task)
     words = f" {share_done(task):4.0%}"
     if left is not None:
         words += f"  {duration(left)} left"

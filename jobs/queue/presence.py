@@ -34,7 +34,7 @@ class Worker:
     queue: str
     tasks: tuple[str, ...]
     """The ids of the tasks that it runs a lane of."""
-    rows_a_second: float
+    rows_per_second: float
     peak_memory: float
     """MB."""
     age: float = 0.0
@@ -86,7 +86,7 @@ async def publish(redis: RedisClient, worker: Worker) -> None:
         "pid": worker.pid,
         "queue": worker.queue,
         "tasks": worker.tasks,
-        "rows_a_second": round(worker.rows_a_second, 1),
+        "rows_per_second": round(worker.rows_per_second, 1),
         "peak_memory": round(worker.peak_memory, 1),
         "memory": round(worker.memory or 0.0, 1),
         "parts_done": worker.parts_done,
@@ -180,7 +180,8 @@ def _worker(deployment: str, description: dict[str, Any], age: float) -> Worker:
         pid=int(description["pid"]),
         queue=str(description["queue"]),
         tasks=tuple(map(str, description["tasks"])),
-        rows_a_second=_finite(description["rows_a_second"]),
+        # An earlier release has another name for it.
+        rows_per_second=_finite(description.get("rows_per_second", description.get("rows_a_second"))),
         peak_memory=_finite(description["peak_memory"]),
         age=age,
         **{name: None if description.get(name) is None else kind(description[name]) for name, kind in _LATER.items()},

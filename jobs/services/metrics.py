@@ -141,7 +141,7 @@ def _of_workers(workers: Sequence[Worker], own: str) -> list[Metric]:
     peaks: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for worker in workers:
         counts[worker.queue,] += 1
-        rates[worker.queue,] += worker.rows_a_second
+        rates[worker.queue,] += worker.rows_per_second
         peaks[worker.queue,] = max(peaks[worker.queue,], worker.peak_memory * 1e6)
     return [
         Metric("audience_workers", "Worker processes, by the queue that they serve.", ("queue",), counts),

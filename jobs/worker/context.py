@@ -77,7 +77,7 @@ class WorkerContext:
             f" {address}; start a worker with that INPUT_HOST and INPUT_PORT, or set another DEPLOYMENT here"
         )
 
-    def presence(self, rows_a_second: float = 0.0) -> Worker:
+    def presence(self, rows_per_second: float = 0.0) -> Worker:
         """Return the presence that this worker publishes."""
         return Worker(
             host=socket.gethostname(),
@@ -85,7 +85,7 @@ class WorkerContext:
             deployment=self.deployment.settings.deployment,
             queue=self.deployment.settings.queue,
             tasks=tuple(sorted({task_id for _, task_id in self.lanes})),
-            rows_a_second=rows_a_second,
+            rows_per_second=rows_per_second,
             peak_memory=peak_memory(),
             memory=memory(),
             parts_done=self.parts_done,

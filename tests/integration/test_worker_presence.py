@@ -19,9 +19,9 @@ async def test_hostile_presence_and_queue_keys_hide_no_worker_and_break_no_overv
     deployment = one_post
     odd = [
         *("", "null", "[]", "1", '"x"', "\\", "[" * 100_000, presence(pid=10**30)[:-9], presence(pid="x")),
-        *(presence(pid=float("inf")), presence(rows_a_second=float("nan")), presence(peak_memory=-float("inf"))),
+        *(presence(pid=float("inf")), presence(rows_per_second=float("nan")), presence(peak_memory=-float("inf"))),
         *(presence(uptime="x"), presence(parts_done=[]), presence(memory=float("inf"))),
-        *(presence(tasks=None), presence(rows_a_second="9" * 400), presence(host="x" * 100_000), '{"pid": 1e999}'),
+        *(presence(tasks=None), presence(rows_per_second="9" * 400), presence(host="x" * 100_000), '{"pid": 1e999}'),
     ]
     settings = deployment.settings
     async with open_redis(settings) as redis:

@@ -73,7 +73,7 @@ class WorkersScreen(BaseScreen):
         tasks = {task.task_id: task for task in snapshot.board.tasks} if snapshot.board else {}
         table = self.query_one("#workers", LiveTable)
         columns = _columns(table.size.width - 1)
-        look = _Look(self.context.rates, tasks, max((worker.rows_a_second for worker in older), default=0.0), columns)
+        look = _Look(self.context.rates, tasks, max((worker.rows_per_second for worker in older), default=0.0), columns)
         table.set_columns(columns)
         table.show(list(workers), lambda key: _worker_cells(workers[key], look))
         queues = {queue.name: queue for queue in fleet.queues}
@@ -81,7 +81,7 @@ class WorkersScreen(BaseScreen):
         names = _queue_columns(table.size.width - 1)
         table.set_columns(names)
         table.show(list(queues), lambda key: _queue_cells(queues[key])[: len(names)])
-        total = sum(worker.rows_a_second for worker in older if not worker.stale)
+        total = sum(worker.rows_per_second for worker in older if not worker.stale)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
         self._show_pace()
@@ -154,11 +154,11 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     history = look.rates.worker_history(worker)[-width:]
     pace, memory = Text(no_wrap=True, end=""), Text(no_wrap=True, end="", justify="right")
     if look.columns["posts/s"] > 7:
-        share = 0 if worker.stale or not look.fastest else worker.rows_a_second / look.fastest
+        share = 0 if worker.stale or not look.fastest else worker.rows_per_second / look.fastest
         pace.append_text(bar(share, _METER, "running"))
         graph_ = blocks([rate for rate, _ in history]) if any(rate for rate, _ in history) else ""
         pace.append(f" {graph_:{width}}", "running")
-    pace.append(f" {short_number(worker.rows_a_second):>6}", style)
+    pace.append(f" {short_number(worker.rows_per_second):>6}", style)
     if look.columns.get("memory", 0) > 7:
         memory.append(f"{blocks([value for _, value in history]):{width}} ", "muted")
     memory.append(f"{worker.memory or worker.peak_memory:>4.0f} MB", style)

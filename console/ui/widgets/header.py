@@ -78,7 +78,7 @@ def _workers(snapshot: Snapshot) -> Text:
 
 def _rate(snapshot: Snapshot) -> Text:
     workers = snapshot.fleet.workers if snapshot.fleet else ()
-    rate = sum(worker.rows_a_second for worker in workers if not worker.stale)
+    rate = sum(worker.rows_per_second for worker in workers if not worker.stale)
     return Text(f"{short_number(rate)} posts/s", "running") if rate else Text()
 
 
