@@ -8,7 +8,8 @@ from console.cli.output import print_envelope
 from console.cli.run import AsJson, run
 from console.sanitize import sanitize
 from jobs.deployment import Deployment
-from jobs.services.check import Finding, check_deployment
+from jobs.model.finding import Finding
+from jobs.services.check import check_deployment
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 

@@ -7,9 +7,10 @@ import pytest
 
 from jobs import services
 from jobs.errors import Conflict
+from jobs.model.finding import Finding
 from jobs.model.task import Task
 from jobs.model.task_selection import TaskSelection
-from jobs.services.check import Finding, check_deployment
+from jobs.services.check import check_deployment
 from jobs.storage import cleaning
 from jobs.storage.task_tables import ensure_task_tables
 from jobs.worker.context import WorkerContext

@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError, OutputUnreachable
+from jobs.model.finding import Finding
 from jobs.queue.client import open_redis
 from jobs.queue.permissions import RULES, missing_permissions
-from jobs.services.check import Finding, check_deployment
+from jobs.services.check import check_deployment
 from jobs.services.overview import read_fleet
 from jobs.storage.grants import OUTPUT_PRIVILEGES
 from jobs.worker.reconciler import reconcile

@@ -8,8 +8,9 @@ from console.demo.servers import PrivateServers, private_servers
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import OutputUnreachable, StateUnreadable
+from jobs.model.finding import Finding
 from jobs.model.task_request import TaskRequest
-from jobs.services.check import Finding, check_deployment
+from jobs.services.check import check_deployment
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.posts import PATTERNS, RANGE, odd_posts
 from tests.helpers.running import run_in_process

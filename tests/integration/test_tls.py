@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import CannotStart, DatabaseError
+from jobs.model.finding import Finding
 from jobs.queue import client
-from jobs.services.check import Finding, check_deployment
+from jobs.services.check import check_deployment
 from jobs.services.overview import read_fleet
 from jobs.storage.connection import connect
 from jobs.storage.endpoint import ENCRYPTION
