@@ -4,11 +4,20 @@ import os
 import pwd
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, CannotStart, DatabaseError, EmptyResult, InvalidTaskId, InvalidValue, UnknownTask
+from jobs.errors import (
+    AudienceError,
+    CannotStart,
+    DatabaseError,
+    EmptyResult,
+    InvalidTaskId,
+    InvalidValue,
+    StateUnreadable,
+    UnknownTask,
+)
 from jobs.model.sources import production_table
 from jobs.model.task import Task, check_task_id
 from jobs.settings import read_settings
@@ -59,6 +68,13 @@ async def output_session(deployment: Deployment, kind: type[AudienceError], mess
             yield session
     except DatabaseError as error:
         raise kind(f"{message}: {error}") from error
+
+
+def state_session(
+    deployment: Deployment, message: str = "cannot connect to state table"
+) -> AbstractAsyncContextManager[Session]:
+    """Open a session with the output server. Its failures raise StateUnreadable, with this message."""
+    return output_session(deployment, StateUnreadable, message)
 
 
 async def reads_input(deployment: Deployment, address: str, identity: str) -> bool:

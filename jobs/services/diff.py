@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, DatabaseError, ResultUnreadable, StateUnreadable
+from jobs.errors import Conflict, DatabaseError, ResultUnreadable
 from jobs.model.difference import AuthorRow, Change, DifferenceCounter, Kind, PatternChange, ResultDifference
 from jobs.model.sources import production_table
 from jobs.model.task import Task
-from jobs.services.connections import check_limit, find_task, output_session
+from jobs.services.connections import check_limit
 from jobs.services.explain import frozen_patterns
+from jobs.services.tasks import check_status
 from jobs.storage import production
 from jobs.storage.stream import stream
 from patterns.matcher import Matcher, build_matcher
@@ -65,8 +66,7 @@ async def diff_tasks(
 
 
 async def _find_produced(deployment: Deployment, task_id: str) -> Task:
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
-        task = await find_task(deployment, session, task_id)
+    task = await check_status(deployment, task_id)
     if not task.produced:
         raise Conflict(
             f"task {task.task_id} is {task.stat}, its production is not finished; only finished tasks compare"

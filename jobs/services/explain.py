@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, StateUnreadable
-from jobs.services.connections import find_task, output_session
+from jobs.errors import Conflict
+from jobs.services.connections import find_task, state_session
 from jobs.services.patterns import matcher_of, patterns_readable
 from jobs.storage import definitions
 from patterns.explain import Explainer
@@ -30,7 +30,7 @@ async def load_task_explainer(deployment: Deployment, task_id: str) -> Explainer
 
 async def frozen_patterns(deployment: Deployment, task_id: str) -> PatternSet:
     """Return the patterns that a task froze. Raises what `load_task_explainer` raises."""
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
+    async with state_session(deployment) as session:
         task = await find_task(deployment, session, task_id)
         try:
             if not task.legacy:

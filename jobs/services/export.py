@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import IO
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, DatabaseError, ResultUnreadable, StateUnreadable
+from jobs.errors import Conflict, DatabaseError, ResultUnreadable
 from jobs.model.task import Task
-from jobs.services.connections import find_task, output_session, production_lengths
+from jobs.services.connections import production_lengths
 from jobs.services.row_files import RowFormat, WriteRows, check_format, row_file, row_writer
+from jobs.services.tasks import check_status
 from jobs.storage import production
 from jobs.storage.stream import stream
 
@@ -55,8 +56,7 @@ async def export_task(
     Conflict if production is not finished, and for a stream OSError.
     """
     check_format(row_format)
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
-        task = await find_task(deployment, session, task_id)
+    task = await check_status(deployment, task_id)
     if not task.produced:
         raise Conflict(f"task {task.task_id} is {task.stat}, its production is not finished; export it after that")
     lengths = production_lengths(task, list(dict.fromkeys(tables)))

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, StateUnreadable
+from jobs.errors import Conflict
 from jobs.model.hits import ResultHits
 from jobs.model.task import Task
-from jobs.services.connections import find_task, output_session
+from jobs.services.connections import find_task, state_session
 from jobs.services.explain import frozen_patterns
 from jobs.storage import hits
 from patterns.pattern_set import Pattern, PatternSet
@@ -76,7 +76,7 @@ async def task_hits(deployment: Deployment, task_id: str) -> TaskHits:
 
     Raises InvalidTaskId, UnknownTask, StateUnreadable, and Conflict if its label job has not ended, or did not count.
     """
-    async with output_session(deployment, StateUnreadable, "cannot read the hits of the task") as session:
+    async with state_session(deployment, "cannot read the hits of the task") as session:
         task = await find_task(deployment, session, task_id)
         if task.awaits_labelling:
             raise Conflict(f"task {task.task_id} is {task.stat}; its hits are counted when its label job ends")

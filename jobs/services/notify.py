@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from jobs.deployment import Deployment
-from jobs.errors import InvalidValue, NotDelivered, StateUnreadable
+from jobs.errors import InvalidValue, NotDelivered
 from jobs.model.alert import StoredAlert, trial_alert
 from jobs.notify import post
-from jobs.services.connections import output_session
+from jobs.services.connections import state_session
 from jobs.storage import alerts, server, state_tables
 from jobs.storage.connection import Session
 
@@ -26,7 +26,7 @@ class Notifications:
 
 async def read_notifications(deployment: Deployment) -> Notifications:
     """Return the alerts that have not been delivered. Raises StateUnreadable."""
-    async with output_session(deployment, StateUnreadable, "cannot read the alerts") as session:
+    async with state_session(deployment, "cannot read the alerts") as session:
         return await count_undelivered(session, deployment)
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.deployment import Deployment
-from jobs.errors import CannotStart, DatabaseError, StateUnreadable
+from jobs.errors import CannotStart, DatabaseError
 from jobs.model.task import Task
 from jobs.model.windows import WindowState
 from jobs.queue.client import REDIS_ERRORS, open_redis
 from jobs.queue.presence import QueueDepth, Worker, read_queues, read_workers
-from jobs.services.connections import output_session
+from jobs.services.connections import state_session
 from jobs.storage import input_table, server, state_tables, task_search, windows
 from jobs.storage.connection import connect
 
@@ -67,7 +67,7 @@ async def read_board(deployment: Deployment, limit: int = MOST_TASKS, known: Tas
     """
     before = {(task.output_schema, task.task_id): task for task in known.tasks} if known else {}
     checksums: dict[tuple[str, str], int] = {}
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
+    async with state_session(deployment) as session:
         now, utc_now = await server.read_times(session)
         own = await server.stored_name(session, deployment.settings.output_schema)
         tasks: list[Task] = []
@@ -95,7 +95,7 @@ async def read_windows(deployment: Deployment, task: Task) -> tuple[WindowState,
     if task.windows is None:
         return ()
     message = f"cannot read the windows of {task.task_id}"
-    async with output_session(deployment, StateUnreadable, message) as session:
+    async with state_session(deployment, message) as session:
         return await windows.states(session, task.ref)
 
 
@@ -120,7 +120,7 @@ async def list_input_tables(deployment: Deployment) -> dict[str, list[str]]:
 
 async def list_output_schemas(deployment: Deployment) -> list[str]:
     """Return the schemas on the output server that have a state table. Raises StateUnreadable."""
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
+    async with state_session(deployment) as session:
         return await state_tables.schemas(session)
 
 

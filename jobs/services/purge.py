@@ -4,16 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, StateUnreadable
+from jobs.errors import Conflict
 from jobs.model.sources import production_table
 from jobs.model.task import Task
-from jobs.services.connections import find_task, output_session
+from jobs.services.connections import find_task, state_session
 from jobs.storage import cleaning
 from jobs.storage.connection import Session
 from jobs.storage.deletion import count_rows, delete_rows
 from jobs.storage.task_tables import ensure_task_tables
-
-_STATE_UNREADABLE = "cannot connect to state table"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ async def plan_purge(deployment: Deployment, task_id: str) -> PurgePlan:
     Raises UnknownTask, InvalidTaskId, Conflict if the task has not ended, StateUnreadable, ReadOnly.
     """
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         task = await _find_ended(deployment, session, task_id)
         results = await cleaning.results_of(session, task.ref, task.results)
         return PurgePlan(
@@ -57,7 +55,7 @@ async def purge_task(
     the task is there, as ABORTED, and says that it is being purged. Raises what `plan_purge` raises.
     """
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, "the purge is not complete; run it again") as session:
+    async with state_session(deployment, "the purge is not complete; run it again") as session:
         task = await _find_ended(deployment, session, task_id)
         ref = task.ref
         await ensure_task_tables(session, ref.schema)  # of an earlier release, it cannot say that a task is purged

@@ -7,16 +7,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, StateUnreadable
+from jobs.errors import Conflict
 from jobs.model.difference import KINDS, Change, DifferenceCounter, Kind, PatternChange, ResultDifference
 from jobs.model.input_table import SEPARATOR
 from jobs.model.sampling import Key, ShareEstimator, exact
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
-from jobs.services.connections import check_limit, find_task, output_session
+from jobs.services.connections import check_limit
 from jobs.services.explain import frozen_patterns
 from jobs.services.patterns import check_types, load_patterns, matcher_of
 from jobs.services.preview import sample_input, text_of
+from jobs.services.tasks import check_status
 from patterns.intervals import Share
 
 _ROWS: Key = ("rows",)
@@ -53,12 +54,11 @@ async def diff_now(
     """Compare a task's patterns with the files over about this many random rows. Nothing is written.
 
     At most `limit` rows of the kinds `listed` are returned. `on_progress` learns how much of the sample is done, up to
-    1. Raises InvalidTaskId, UnknownTask, StateUnreadable,
-    InvalidValue, CannotStart, UnreadablePatterns, and Conflict if the task's range or patterns are not kept.
+    1. Raises InvalidTaskId, UnknownTask, StateUnreadable, InvalidValue, CannotStart, UnreadablePatterns, and Conflict
+    if the task's range or patterns are not kept.
     """
     check_limit(limit)
-    async with output_session(deployment, StateUnreadable, "cannot connect to state table") as session:
-        task = await find_task(deployment, session, task_id)
+    task = await check_status(deployment, task_id)
     frozen = await frozen_patterns(deployment, task.task_id)
     if not task.can_rerun:
         raise Conflict(f"the range of task {task.task_id} is not known")

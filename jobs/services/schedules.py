@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, Conflict, OutputUnreachable, StateUnreadable, UnknownSchedule
+from jobs.errors import AudienceError, Conflict, OutputUnreachable, UnknownSchedule
 from jobs.model.cron import next_due
 from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Firing, Schedule, ScheduleRef
 from jobs.model.task import Task
-from jobs.services.connections import input_session, output_session
+from jobs.services.connections import input_session, output_session, state_session
 from jobs.storage import firings, schedules, server, state, state_tables
 from jobs.storage.connection import Session
 from jobs.storage.input_table import describe_input
@@ -85,7 +85,7 @@ async def save_schedule(
 async def list_schedules(deployment: Deployment) -> list[ScheduleStatus]:
     """Return the schedules of the deployment in every visible schema, sorted by name. Raises StateUnreadable."""
     found: list[ScheduleStatus] = []
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
         for schema in await schedules.schemas(session):
             with state_tables.skip_unreadable(schema, own):
@@ -108,14 +108,14 @@ async def count_late(session: Session, deployment: str, own: str) -> tuple[int, 
 
 async def find_schedule(deployment: Deployment, name: str) -> ScheduleStatus:
     """Return a schedule with its last firings. Raises UnknownSchedule, StateUnreadable."""
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         return await _status(session, await _find(deployment, session, name))
 
 
 async def pause_schedule(deployment: Deployment, name: str) -> ScheduleStatus:
     """Keep a schedule from firing. A run that is going goes on. Raises what `find_schedule` raises, and ReadOnly."""
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         await schedules.pause(session, (await _find(deployment, session, name)).ref)
         return await _status(session, await _find(deployment, session, name))
 
@@ -126,7 +126,7 @@ async def unpause_schedule(deployment: Deployment, name: str) -> ScheduleStatus:
     Raises what `find_schedule` raises, and ReadOnly.
     """
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         schedule = await _find(deployment, session, name)
         _, now = await server.read_times(session)
         await schedules.unpause(session, schedule.ref, next_due(schedule.cron, schedule.timezone, now))
@@ -136,7 +136,7 @@ async def unpause_schedule(deployment: Deployment, name: str) -> ScheduleStatus:
 async def remove_schedule(deployment: Deployment, name: str) -> Schedule:
     """Remove a schedule and the list of its runs. Its tasks stay. Raises what `find_schedule` raises, and ReadOnly."""
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         schedule = await _find(deployment, session, name)
         async with session.transaction():
             await schedules.claim(session, schedule.ref)
@@ -152,7 +152,7 @@ async def run_schedule_now(deployment: Deployment, name: str) -> Task:
     """
     from jobs.services.firing import run_schedule  # Redis takes a tenth of a second to import
 
-    async with output_session(deployment, StateUnreadable, _CANNOT_READ) as session:
+    async with state_session(deployment, _CANNOT_READ) as session:
         schedule = await _find(deployment, session, name)
     task = await run_schedule(deployment, schedule.ref)
     if task is None:

@@ -11,7 +11,7 @@ from jobs.model.sources import production_table
 from jobs.model.task import SHORT_DIGITS, Task, TaskRef, unique_prefixes
 from jobs.model.task_selection import TaskSelection
 from jobs.model.units import whole
-from jobs.services.connections import check_limit, find_task, operator, output_session
+from jobs.services.connections import check_limit, find_task, operator, state_session
 from jobs.storage import claims, events, labels, server, state, state_tables, task_search, units, windows
 from jobs.storage.connection import Session
 
@@ -24,8 +24,6 @@ _LONGEST_PAUSE = 0.5
 
 _EVERY_TASK = TaskSelection()
 
-_STATE_UNREADABLE = "cannot connect to state table"
-
 
 async def task_list(
     deployment: Deployment, limit: int = 100, schema: str | None = None, selection: TaskSelection = _EVERY_TASK
@@ -35,10 +33,10 @@ async def task_list(
     check_limit(limit)
     if not schema.isprintable():
         raise InvalidValue(f"output_schema: {schema!r} cannot be the name of a schema")
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         columns = (await state_tables.read_columns(session)).get(await server.stored_name(session, schema))
         if columns is None:
-            raise StateUnreadable(f"{_STATE_UNREADABLE}: {schema} has none; the first create_task creates it")
+            raise StateUnreadable(f"cannot connect to state table: {schema} has none; the first create_task creates it")
         if selection.schedule is not None and "schedule" not in columns:
             return []  # of an earlier release, which had no schedules
         return await task_search.newest(session, schema, limit, selection)
@@ -50,7 +48,7 @@ async def find_tasks(deployment: Deployment, digits: str, limit: int) -> list[Ta
     Raises StateUnreadable.
     """
     tasks: list[Task] = []
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
         for schema in await state_tables.schemas(session):
             with state_tables.skip_unreadable(schema, own):
@@ -68,7 +66,7 @@ async def short_ids(deployment: Deployment, tasks: Sequence[Task]) -> dict[str, 
     """
     task_ids = [task.task_id for task in tasks]
     others: list[str] = []
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         own = await server.stored_name(session, deployment.settings.output_schema)
         for schema in await state_tables.schemas(session):
             with state_tables.skip_unreadable(schema, own):
@@ -78,13 +76,13 @@ async def short_ids(deployment: Deployment, tasks: Sequence[Task]) -> dict[str, 
 
 async def check_status(deployment: Deployment, task_id: str) -> Task:
     """Return how a task stands. Raises UnknownTask, InvalidTaskId, StateUnreadable."""
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         return await find_task(deployment, session, task_id)
 
 
 async def task_events(deployment: Deployment, task: Task, limit: int = 1_000) -> list[TaskEvent]:
     """Return the last events of a task, oldest first; none for a task of an earlier release. Raises StateUnreadable."""
-    async with output_session(deployment, StateUnreadable, f"cannot read the events of {task.task_id}") as session:
+    async with state_session(deployment, f"cannot read the events of {task.task_id}") as session:
         return await events.newest(session, task.ref, limit)
 
 
@@ -117,7 +115,7 @@ async def abort_task(deployment: Deployment, task_id: str) -> Task:
     from jobs.storage.task_tables import ensure_task_tables
 
     deployment.require_writable()
-    async with output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session:
+    async with state_session(deployment) as session:
         task = await find_task(deployment, session, task_id)
         if task.can_abort and task.deployment is None:
             await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
@@ -141,7 +139,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
     deployment.require_writable()
     async with (
         open_redis(deployment.settings) as redis,
-        output_session(deployment, StateUnreadable, _STATE_UNREADABLE) as session,
+        state_session(deployment) as session,
     ):
         task = await find_task(deployment, session, task_id)
         await call_redis(redis.ping())
