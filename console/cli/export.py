@@ -9,10 +9,9 @@ from typing import IO, Annotated
 
 import typer
 
-from console.cli.completion import complete_production_table
 from console.cli.output import exit_with, print_envelope, print_lines, print_warning
 from console.cli.progress import open_progress, rows_text
-from console.cli.run import AsJson, TaskId, run
+from console.cli.run import AsJson, Tables, TaskId, run
 from jobs import services
 from jobs.errors import InvalidValue
 
@@ -21,12 +20,7 @@ _STANDARD_OUTPUT = Path("-")
 
 def export(
     task_id: TaskId,
-    table: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A production table; may be repeated.  [default: all]", autocompletion=complete_production_table
-        ),
-    ] = None,
+    table: Tables = None,
     row_format: Annotated[
         services.RowFormat | None,
         typer.Option("--format", help="How to write the rows.  [default: what the file's name says, or csv]"),

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from console.cli.completion import complete_task_id
+from console.cli.completion import complete_production_table, complete_task_id
 from console.cli.output import exit_with, print_error
 from jobs import services
 from jobs.deployment import Deployment
@@ -24,6 +24,12 @@ TaskId = Annotated[
         autocompletion=complete_task_id,
         help="Its 32 hex digits, or the first of them: 6 or more, if no other task begins so.",
     ),
+]
+
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(help="A production table; may be repeated.  [default: all]", autocompletion=complete_production_table),
 ]
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from console.cli.completion import complete_production_table, complete_schedule
+from console.cli.completion import complete_schedule
 from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
 from console.cli.parameters import Values, option, with_parameters
 from console.cli.progress import follow
-from console.cli.run import AsJson, TaskId, run
+from console.cli.run import AsJson, Tables, TaskId, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task, print_tasks
 from jobs import services
 from jobs.deployment import Deployment
@@ -123,12 +123,7 @@ def status(
 
 def sample(
     task_id: TaskId,
-    table: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A production table; may be repeated.  [default: all]", autocompletion=complete_production_table
-        ),
-    ] = None,
+    table: Tables = None,
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most rows to draw.")] = 50,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the rows to a new .csv or .jsonl file.")
