@@ -60,8 +60,18 @@ class Bench:
         """Run a task several times, on workers and in an output schema that have seen it once before."""
         self.drop_output()
         with self.deployment.workers(processes) as workers:
-            runs = [asyncio.run(self.deployment.run(workers, **values)) for _ in range(_REPEATS + 1)]
+            runs = [asyncio.run(self.deployment.run(workers, **values)) for _ in range(self.repeats + 1)]
         return runs[1:]
+
+    @property
+    def small(self) -> bool:
+        """Whether the posts are too few for a measurement without noise, as in the test of the benchmark."""
+        return self.rows < _ROWS_WITHOUT_NOISE
+
+    @property
+    def repeats(self) -> int:
+        """How often what takes a moment is measured."""
+        return 1 if self.small else _REPEATS
 
     def drop_output(self) -> None:
         """Remove all that earlier tasks have left."""
@@ -161,7 +171,7 @@ def create_and_wait(bench: Bench) -> Figures:
     bench.drop_output()
     by_service, by_command = [], []
     with bench.deployment.workers(1) as workers:
-        for _ in range(_REPEATS + 1):  # the first of each creates tables, or reads files
+        for _ in range(bench.repeats + 1):  # the first of each creates tables, or reads files
             by_service.append(asyncio.run(bench.deployment.run(workers, **values)).total_s)
             by_command.append(bench.deployment.create_and_wait(**values))
     service_s, command_s = median(by_service[1:]), median(by_command[1:])
@@ -173,7 +183,7 @@ def create_and_wait(bench: Bench) -> Figures:
 
 def wide_texts(bench: Bench) -> Figures:
     """The memory of a worker over contents of 1 MB."""
-    texts = min(flow.WIDE_TEXTS, bench.rows // 100)
+    texts = min(flow.WIDE_TEXTS, bench.rows // 400)
     peak = flow.wide_texts_mb(bench.deployment, texts)
     bench.console.print(f"{texts:,} contents of 1 MB: {peak:.0f} MB a worker\n")
     return {"wide_texts_mb": peak}
@@ -259,10 +269,10 @@ def hits_cost(bench: Bench) -> Figures:
 
 def deletions(bench: Bench) -> Figures:
     """Three tasks alone, and beside a purge and a cleaning of others in the same tables."""
-    small = bench.rows < _ROWS_WITHOUT_NOISE
+    pairs, deleted_rows = (1, 10_000) if bench.small else (_PAIRS, 500_000)
     bench.drop_output()
     with bench.deployment.workers(2):
-        runs = asyncio.run(run_beside(bench.deployment, 1 if small else _PAIRS, 10_000 if small else 500_000))
+        runs = asyncio.run(run_beside(bench.deployment, pairs, deleted_rows))
     seconds = [" ".join(f"{one:.2f}" for one in each) for each in (runs.alone, runs.beside)]
     bench.console.print(
         f"three tasks of {bench.rows:,} rows: {median(runs.alone):.2f} s alone ({seconds[0]}),"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.idle import patch_textual
 from tests.helpers.posts import PATTERNS, post
 
 
@@ -13,6 +14,12 @@ def preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the preferences of each test to itself, and have a terminal of all colours."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press keys as quickly as the console handles them."""
+    patch_textual(monkeypatch)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from jobs import services
 from jobs.errors import StateUnreadable
 from jobs.model.task import Task
 from jobs.storage.task_tables import ensure_task_tables
+from tests.helpers.commands import Process
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Post
 from tests.helpers.posts import PATTERNS, RANGE, odd_posts
@@ -29,6 +30,7 @@ POSTS = 20_000
 WINDOW_ROWS = 200
 FINAL_SECONDS = 120.0
 _KEY = "VARCHAR(64) PRIMARY KEY"
+_PLANNED = "tests.faults.planned_worker"
 
 # What differs between any two runs: ids, times, memory, and the number of restarts.
 _VOLATILE = {
@@ -174,7 +176,7 @@ class FaultDeployment(TestDeployment):
         return [row[0] for row in self.rows(sql, user, info)]
 
     @contextmanager
-    def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list[Process]]:
         """See TestDeployment."""
         with ExitStack() as stack:
             if self.hurried:
@@ -183,21 +185,26 @@ class FaultDeployment(TestDeployment):
                 yield stack.enter_context(super().workers(count, *options, **changes))
 
     @contextmanager
-    def worker_with(
-        self, *plan: str, wrapper: Sequence[str] = (), **changes: str
-    ) -> Iterator["subprocess.Popen[bytes]"]:
+    def worker_with(self, *plan: str, wrapper: Sequence[str] = (), **changes: str) -> Iterator[Process]:
         """Run a worker with a plan (see planned_worker.py), in a changed environment, through a wrapping command."""
-        with (self.folder / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*wrapper, sys.executable, "-m", "tests.faults.planned_worker", *plan],
-                env=self.environment() | {"PYTHONPATH": os.getcwd()} | changes,
-                stdout=log,
-                stderr=log,
-            )
+        if wrapper or "LD_PRELOAD" in changes:  # which have no effect on a fork
+            process = self._start_real(wrapper, plan, changes)
+        else:
+            process = self.start(_PLANNED, *plan, **changes)
         try:
             yield process
         finally:
             end(process)
+
+    def _start_real(self, wrapper: Sequence[str], plan: Sequence[str], changes: dict[str, str]) -> Process:
+        """Start a worker in an interpreter of its own."""
+        with (self.folder / "worker.log").open("ab") as log:
+            return subprocess.Popen(
+                [*wrapper, sys.executable, "-m", _PLANNED, *plan],
+                env=self.environment() | {"PYTHONPATH": os.getcwd()} | changes,
+                stdout=log,
+                stderr=log,
+            )
 
 
 def posts_of_the_task() -> list[Post]:
@@ -216,7 +223,7 @@ def other_time(offset: str) -> dict[str, str]:
     return {"LD_PRELOAD": library, "FAKETIME": offset}
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: Process) -> None:
     """End a worker, even if it is frozen or hangs."""
     if process.poll() is None:
         process.send_signal(signal.SIGCONT)

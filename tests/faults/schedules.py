@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import random
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -18,6 +17,7 @@ from jobs.model.schedules import Firing, Outcome
 from jobs.model.windows import TICK
 from jobs.services import ScheduleStatus
 from tests.faults.deployment import WINDOW_ROWS, Fault, FaultDeployment, Trial, other_time
+from tests.helpers.commands import Process
 from tests.helpers.oracle import Post
 from tests.helpers.posts import END, START, post
 from tests.helpers.running import until, work_in_process
@@ -42,9 +42,7 @@ async def _scheduled(deployment: FaultDeployment, count: int = 1, **values: obje
             await services.remove_schedule(deployment, name)
 
 
-def _worker(
-    deployment: FaultDeployment, *plan: str, **changes: str
-) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+def _worker(deployment: FaultDeployment, *plan: str, **changes: str) -> AbstractContextManager[Process]:
     """Run a worker with shortened limits, that cuts windows as the undisturbed task has them."""
     return deployment.worker_with("limits", *plan, WINDOW_ROWS=str(WINDOW_ROWS), **changes)
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
 from jobs.storage.connection import quote
-from tests.helpers.commands import run_command
+from tests.helpers.commands import Process, run_command, start_fork
 from tests.helpers.oracle import Patterns, Post
 
 PASSWORD = "p@:/w?#\"'\\ %s密碼é"
@@ -172,18 +171,9 @@ class TestDeployment(Deployment):
         return run_command(arguments, self.environment() | changes, self.folder)
 
     @contextmanager
-    def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list[Process]]:
         """Run worker processes for the length of the block. They log to `worker.log`."""
-        with (self.folder / "worker.log").open("ab") as log:
-            processes = [
-                subprocess.Popen(
-                    [sys.executable, "-m", "console", "worker", *options],
-                    env=self.environment() | changes,
-                    stdout=log,
-                    stderr=log,
-                )
-                for _ in range(count)
-            ]
+        processes = [self.start("console", "worker", *options, **changes) for _ in range(count)]
         try:
             yield processes
         finally:
@@ -191,6 +181,12 @@ class TestDeployment(Deployment):
                 process.terminate()
             for process in processes:
                 process.wait(10)
+
+    def start(self, module: str, *arguments: str, **changes: str) -> Process:
+        """Start a module in a changed environment. It logs to `worker.log`."""
+        log = self.folder / "worker.log"
+        log.touch()  # a test may read it before the fork opens it
+        return start_fork(module, arguments, self.environment() | changes, Path.cwd(), log, log)
 
     def log(self) -> str:
         """Return what the workers have logged."""

@@ -17,7 +17,7 @@ from tests.helpers.running import finished, until
 
 async def test_abort_stops_a_task_at_its_check_point_and_resume_finishes_it(many_posts: TestDeployment) -> None:
     deployment = many_posts
-    task_id = await services.create_task(deployment.with_settings(window_rows=50), deployment.request(**RANGE))
+    task_id = await services.create_task(deployment.with_settings(window_rows=100), deployment.request(**RANGE))
     with deployment.workers(2):
         await until(lambda: deployment.windows_done() > 3)
         aborted = await services.abort_task(deployment, task_id)
