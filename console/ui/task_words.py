@@ -148,7 +148,7 @@ def unserved(task: Task, fleet: Fleet | None) -> bool:
 def waiting_words(task: Task, fleet: Fleet | None) -> str:
     """Return what a task that has not started waits for."""
     queue = sanitize(task.queue or "?")
-    return f'no worker on "{queue}"' if unserved(task, fleet) else f"waits in {queue}"
+    return f'no worker on "{queue}"' if unserved(task, fleet) else f'waits on "{queue}"'
 
 
 def producing_words(task: Task, board: TaskBoard) -> str:

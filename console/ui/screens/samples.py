@@ -23,7 +23,7 @@ from console.ui.task_words import model_words, predict_words, range_words
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
-from console.ui.widgets.text_input import TextInput
+from console.ui.widgets.text_input import FilterInput
 from jobs import services
 from jobs.errors import AudienceError
 from jobs.model.sources import production_table
@@ -43,11 +43,11 @@ class SamplesScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resample", "Resample"),
         Binding("slash", "find", "Find", key_display="/"),
+        Binding("ctrl+s", "save", "Save"),
         Binding("f", "panel", "Panel"),
         Binding("b", "result", "Result"),
         Binding("l", "larger", "Larger"),
         Binding("t", "task", "Task"),
-        Binding("ctrl+s", "save", "Save"),
     ]
 
     def __init__(self, context: ScreenContext, task_id: str) -> None:
@@ -65,7 +65,7 @@ class SamplesScreen(BaseScreen):
             with Pane(id="sample"):
                 yield LiveText(id="shares-line")
                 yield LiveTable(id="rows")
-                yield TextInput(placeholder="part of an author, a text or a pattern", id="find", compact=True)
+                yield FilterInput(placeholder="part of an author, a text or a pattern", id="find", compact=True)
             with Pane(id="aside"):
                 yield LiveText(id="shares")
         with Pane(id="row-box"), VerticalScroll():
@@ -74,7 +74,7 @@ class SamplesScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#find").display = False
-        set_title(self.query_one("#aside"), "Panels")
+        set_title(self.query_one("#aside"), "Panels ─ share of the rows")
         set_title(self.query_one("#row-box"), "Row")
         self.query_one("#rows").focus()
         self._open_task(self._task_id)
@@ -252,10 +252,10 @@ class SamplesScreen(BaseScreen):
         """Ask for a file name and save the rows shown."""
         rows = [row.row for row in self._rows_shown]
         if not self.context.saves_files:
-            self.show_message("this console saves no files: it is read-only, and runs elsewhere", error=True)
+            self.refuse("this console saves no files: it is read-only, and runs elsewhere")
             return
         if not rows:
-            self.show_message("nothing to save", error=True)
+            self.refuse("nothing to save")
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
         name = await self.ask(Ask(question, free_name(f"sample-{self._task_id[:8]}", "csv")))

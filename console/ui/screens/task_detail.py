@@ -6,7 +6,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.detail_reader import DetailReader
@@ -45,11 +45,15 @@ class TaskDetailScreen(DetailReader):
         with Pane(id="standing-pane"):
             yield LiveText(id="standing")
         yield TabLine(TABS, id="tabs")
-        with Pane(id="tab-pane"), VerticalScroll(id="tab-scroll"):
-            yield LiveText(id="tab")
+        with Horizontal(id="tab-body"):
+            with Pane(id="tab-pane"), VerticalScroll(id="tab-scroll"):
+                yield LiveText(id="tab")
+            with Pane(id="facts-pane"):
+                yield LiveText(id="facts")
 
     def on_mount(self) -> None:
         super().on_mount()
+        set_title(self.query_one("#facts-pane"), "Facts")
         self.query_one("#tab-scroll").focus()
 
     def on_resize(self) -> None:
@@ -82,6 +86,8 @@ class TaskDetailScreen(DetailReader):
         scroll = self.query_one("#tab-scroll")
         width, height = max(scroll.scrollable_content_region.width, 20), scroll.size.height
         self.query_one("#tab", LiveText).set_text(tab_text(self._tab, task, situation, data, width, height))
+        beside = self.query_one("#facts", LiveText)
+        beside.set_text(tab_text("facts", task, situation, data, max(beside.size.width, 20), height))
 
     def _read_for_tab(self, task: Task) -> None:
         """Read what the chosen tab shows, if it may have changed."""

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from console.ui.formatting import cell, shorten_middle
 from console.ui.pattern_columns import COLUMNS, LINE, Column, PatternRow, Source, columns_for, sort_rows
 from console.ui.widgets.live_table import Cells, LiveTable
 
@@ -54,7 +56,7 @@ class PatternTable(LiveTable):
 
         def cells(key: str) -> Cells:
             row = self._of_line[key]
-            return tuple(column.show(row) for column in columns)
+            return tuple(_fitted(column.show(row), width) for column, width in columns.items())
 
         self.show([str(row.line) for row in rows], cells)
 
@@ -87,3 +89,8 @@ class PatternTable(LiveTable):
             self.sort = column
             self.refresh_rows()
             self.post_message(self.Arranged())
+
+
+def _fitted(shown: Text, width: int) -> Text:
+    """Return a cell with its end, which tells rules apart."""
+    return shown if shown.cell_len <= width else cell(shorten_middle(shown.plain, width), str(shown.style))

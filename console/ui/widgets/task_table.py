@@ -17,6 +17,7 @@ class TaskTable(LiveTable):
     """A row for each task that the filter matches. Marks stay with their tasks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Detail"),
         Binding("space", "mark", "Mark"),
         Binding("asterisk", "mark_all", "Mark all that are shown", key_display="*", show=False),
         *(
