@@ -46,6 +46,23 @@ def shorten_middle(text: str, width: int) -> str:
     return set_cell_size(text, width - 1 - cell_len(tail)) + "…" + tail
 
 
+def tell_apart(text: str, others: Sequence[str], width: int) -> str:
+    """Return a text, cut to a width: from where it differs from others, if it begins like one of them."""
+    if cell_len(text) <= width:
+        return text
+    alike = max((_alike(text, other) for other in others), default=0)
+    if cell_len(text[:alike]) <= width // 2:
+        return set_cell_size(text, width - 1) + "…"
+    rest = "…" + text[alike:]
+    return rest if cell_len(rest) <= width else set_cell_size(rest, width - 1) + "…"
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (first, second) in pairs if first != second), min(len(one), len(other)))
+
+
 def number(value: float | None) -> str:
     """Return 1,234,567; empty for None."""
     return "" if value is None else f"{value:,.0f}"

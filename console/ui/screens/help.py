@@ -99,14 +99,10 @@ class HelpScreen(BaseScreen):
 
 
 def _side_by_side(sections: list[Text], columns: int, width: int) -> Text:
-    """Return sections in columns of about the same height, each section whole, with a blank line after it."""
-    heights = [section.plain.count("\n") + 2 for section in sections]
-    room = max(-(-sum(heights) // columns), max(heights))
-    filled: list[list[Text]] = [[]]
-    for section, height in zip(sections, heights, strict=True):
-        if len(filled[-1]) + height > room and filled[-1] and len(filled) < columns:
-            filled.append([])
-        filled[-1] += [*section.split("\n"), Text()]
+    """Return sections in columns: each as a whole in the shortest one, with a blank line after it."""
+    filled: list[list[Text]] = [[] for _ in range(columns)]
+    for section in sections:
+        min(filled, key=len).extend([*section.split("\n"), Text()])
     text = Text()
     for place in range(max(map(len, filled)) - 1):
         line = Text("\n" if place else "")
