@@ -19,7 +19,7 @@ from console.ui.sample_text import Sampled, columns_for, row_cells, row_text, sh
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose
 from console.ui.snapshot import Snapshot
-from console.ui.task_words import model_words, predict_words, range_words
+from console.ui.task_words import task_name
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
@@ -75,7 +75,6 @@ class SamplesScreen(BaseScreen):
         super().on_mount()
         self.query_one("#find").display = False
         set_title(self.query_one("#aside"), "Panels ─ share of the rows")
-        set_title(self.query_one("#row-box"), "Row")
         self.query_one("#rows").focus()
         self._open_task(self._task_id)
 
@@ -179,7 +178,7 @@ class SamplesScreen(BaseScreen):
         task = self._sampled
         title = f"Samples of {self._task_id[:8]}"
         if task is not None:
-            title += f" ─ {_name(task)}"
+            title += f" ─ {task_name(task)}"
         if self._status:
             title += f" ─ {self._status}"
         else:
@@ -195,6 +194,9 @@ class SamplesScreen(BaseScreen):
         """Show the row under the cursor in full."""
         key, rows = self.query_one("#rows", LiveTable).cursor_key, self._rows_shown
         row = rows[int(key)] if key is not None and int(key) < len(rows) else None
+        set_title(
+            self.query_one("#row-box"), f"Row {int(key) + 1} of {len(rows)}" if key is not None and row else "Row"
+        )
         self.query_one("#row", LiveText).set_text(row_text(row) if row else Text(self._status, "muted"))
 
     def action_find(self) -> None:
@@ -240,9 +242,7 @@ class SamplesScreen(BaseScreen):
     async def action_task(self) -> None:
         """Choose another task that can be sampled."""
         tasks = [task for task in (self.snapshot.board.tasks if self.snapshot.board else ()) if task.can_sample]
-        names = [
-            f"{task.task_id[:8]}  {predict_words(task)} by {model_words(task)}, {range_words(task)}" for task in tasks
-        ]
+        names = [f"{task.task_id[:8]}  {task_name(task)}" for task in tasks]
         name = await self.ask(Choose("Sample", names))
         if name is not None:
             self._open_task(tasks[names.index(name)].task_id)
@@ -271,10 +271,6 @@ class SamplesScreen(BaseScreen):
             self.show_message(f"not saved: {error}", error=True)
         else:
             self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
-
-
-def _name(task: Task) -> str:
-    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
 
 
 def _next(value: str, values: list[str]) -> str:

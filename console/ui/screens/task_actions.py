@@ -13,7 +13,7 @@ from console.ui.screens.dialogs import Confirm
 from console.ui.screens.export import ExportDialog
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
-from console.ui.task_words import ABORTED, FAILED, model_words, predict_words, range_words, standing
+from console.ui.task_words import ABORTED, FAILED, standing, task_name
 from jobs.model.task import Task
 
 _SAVES_NOTHING = "this console saves no files: it is read-only, and runs elsewhere"
@@ -169,7 +169,7 @@ class TaskActions(BaseScreen):
         if len(tasks) == 1:
             task = tasks[0]
             done = f"{task.windows_done} of {task.windows} windows are" if task.windows_done else "no window is"
-            question = f"Abort task {task.task_id[:8]}? {_name(task)}; {done} done."
+            question = f"Abort task {task.task_id[:8]}? {task_name(task)}; {done} done."
         else:
             question = f"Abort {_count(tasks, marked)}?"
         if await self.ask(Confirm(question, "Abort")):
@@ -192,10 +192,6 @@ class TaskActions(BaseScreen):
 def _stands(task: Task) -> str:
     """Return how a task stands, as a sentence begins."""
     return {FAILED: "it has failed", ABORTED: "it was aborted"}.get(standing(task), f"it is {standing(task).word}")
-
-
-def _name(task: Task) -> str:
-    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
 
 
 def _count(tasks: tuple[Task, ...], marked: int) -> str:

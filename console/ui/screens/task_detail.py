@@ -14,7 +14,7 @@ from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
 from console.ui.task_tabs import TABS, first_tab, tab_text
 from console.ui.task_text import TaskData, standing_text
-from console.ui.task_words import model_words, predict_words, range_words
+from console.ui.task_words import task_name
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.tab_line import TabLine
@@ -78,7 +78,7 @@ class TaskDetailScreen(DetailReader):
         if not self._tab:
             self._tab = first_tab(task)
         self._read_for_tab(task)
-        title = f"Task {task.task_id[:8]} ─ {predict_words(task)} by {model_words(task)}, {range_words(task)}"
+        title = f"Task {task.task_id[:8]} ─ {task_name(task)}"
         set_title(self.query_one("#standing-pane"), title)
         standing = self.query_one("#standing", LiveText)
         standing.set_text(standing_text(task, situation, max(standing.size.width, 20)))

@@ -47,7 +47,7 @@ class TaskTable(LiveTable):
     @property
     def marked_tasks(self) -> tuple[Task, ...]:
         """The tasks that are marked, the newest first, whether the filter matches them or not."""
-        return tuple(task for task in self._tasks if task.task_id in self.marked)
+        return tuple(task for task in self._tasks if task.task_id in self.marked) if self.marked else ()
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
