@@ -13,6 +13,12 @@ def percent(share: Share) -> str:
     return f"{_number(share.value, decimals)} ({_number(share.low, decimals)}-{_number(share.high, decimals)})"
 
 
+def percentage(share: Share) -> str:
+    """Return a share as screens show it: 97.8% (97.5-98.1)."""
+    value, _, interval = percent(share).partition(" ")
+    return "-" if share.value is None else f"{value}%{' ' if interval else ''}{interval}"
+
+
 def share_json(share: Share) -> dict[str, float | None]:
     """Return a share as JSON: its value, and the ends of its 95 % interval."""
     return {"share": share.value, "low": share.low, "high": share.high}

@@ -52,7 +52,11 @@ POLL_SECONDS = 1.0
 EXIT_SECONDS = 3.0
 
 # Textual's own bindings, which need no entry in the palette.
-_NOT_IN_PALETTE = ("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down")
+_NOT_IN_PALETTE = (
+    *("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down"),
+    *("First row", "Last row", "Page Left", "Page Right", "Choose"),
+)
+_TEXTUAL_COMMANDS = {"Theme", "Quit"}
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
     "workers": WorkersScreen,
     "patterns": WorkbenchScreen,
@@ -82,7 +86,7 @@ class AudienceApp(App[None]):
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     ENABLE_COMMAND_PALETTE = True
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # In this order as far as the key bar has room: what an operator uses most first.
@@ -92,7 +96,8 @@ class AudienceApp(App[None]):
         Binding("m", "open('messages')", "Messages"),
         Binding("q", "quit_console", "Quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False),
-        Binding("question_mark,f1", "open('help')", "Keys", key_display="?"),
+        Binding("question_mark", "open('help')", "Keys", key_display="?"),
+        Binding("f1", "open('help')", "Keys"),  # a text field takes the other one
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -348,7 +353,8 @@ class AudienceApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every action that is possible now, for the palette."""
-        yield from super().get_system_commands(screen)
+        wanted = _TEXTUAL_COMMANDS | ({"Screenshot"} if self.context.saves_files else set())
+        yield from (command for command in super().get_system_commands(screen) if command.title in wanted)
         top_screen = self.top_screen
         offered: set[str] = set()
         for name, title, key in _GLOBAL_COMMANDS:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from rich import get_console
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.content import Content
 
@@ -22,6 +24,43 @@ def cell(value: object, style: str = "", *, right: bool = False) -> Text:
 def plain(value: object) -> Content:
     """Return a value for a widget that would parse a str as markup."""
     return Content(sanitize(value))
+
+
+def hanging(first: Text, words: str, width: int, style: str = "") -> Text:
+    """Return words after the first ones, sanitised, and wrapped so that all their lines begin below each other."""
+    indent = first.cell_len
+    lines = Text(sanitize(words), style).wrap(get_console(), max(width - indent, 10))
+    text = first.copy()
+    for place, line in enumerate(lines):
+        text.append("\n" + " " * indent if place else "").append_text(line)
+    return text
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Return a text without its middle if it is too long, for texts that begin alike."""
+    if cell_len(text) <= width:
+        return text
+    tail = text[-(width // 2) :]
+    while cell_len(tail) > width // 2:
+        tail = tail[1:]
+    return set_cell_size(text, width - 1 - cell_len(tail)) + "…" + tail
+
+
+def tell_apart(text: str, others: Sequence[str], width: int) -> str:
+    """Return a text, cut to a width: from where it differs from others, if it begins like one of them."""
+    if cell_len(text) <= width:
+        return text
+    alike = max((_alike(text, other) for other in others), default=0)
+    if cell_len(text[:alike]) <= width // 2:
+        return set_cell_size(text, width - 1) + "…"
+    rest = "…" + text[alike:]
+    return rest if cell_len(rest) <= width else set_cell_size(rest, width - 1) + "…"
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (first, second) in pairs if first != second), min(len(one), len(other)))
 
 
 def number(value: float | None) -> str:
@@ -55,11 +94,6 @@ def age(now: datetime, then: datetime) -> str:
     """Return how long ago a time was, in at most four characters: now, 5m, 3h, 12d."""
     seconds = (now - then) / timedelta(seconds=1)
     return "now" if seconds < 60 else duration(seconds)
-
-
-def progress(task: Task) -> str:
-    """Return the windows done of all: 12/24."""
-    return f"{task.windows_done or 0}/{task.windows}" if task.windows else ""
 
 
 def label_rate(task: Task) -> str:

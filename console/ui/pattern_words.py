@@ -7,9 +7,10 @@ from rich.text import Text
 
 from console.highlight import highlight, visible
 from console.sanitize import sanitize
-from console.shares import percent
+from console.shares import percentage
 from console.ui.judgement import Judgement, label_name
 from console.ui.pattern_columns import PatternRow, TaskCounts
+from console.ui.sample_text import MATCH
 from jobs.model.task import Task
 from jobs.services import LintFinding
 from jobs.services.preview import Preview
@@ -29,7 +30,7 @@ def sample_lines(row: PatternRow, previewed: Preview, explainer: Explainer | Non
     hits = row.sample
     if hits is None:
         return [Text("not in the preview: the file has changed since", "muted")]
-    rows = f"all {previewed.rows:,} rows" if previewed.everything else f"{previewed.rows:,} rows drawn"
+    rows = f"all {previewed.rows:,} posts" if previewed.everything else f"{previewed.rows:,} posts drawn"
     if not hits.hits:
         return [Text(f"hits none of {rows}", "muted")]
     figures = f"hits {hits.hits:,} of {rows}, decides {hits.decided:,}, alone {hits.alone:,}"
@@ -44,7 +45,7 @@ def _example(text: str, explainer: Explainer | None, label: str, line: int) -> T
         return shown.append(sanitize(text))
     explanation = explainer.explain(text)
     hit = next((hit for hit in explanation.hits if (hit.label, hit.line) == (label, line)), None)
-    shown.append_text(highlight(text, hit.spans if hit else ()))
+    shown.append_text(highlight(text, hit.spans if hit else (), MATCH))
     decision = explanation.decision
     if hit is not None and decision is not None and decision is not hit:
         by = f"{visible(decision.pattern.text)} {decision.pattern.match_type}"
@@ -55,12 +56,12 @@ def _example(text: str, explainer: Explainer | None, label: str, line: int) -> T
 def preview_line(found: Preview, *, old: bool) -> Text:
     """Return a preview in a line."""
     if not found.rows:
-        return Text("the range has no rows that a task would read", "waiting")
-    rows = f"{'all ' if found.everything else ''}{found.rows:,} rows"
-    text = Text.assemble(("sample  ", "muted"), f"{rows}, {percent(found.labelled)} % labelled")
+        return Text("the range has no post that a task would read", "waiting")
+    rows = f"{'all ' if found.everything else ''}{found.rows:,} posts"
+    text = Text.assemble(("sample  ", "muted"), f"{rows}, {percentage(found.labelled)} labelled")
     for panel, share in found.panels.items():
-        text.append(f", {sanitize(panel)} {percent(share)}")
-    text.append(f"; {percent(found.authors_labelled)} % of the authors met; {found.seconds:.1f} s")
+        text.append(f", {sanitize(panel)} {percentage(share)}")
+    text.append(f"; {percentage(found.authors_labelled)} of the authors met; {found.seconds:.1f} s")
     if old:
         text.append("; the files have changed since", "waiting")
     return text
@@ -71,7 +72,7 @@ def gold_lines(row: PatternRow, judgement: Judgement) -> list[Text]:
     figures = row.gold
     if figures is None:
         return [Text(f"decides no text of {sanitize(judgement.gold_file.name)}", "muted")]
-    right = f"right in {figures.right:,} of {figures.decided:,} gold texts, {percent(figures.precision)} %"
+    right = f"right in {figures.right:,} of {figures.decided:,} gold texts, {percentage(figures.precision)}"
     return [Text(right), *(_wrong(one) for one in judgement.wrong_texts(figures))]
 
 
@@ -84,8 +85,8 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
     """Return an evaluation in a line."""
     found = judgement.found
     text = Text.assemble(("gold  ", "muted"), f"{found.evaluation.lines:,} texts, ")
-    text.append(f"{percent(found.evaluation.coverage)} % labelled, ")
-    text.append(f"precision {percent(found.evaluation.precision)} %")
+    text.append(f"{percentage(found.evaluation.coverage)} labelled, ")
+    text.append(f"precision {percentage(found.evaluation.precision)}")
     if found.bad_count:
         text.append(f"; {found.bad_count:,} lines left out", "waiting")
     if old:
@@ -96,7 +97,7 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
 def task_line(task: Task, counts: Collection[TaskCounts], patterns: int) -> Text:
     """Return what the patterns of a task decided, in a line."""
     rows = sum(count.rows for count in counts)
-    by = f"{len(counts):,} of {patterns:,} patterns decided {rows:,} rows"
+    by = f"{len(counts):,} of {patterns:,} patterns decided {rows:,} posts"
     return Text.assemble(("task  ", "muted"), f"{task.task_id[:8]} of {task.create_time:%Y-%m-%d %H:%M}, {by}")
 
 
@@ -106,8 +107,8 @@ def task_row_line(row: PatternRow, task: Task) -> Text:
     if row.task is None:
         return Text(f"not among the patterns of {name}", "muted")
     if not row.task.rows:
-        return Text(f"decided no row of {name}", "muted")
-    return Text(f"decided {row.task.rows:,} rows of {row.task.authors:,} authors in {name}")
+        return Text(f"decided no post of {name}", "muted")
+    return Text(f"decided {row.task.rows:,} posts of {row.task.authors:,} authors in {name}")
 
 
 def verdict(explanation: Explanation) -> Text:
@@ -118,7 +119,7 @@ def verdict(explanation: Explanation) -> Text:
     shown = Text.assemble(
         (f"/{sanitize(decision.label)}", "bold done"),
         f" by {sanitize(visible(decision.pattern.text))} {decision.pattern.match_type}, line {decision.line}:  ",
-        highlight(text, decision.spans),
+        highlight(text, decision.spans, MATCH),
     )
     for hit in explanation.hits[1:_MAX_HITS]:
         pattern = f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}, line {hit.line}"

@@ -13,7 +13,8 @@ from console.ui.formatting import bar, cell
 from jobs.services import SampleRow
 from patterns.explain import Explanation
 
-_MATCH = "bold reverse accent"
+MATCH = "bold reverse accent"
+"""The tone of matched characters."""
 _GAP = 2
 _MOST_HITS = 5
 # The columns in the order of their importance, with their widths. The first one gets what is left.
@@ -35,9 +36,12 @@ class Sampled:
 
     @property
     def decided_by(self) -> str:
-        """The pattern that decides about the text, and how it matches."""
+        """The pattern that decides about the text, and how it matches. Of a rule its line, as many begin alike."""
         decision = self.explanation.decision if self.explanation else None
-        return f"{visible(decision.pattern.text)} {decision.pattern.match_type}" if decision else ""
+        if decision is None:
+            return ""
+        shown, match_type = visible(decision.pattern.text), decision.pattern.match_type
+        return f"line {decision.line} {shown}" if match_type == "regex" else f"{shown} {match_type}"
 
     def matches(self, words: str) -> bool:
         """Return whether the author, the text, the pattern or the panel contains these words."""
@@ -47,7 +51,8 @@ class Sampled:
 def columns_for(width: int, rows: Sequence[Sampled]) -> dict[str, int]:
     """Return the columns that fit, in order, with their widths.
 
-    The author is left out where it is what was matched.
+    The author is left out where it is what was matched. What is left is for the text, if that is as long, and then for
+    the pattern.
     """
     left_out = {"author"} if rows and all(row.author == row.row.match_content for row in rows) else set()
     if not any(row.explanation for row in rows):
@@ -61,7 +66,11 @@ def columns_for(width: int, rows: Sequence[Sampled]) -> dict[str, int]:
         width -= needed + _GAP
         widths[name] = needed
     if "matched text" in widths:
-        widths["matched text"] += width
+        longest = max((cell_len(sanitize(row.row.match_content)) for row in rows), default=0)
+        wider = max(min(width, longest - widths["matched text"]), 0) if "decided by" in widths else width
+        widths["matched text"] += wider
+        if "decided by" in widths:
+            widths["decided by"] += width - wider
     return {name: widths[name] for name in _ORDER if name in widths}
 
 
@@ -87,7 +96,7 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
         start = first = spans[0][0]
         while start > 0 and cell_len(sanitize(text[start - 1 : first])) <= width // 4:
             start -= 1
-    shown = highlight(text[start : start + width], _within(spans, start, start + width), _MATCH)
+    shown = highlight(text[start : start + width], _within(spans, start, start + width), MATCH)
     shown.end, shown.no_wrap = "", True
     return Text("…", end="").append_text(shown) if start else shown
 
@@ -113,7 +122,7 @@ def row_text(sampled: Sampled) -> Text:
     for hit in hits[:1]:
         text.append(f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}")
         text.append(f", line {hit.line} of /{sanitize(hit.label)}, decides\n", "muted")
-    text.append_text(highlight(row.match_content, _spans(sampled), _MATCH))
+    text.append_text(highlight(row.match_content, _spans(sampled), MATCH))
     for hit in hits[1:_MOST_HITS]:
         text.append(f"\nalso {sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}", "muted")
         reason = explanation.reason(hit) if explanation else ""
@@ -135,7 +144,7 @@ def shares_text(rows: Sequence[Sampled], totals: Mapping[str, int] | None, width
     for panel in panels:
         share = counts[panel] / len(rows)
         text.append("\n" + set_cell_size(sanitize(panel), name_width) + " ", "bold")
-        text.append_text(bar(share, bar_width, "running")).append(f" {100 * share:5.1f}%")
+        text.append_text(bar(share, bar_width, "accent")).append(f" {100 * share:5.1f}%")
         text.append(f" {100 * totals[panel] / total:6.1f}%" if totals and total else "      ...", "muted")
     return text
 

@@ -91,8 +91,11 @@ def here(moment: datetime) -> str:
     return f"{moment.replace(tzinfo=UTC).astimezone():%m-%d %H:%M}"
 
 
-def about(status: ScheduleStatus, firing: Firing | None = None) -> Text:
-    """Return what a schedule does, when it is due, and what there is to know of it, or of this run of it."""
+def about(status: ScheduleStatus, firing: Firing | None = None, *, brief: bool = False) -> Text:
+    """Return what a schedule does, when it is due, and what there is to know of it, or of this run of it.
+
+    `brief` leaves out where it reads and writes.
+    """
     schedule = status.schedule
     text = Text()
     tone, remark = _run_remark(firing) if firing else _remark(status)
@@ -103,6 +106,8 @@ def about(status: ScheduleStatus, firing: Firing | None = None) -> Text:
     model = f"{schedule.model_type.removesuffix('_model')} on {schedule.predict_type}"
     lookback = f" and {schedule.lookback} h before" if schedule.lookback else ""
     text.append(sanitize(f"{schedule.cron} {schedule.timezone}, {schedule.range}{lookback}, {model} "))
+    if brief:
+        return text
     places = f"of {schedule.target_schema}.{schedule.target_table} into {schedule.output_schema}"
     return text.append(sanitize(f"{places}, catch-up {schedule.catch_up}, {schedule.queue}"), "muted")
 

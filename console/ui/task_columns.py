@@ -108,7 +108,7 @@ AGE = Column(
     *(lambda t, r: t.create_time, 3, 4),
 )
 READ = Column(
-    *("read", "D", lambda t, s, w: cell(number(t.length_receive_table), right=True)),
+    *("posts read", "D", lambda t, s, w: cell(number(t.length_receive_table), right=True)),
     *(lambda t, r: t.length_receive_table or 0, 8, 11),
 )
 LABELLED = Column(

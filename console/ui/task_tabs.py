@@ -8,12 +8,12 @@ from rich.text import Text
 
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.ui.formatting import bar, duration, graph, number, short_number
+from console.ui.formatting import bar, duration, graph, hanging, number, short_number, shorten_middle
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
 from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing
 from jobs.model.event import EventKind
-from jobs.model.task import ResultFigures, Task
+from jobs.model.task import ResultFigures, Task, TaskStatus
 from jobs.model.windows import WindowState
 from jobs.services import PatternCount, TaskHits
 
@@ -68,26 +68,29 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
     panels = [panel for counts in data.panels.values() for panel in counts]
     names = min(max(cell_len(sanitize(name)) for name in (*(one.result for one in figures), *panels)) + 2, width // 3)
     text = Text(f"{'':{names}}authors labelled, of all authors in the posts read", "muted")
+    room = max(len(number(one.produced)) for one in figures)
     for one in figures:
-        text.append("\n").append_text(_result(one, names, width))
+        text.append("\n").append_text(_result(one, names, room, width))
         counts = data.panels.get(one.result, {})
         for panel, count in counts.items():
             share = count / max(sum(counts.values()), 1)
             text.append("\n  " + set_cell_size(sanitize(panel), names - 2), "accent")
             text.append_text(bar(share, _bar_width(names, width), "accent"))
-            text.append(f" {100 * share:5.1f}% ").append(f"{count:,}", "muted")
+            text.append(f" {100 * share:5.1f}% ").append(f"{count:>{room},}", "muted")
     if task.produced and len(figures) > 1:
         text.append("\n\n" + set_cell_size("together", names), "bold")
         text.append(f"{sum(one.produced or 0 for one in figures):,} authors in {len(figures)} results")
     return text
 
 
-def _result(one: ResultFigures, names: int, width: int) -> Text:
+def _result(one: ResultFigures, names: int, room: int, width: int) -> Text:
     text = Text(set_cell_size(sanitize(one.result), names), "bold")
     if one.produced is None or one.rate is None:
         return text.append("not yet produced", "muted")
     text = Text.assemble(text, bar(one.rate / 100, _bar_width(names, width), "done"))
-    return text.append(f" {one.rate:5.1f}% ").append(f"{number(one.produced)} of {number(one.authors)}", "muted")
+    return text.append(f" {one.rate:5.1f}% ").append(
+        f"{number(one.produced):>{room}} of {number(one.authors)}", "muted"
+    )
 
 
 def _bar_width(names: int, width: int) -> int:
@@ -138,10 +141,10 @@ def _map(windows: Sequence[WindowState], kinds: Sequence[Standing], width: int, 
 def _pace(task: Task, situation: Situation, data: TaskData, width: int, height: int) -> Text:
     history = situation.rates.history(task)
     average = _average(task)
-    if len(history) < 2:
+    if len(history) < 2 or not any(history):
         return average or Text("Shown while the label job runs.", "muted")
-    greatest = max(history)
-    text = Text.assemble(("posts/s", "bold accent"), f"  now {short_number(history[-1])}, at most ")
+    greatest, now = max(history), f"now {short_number(history[-1])}, " if task.status is TaskStatus.STARTED else ""
+    text = Text.assemble(("posts/s", "bold accent"), f"  {now}at most ")
     text.append(f"{short_number(greatest)}, in the {duration(len(history))} that this console has seen\n")
     rows, columns = max(min(height - 4 - 2 * bool(average), _GRAPH_LINES), 2), width - 7
     for place, line in enumerate(graph(history, columns, rows, greatest)):
@@ -170,7 +173,8 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
     if not counts:
         return Text("No pattern decided about a post.", "muted")
     narrow = width < _NARROW
-    label_width = 8 if narrow else 14
+    longest = max(cell_len(sanitize(count.label)) for count in counts) + 1
+    label_width = min(max(longest, len("label")), 8 if narrow else 14)
     text = Text(
         f"{'posts':>11}{'' if narrow else '   authors'}  {'label':{label_width}} {'line':>6} pattern\n", "muted"
     )
@@ -179,26 +183,17 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
         text.append(f"{count.rows:>11,}{'' if narrow else f'{count.authors:>10,}'}  ")
         text.append(set_cell_size(f"/{sanitize(count.label)}", label_width), "accent")
         text.append(f" {count.line:>6} ", "muted")
-        name = Text(_shortened(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}", room))
+        name = Text(
+            shorten_middle(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}".rstrip(), room)
+        )
         text.append_text(name)
         if room - name.cell_len > _METER + 2:
             blank = " " * (room - _METER - name.cell_len)
-            text.append(blank).append_text(bar(count.rows / counts[0].rows, _METER, "running"))
+            text.append(blank).append_text(bar(count.rows / counts[0].rows, _METER, "accent"))
         text.append("\n")
     more = f"{len(counts) - _MOST_PATTERNS:,} more decided about some posts, " if len(counts) > _MOST_PATTERNS else ""
     text.append(f"\n{more}{number(unused)} patterns decided about none; all: ", "muted")
     return text.append(f"audience hits {task.task_id}")
-
-
-def _shortened(pattern: str, width: int) -> str:
-    """Return a pattern without its middle if it is too long: many rules begin alike."""
-    pattern = pattern.rstrip()
-    if cell_len(pattern) <= width:
-        return pattern
-    tail = pattern[-(width // 2) :]
-    while cell_len(tail) > width // 2:
-        tail = tail[1:]
-    return set_cell_size(pattern, width - 1 - cell_len(tail)) + "…" + tail
 
 
 def _counts(hits: TaskHits) -> list[PatternCount]:
@@ -237,12 +232,9 @@ def _events(task: Task, situation: Situation, data: TaskData, width: int, height
     if not data.events:
         return Text("No event is known: an earlier release created this task.", "muted")
     offset = situation.board.now - situation.board.utc_now
-    lines = [
-        Text.assemble(
-            (f"{time_words(event.at + offset)}  ", "muted"),
-            (f"{sanitize(event.kind):10}", _TONES.get(event.kind, "bold")),  # type: ignore[call-overload]
-            sanitize(event.words),
-        )
-        for event in reversed(data.events)
-    ]
+    lines = []
+    for event in reversed(data.events):
+        tone = _TONES.get(event.kind, "bold")  # type: ignore[call-overload]
+        at = Text.assemble((f"{time_words(event.at + offset)}  ", "muted"), (f"{sanitize(event.kind):10}", tone))
+        lines.append(hanging(at, event.words, width))
     return Text("\n").join(lines)

@@ -102,6 +102,11 @@ def range_of(start: datetime, end: datetime) -> str:
     return f"{first}..{last[5:] if start.year == end.year else last}"
 
 
+def task_name(task: Task) -> str:
+    """Return what tells a task from others."""
+    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
+
+
 def share_done(task: Task) -> float:
     """Return the share of windows that are done, from 0 to 1."""
     return (task.windows_done or 0) / task.windows if task.windows else 0.0
@@ -148,7 +153,7 @@ def unserved(task: Task, fleet: Fleet | None) -> bool:
 def waiting_words(task: Task, fleet: Fleet | None) -> str:
     """Return what a task that has not started waits for."""
     queue = sanitize(task.queue or "?")
-    return f'no worker on "{queue}"' if unserved(task, fleet) else f"waits in {queue}"
+    return f'no worker on "{queue}"' if unserved(task, fleet) else f'waits on "{queue}"'
 
 
 def producing_words(task: Task, board: TaskBoard) -> str:

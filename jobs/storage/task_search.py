@@ -9,7 +9,7 @@ from jobs.model.task import Task, TaskRef
 from jobs.model.task_selection import ListedStatus, TaskSelection
 from jobs.storage.connection import Session, quote
 
-_FIND_ROWS = 250
+_FIND_ROWS = 100
 _EPOCH = datetime(1970, 1, 1)
 _HINTS = get_type_hints(Task)
 _TYPES = {field.name: (get_args(_HINTS[field.name]) or (_HINTS[field.name],))[0] for field in fields(Task)}
@@ -153,8 +153,10 @@ async def _select(session: Session, schema: str, condition: str, **arguments: ob
 def _task(schema: str, record: dict[str, Any]) -> Task:
     values: dict[str, Any] = dict.fromkeys(_TYPES)
     for name, value in record.items():
-        if name in values and value is not None:
-            values[name] = _of_type(_TYPES[name], value)
+        kind = _TYPES.get(name)
+        if kind is not None and value is not None:
+            # Without a call for most values: the console reads a thousand rows while a key waits.
+            values[name] = value if type(value) is kind else _of_type(kind, value)
     # v2.1 allowed NULL in these columns.
     for name in ("task_id", "stat", "model_type", "predict_type", "date_range", "target_table"):
         values[name] = values[name] or ""

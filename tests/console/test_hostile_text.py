@@ -47,7 +47,7 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         assert_inert(shown(pilot))
         await pilot.press("v", "h", "tab")
         await wait_until(pilot, lambda: "% labelled" in said(pilot) and "patterns decided" in said(pilot))
-        await wait_until(pilot, lambda: "Escape stops it" not in said(pilot) and "rows, decides" in said(pilot))
+        await wait_until(pilot, lambda: "Escape stops it" not in said(pilot) and "posts, decides" in said(pilot))
         assert_inert(shown(pilot))
         shutil.rmtree(ready.settings.patterns_dir / "keyword_model/[red]female")
         await pilot.press("c")

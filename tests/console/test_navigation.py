@@ -161,9 +161,10 @@ async def test_messages_are_kept_with_their_times_and_cover_no_row(ready: TestDe
         assert not pilot.app.screen.query("Toast")
         await pilot.press("s", "m")
         await opened(pilot, MessagesScreen)
-        lines = [line for line in shown(pilot).splitlines() if re.search(r"\d\d:\d\d:\d\d [✓✗] ", line)]
+        lines = [line for line in shown(pilot).splitlines() if re.search(r"\d\d:\d\d:\d\d [✓✗!] ", line)]
         assert len(lines) == 2
         assert "samples are drawn" in lines[0] and "clipboard" in lines[1], "the newest is first"
+        assert " ! task" in lines[0] and " ✓ sent" in lines[1], "a key that does nothing is no success"
 
 
 async def test_q_leaves_only_from_the_tasks_and_asks_if_something_else_ends_with_the_console(

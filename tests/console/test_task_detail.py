@@ -154,4 +154,4 @@ async def test_a_cleaned_task_says_that_it_cannot_be_resumed_and_why() -> None:
         await wait_until(pilot, lambda: "it cannot be resumed: what it needs" in shown(pilot), 3)
         assert "r resumes it" not in shown(pilot) and "cleaned" in shown(pilot)
         await pilot.press("r")
-        await wait_until(pilot, lambda: "it is failed; what it needs was deleted" in shown(pilot), 3)
+        await wait_until(pilot, lambda: "it has failed; what it needs was deleted" in shown(pilot), 3)

@@ -146,7 +146,7 @@ async def test_a_suggestion_is_shown_confirmed_added_and_evaluated(
         await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1))
         *lines, added = file.read_text(encoding="utf-8").splitlines()
         assert "\n".join(lines) == before and "芬" in added
-        await wait_until(pilot, lambda: "precision 100.0 (" in said(pilot) and "changed since" not in said(pilot))
+        await wait_until(pilot, lambda: "precision 100.0% (" in said(pilot) and "changed since" not in said(pilot))
 
 
 async def test_nothing_can_be_changed_in_a_read_only_console(ready: TestDeployment) -> None:

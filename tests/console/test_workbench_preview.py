@@ -25,14 +25,15 @@ async def test_a_preview_fills_the_columns_and_shows_examples_and_conflicts(
     ready.write_posts([*posts, post(9, "Ann Tan", "2020-06-02 00:00:00"), post(10, "nobody", "2020-06-02 00:00:00")])
     async with console(ready, size) as pilot:
         await _preview(pilot)
-        assert "sample  all 7 rows, 85.7 % labelled, /female 85.7, /male 0.0, /團體 0.0; 66.7 % of the authors" in said(
-            pilot
+        assert (
+            "sample  all 7 posts, 85.7% labelled, /female 85.7%, /male 0.0%, /團體 0.0%; 66.7% of the authors"
+            in said(pilot)
         )
         await pilot.press("tab", "H")
         await wait_until(pilot, lambda: "by hits ↓" in shown(pilot))
         await pilot.press("home")
         await wait_until(pilot, lambda: "Line 2 ─ ann start" in shown(pilot))
-        assert "hits 6 of all 7 rows, decides 6, alone 5, 1 with another label" in said(pilot)
+        assert "hits 6 of all 7 posts, decides 6, alone 5, 1 with another label" in said(pilot)
         assert "  Annie" in said(pilot) and "  Ann Tan" in said(pilot)
         await pilot.press("x")
         await opened(pilot, LabelMatrixScreen)
@@ -44,12 +45,12 @@ async def test_a_preview_is_of_the_range_of_the_newest_task(ready: TestDeploymen
     ready.write_posts([post(1, "Annie", "2020-06-01 00:00:00"), post(2, "Annie", "2022-06-01 00:00:00")])
     async with console(ready, (120, 40)) as pilot:
         await _preview(pilot)
-        assert "all 2 rows" in said(pilot)
+        assert "all 2 posts" in said(pilot)
     await create(ready, 1)  # of the year 2020
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await _preview(pilot)
-        assert "all 1 rows" in said(pilot)
+        assert "all 1 posts" in said(pilot)
 
 
 async def test_without_a_range_a_preview_says_what_to_do(ready: TestDeployment) -> None:
@@ -95,7 +96,7 @@ async def test_a_suggestion_that_was_added_is_previewed(ready: TestDeployment) -
         await opened(pilot, Confirm)
         await pilot.press("y")
         await opened(pilot, WorkbenchScreen)
-        await wait_until(pilot, lambda: "hits 270 of all 270 rows" in said(pilot))
+        await wait_until(pilot, lambda: "hits 270 of all 270 posts" in said(pilot))
         assert table(pilot, "patterns").cursor_key == str(len(PATTERNS["female"]) + 1)
 
 

@@ -23,7 +23,7 @@ async def test_the_files_compare_with_a_task_and_show_which_pattern_changed_what
         await _open(pilot, lines=2)
         await pilot.press("c")
         await opened(pilot, ComparisonScreen)
-        await wait_until(pilot, lambda: "all 6 rows: 16.7 % gain a label, 83.3 % lose theirs, 0.0 %" in said(pilot))
+        await wait_until(pilot, lambda: "all 6 posts: 16.7% gain a label, 83.3% lose theirs, 0.0%" in said(pilot))
         rows = [
             line.split()
             for line in shown(pilot).splitlines()
@@ -63,10 +63,10 @@ async def test_the_hits_of_a_task_fill_columns_by_label_and_pattern_wherever_the
     async with console(ready, size) as pilot:
         await _open(pilot, lines=len(PATTERNS["female"]) + 1)
         await pilot.press("h")
-        await wait_until(pilot, lambda: "1 of 12 patterns decided 5 rows" in said(pilot))
+        await wait_until(pilot, lambda: "1 of 12 patterns decided 5 posts" in said(pilot))
         await pilot.press("tab", "T", "home")
         await wait_until(pilot, lambda: "Line 3 ─ ann start" in shown(pilot) and "by task ↓" in shown(pilot))
-        assert "decided 5 rows of 1 authors in task" in said(pilot)
+        assert "decided 5 posts of 1 authors in task" in said(pilot)
         await pilot.press("L", "home")
         await wait_until(pilot, lambda: "not among the patterns of task" in said(pilot))
 

@@ -6,7 +6,8 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,7 +33,8 @@ _DAYS = 16
 _YEAR = datetime(2020, 1, 1), 366
 # How long a throttled worker may run, and how long it is stopped, in turns.
 _RUNS_SECONDS, _STOPS_SECONDS = 0.05, 0.45
-_WINDOWS_DONE = 60
+# How far the task is when its first picture is taken, and from when on another one is begun.
+_WINDOWS_DONE, _MOST_WINDOWS_DONE = 60, 300
 _SCHEDULES: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ("nightly", "15 3 * * *", "Asia/Taipei", {}),
     ("hourly", "0 * * * *", "UTC", {"range": "since-last", "lookback": 6, "predict_type": "content"}),
@@ -47,12 +49,48 @@ _RUNS: tuple[tuple[str, timedelta, dict[int, tuple[str | None, str | None]]], ..
 )
 
 
-@asynccontextmanager
-async def pictured_deployment(folder: Path) -> AsyncIterator[Deployment]:
-    """Start the servers, and run tasks unless those of the last time are there. One runs for the length of the block.
+@dataclass
+class PicturedDeployment:
+    """A deployment with a task that runs, once `keep_running` has been called."""
 
-    The worker is stopped most of the time, so that the task does not end before its picture is taken.
-    """
+    deployment: Deployment
+    worker: int
+    """Its process."""
+    _throttle: ExitStack = field(default_factory=ExitStack)
+    _task_id: str = ""
+
+    async def keep_running(self) -> None:
+        """Begin a task if none runs that has enough left to do.
+
+        The worker is then stopped most of the time, so that the task does not end before its picture is taken.
+        """
+        if self._task_id and await self._windows_done() < _MOST_WINDOWS_DONE:
+            return
+        await self.end()
+        self._task_id = await services.create_task(
+            self.deployment, _request(self.deployment, *_YEAR, "content", "rule_model")
+        )
+        async with asyncio.timeout(60):
+            while await self._windows_done() < _WINDOWS_DONE:
+                await asyncio.sleep(0.05)
+        self._throttle.enter_context(_throttled(self.worker))
+
+    async def _windows_done(self) -> int:
+        return (await services.check_status(self.deployment, self._task_id)).windows_done or 0
+
+    async def end(self) -> None:
+        """Abort the task, and remove it from the list."""
+        self._throttle.close()
+        if self._task_id:
+            with suppress(Conflict):  # it may have ended meanwhile
+                await services.abort_task(self.deployment, self._task_id)
+            _write(self.deployment, f"DELETE FROM {_SCHEMA}.state WHERE task_id = %s", self._task_id)
+            self._task_id = ""
+
+
+@asynccontextmanager
+async def pictured_deployment(folder: Path) -> AsyncIterator[PicturedDeployment]:
+    """Start the servers, and run tasks unless those of the last time are there."""
     with demo_deployment(folder, ROWS) as demo:
         deployment = Deployment(demo.settings.model_copy(update={"window_rows": _WINDOW_ROWS}))
         if not await _has_tasks(deployment):
@@ -61,15 +99,11 @@ async def pictured_deployment(folder: Path) -> AsyncIterator[Deployment]:
             while not (await read_fleet(deployment)).workers:
                 await asyncio.sleep(0.1)
         (worker,) = (await read_fleet(deployment)).workers
-        with _throttled(worker.pid):
-            task_id = await services.create_task(deployment, _request(deployment, *_YEAR, "content", "rule_model"))
-            async with asyncio.timeout(60):
-                while ((await services.check_status(deployment, task_id)).windows_done or 0) < _WINDOWS_DONE:
-                    await asyncio.sleep(0.1)
-            yield deployment
-            with suppress(Conflict):  # it may have ended meanwhile
-                await services.abort_task(deployment, task_id)
-        _write(deployment, f"DELETE FROM {_SCHEMA}.state WHERE task_id = %s", task_id)
+        pictured = PicturedDeployment(deployment, worker.pid)
+        try:
+            yield pictured
+        finally:
+            await pictured.end()
 
 
 async def _has_tasks(deployment: Deployment) -> bool:

@@ -90,7 +90,7 @@ def test_a_waiting_task_names_a_queue_that_no_worker_serves() -> None:
     waiting = task(1, "PENDING", queue="late")
     assert outcome(waiting, BOARD, Rates(), NOBODY, 40).plain == 'no worker on "late"'
     served = Fleet((Worker("default", "alpha", 1, "late", (), 0.0, 60.0),), ())
-    assert outcome(waiting, BOARD, Rates(), served, 40).plain == "waits in late"
+    assert outcome(waiting, BOARD, Rates(), served, 40).plain == 'waits on "late"'
 
 
 def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> None:

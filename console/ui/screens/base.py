@@ -32,6 +32,11 @@ class Notice:
     text: str
     tone: str
 
+    @property
+    def glyph(self) -> str:
+        """Tells the tone without colours."""
+        return {"failed": "✗", "waiting": "!"}.get(self.tone, "✓")
+
 
 @dataclass(frozen=True)
 class ScreenContext:
@@ -120,11 +125,15 @@ class BaseScreen(Screen[None]):
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice in place of the keys, for some seconds."""
-        self.query_one(KeyBar).show_notice(notice.text, notice.tone)
+        self.query_one(KeyBar).show_notice(f"{notice.glyph} {notice.text}", notice.tone)
 
     def show_message(self, message: str, *, error: bool = False) -> None:
         """Show a message for some seconds."""
         self.notify(sanitize(message), severity="error" if error else "information", markup=False)
+
+    def refuse(self, reason: str) -> None:
+        """Say why a key does nothing, for some seconds."""
+        self.notify(sanitize(reason), severity="warning", markup=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show why a worker of this screen failed."""

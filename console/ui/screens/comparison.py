@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percent
+from console.shares import percentage
 from console.ui.formatting import cell, short_number
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Choose
@@ -115,6 +115,7 @@ class ComparisonScreen(BaseScreen):
     def _show(self) -> None:
         if not self.is_mounted:
             return
+        self.query_one("#row-box").display = bool(self._patterns)
         other = f"task {self._after.task_id[:8]}" if self._after else "the pattern files now"
         set_title(self.query_one("#body"), f"Task {self._before.task_id[:8]} against {other}")
         if self._found is not None:
@@ -169,9 +170,9 @@ def _summary(found: SampledDiff | TaskDiff) -> Text:
         if found.patterns is None:
             text.append("\nwhich patterns made the difference is not known: those of one task are not kept", "waiting")
     else:
-        rows = f"{'all ' if found.everything else ''}{found.rows:,} rows"
+        rows = f"{'all ' if found.everything else ''}{found.rows:,} posts"
         words = {"gained": "gain a label", "lost": "lose theirs", "changed": "change it"}
-        shares = ", ".join(f"{percent(found.shares[kind])} % {words[kind]}" for kind in KINDS)
+        shares = ", ".join(f"{percentage(found.shares[kind])} {words[kind]}" for kind in KINDS)
         text = Text.assemble(("sample  ", "muted"), f"{rows}: {shares}")
     if found.patterns is not None and not found.patterns:
         text.append("\nno pattern made a difference", "done")

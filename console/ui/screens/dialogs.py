@@ -10,6 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList
 
 from console.sanitize import sanitize
+from console.ui.widgets.key_bar import key_words
+from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.text_input import TextInput
 
 
@@ -74,7 +76,7 @@ class Ask(_Question):
     def compose_answer(self) -> ComposeResult:
         """Yield a text input."""
         yield TextInput(self._value, id="answer", compact=True, select_on_focus=False)
-        yield Label("Enter to accept, Escape to leave", classes="hint")
+        yield LiveText(key_words(("enter", "Accept"), ("esc", "Leave")), classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
@@ -83,13 +85,19 @@ class Ask(_Question):
 class Choose(_Question):
     """Offers names to choose from."""
 
-    def __init__(self, question: str, names: Sequence[str]) -> None:
+    def __init__(self, question: str, names: Sequence[str], first: int = 0) -> None:
+        """`first` is the place of the name that is under the cursor."""
         super().__init__(question)
         self._names = list(names)
+        self._first = first
 
     def compose_answer(self) -> ComposeResult:
         """Yield a list."""
         yield OptionList(*(sanitize(name) for name in self._names), markup=False, compact=True)
+        yield LiveText(key_words(("enter", "Choose"), ("esc", "Leave")), classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).highlighted = self._first
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._names[event.option_index])

@@ -21,6 +21,7 @@ from console.sanitize import sanitize
 from console.ui.formatting import bar, number, short_number
 from console.ui.free_name import free_name
 from console.ui.widgets.choice import Choice
+from console.ui.widgets.key_bar import key_words
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.text_input import TextInput
 from jobs import services
@@ -33,6 +34,7 @@ _FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _ALL = "all"
 _SHOWN_SECONDS = 0.2
 _BAR_WIDTH = 24
+_KEYS = [("enter", "Export"), ("tab", "Next field"), ("esc", "Leave")]
 
 _DONE: SeverityLevel = "information"
 _STOPPED: SeverityLevel = "warning"
@@ -174,8 +176,8 @@ class ExportDialog(ModalScreen[None]):
         self.app.notify(sanitize(outcome), severity=severity, markup=False)
 
     def _show_keys(self) -> None:
-        keys = "Esc stop" if self._exporting is not None else "Enter export  Tab next field  Esc leave"
-        self.query_one("#export-keys", LiveText).set_text(Text(keys, "muted"))
+        keys = [("esc", "Stop")] if self._exporting is not None else _KEYS
+        self.query_one("#export-keys", LiveText).set_text(key_words(*keys))
 
     def action_stop(self) -> None:
         """Stop the export, or leave the dialog if none runs."""

@@ -26,7 +26,9 @@ _WRITING = ("new", "abort", "resume", "rerun", "launch", "edit", "add", "change"
 # Textual's own, which an operator of a terminal knows or has no use for.
 _MOVING = ("tab", "shift+tab")
 _WORDS = {"app.focus_next": "Next pane or field", "app.focus_previous": "Pane or field before"}
-_NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process", "scroll_")
+_NOT_LISTED = ("screen.copy_text", "help_quit", "suspend_process", "scroll_", "page_left", "page_right")
+_COLUMN = 56
+"""The width of a column of sections."""
 
 
 class HelpScreen(BaseScreen):
@@ -40,31 +42,41 @@ class HelpScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         with Pane(id="body"), VerticalScroll(id="help"):
-            yield LiveText(self._text())
+            yield LiveText(id="keys-of-all")
+
+    def on_resize(self) -> None:
+        """Put the sections side by side if they fit."""
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        width = self.query_one("#help").scrollable_content_region.width
+        self.query_one("#keys-of-all", LiveText).set_text(self._text(width))
 
     def on_mount(self) -> None:
         super().on_mount()
         set_title(self.query_one("#body"), f"All keys of {self._about.title or self._about.TITLE or 'this screen'}")
         self.query_one("#help").focus()
 
-    def _text(self) -> Text:
+    def _text(self, width: int) -> Text:
         title = self._about.title or self._about.TITLE or ""
         moving = [(key, binding) for key, binding in self._about._bindings if key in _MOVING]
         own = [(key, binding) for key, binding in self._about._bindings if key not in _MOVING]
-        text = self._section(f"On the screen {title}", own)
+        sections = [
+            self._section(f"On the screen {title}", own),
+            self._section("Everywhere", [*self.app._bindings, *moving]),
+        ]
         tables = {type(table): table for table in self._about.query(LiveTable)}
-        for table in list(tables.values())[:1]:
-            text.append("\n\n").append_text(self._section("In the table", table._bindings))
-        text.append("\n\n").append_text(self._section("Everywhere", [*self.app._bindings, *moving]))
+        sections[1:1] = [self._section("In the table", table._bindings) for table in list(tables.values())[:1]]
         deployment = self.deployment
         servers = {
             "input": f"{deployment.input.host}:{deployment.input.port}",
             "output": f"{deployment.output.host}:{deployment.output.port}",
             "redis": deployment.redis_address,
         }
-        text.append("\n\nConnected to", "bold")
+        connected = Text.assemble(("Connected to", "bold"))
         for name, address in servers.items():
-            text.append(f"\n{name:16}", "accent").append(sanitize(address))
+            connected.append(f"\n{name:16}", "accent").append(sanitize(address))
+        text = _side_by_side([*sections, connected], max(width // _COLUMN, 1), width)
         return text.append("\n\n" + _INTRODUCTION.strip(), "muted")
 
     def _section(self, title: str, bindings: Iterable[tuple[str, Binding]]) -> Text:
@@ -84,3 +96,18 @@ class HelpScreen(BaseScreen):
 
     def _is_refused(self, action: str) -> bool:
         return self.deployment.read_only and action in _WRITING
+
+
+def _side_by_side(sections: list[Text], columns: int, width: int) -> Text:
+    """Return sections in columns: each as a whole in the shortest one, with a blank line after it."""
+    filled: list[list[Text]] = [[] for _ in range(columns)]
+    for section in sections:
+        min(filled, key=len).extend([*section.split("\n"), Text()])
+    text = Text()
+    for place in range(max(map(len, filled)) - 1):
+        line = Text("\n" if place else "")
+        for number, column in enumerate(filled):
+            line.append(" " * max(number * (width // columns) - line.cell_len, 0))
+            line.append_text(column[place] if place < len(column) else Text())
+        text.append_text(line)
+    return text

@@ -4,6 +4,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from console.ui.formatting import hanging
 from console.ui.screens.base import BaseScreen
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_text import LiveText
@@ -17,7 +18,7 @@ class MessagesScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         with Pane(id="body"), VerticalScroll(id="messages"):
-            yield LiveText("No messages yet.", id="list")
+            yield LiveText("No messages yet: what the console says in the line of keys is kept here.", id="list")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -28,12 +29,17 @@ class MessagesScreen(BaseScreen):
         notices = list(self.context.notices)
         set_title(self.query_one("#body"), f"Messages {len(notices)} ─ this machine's time")
         if notices:
+            width = self.query_one("#messages").scrollable_content_region.width
             lines = [
-                Text.assemble(
-                    (f"{notice.at:%H:%M:%S} ", "muted"),
-                    (f"{'✗' if notice.tone == 'failed' else '✓'} ", notice.tone),
-                    notice.text,
+                hanging(
+                    Text.assemble((f"{notice.at:%H:%M:%S} ", "muted"), (f"{notice.glyph} ", notice.tone)),
+                    *(notice.text, width),
+                    notice.tone if notice.tone == "failed" else "",
                 )
                 for notice in reversed(notices)
             ]
             self.query_one("#list", LiveText).set_text(Text("\n").join(lines))
+
+    def on_resize(self) -> None:
+        """Wrap the messages to another width."""
+        self.call_after_refresh(self.show, self.snapshot)

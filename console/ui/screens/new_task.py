@@ -96,6 +96,10 @@ class NewTaskScreen(BaseScreen):
         self._read_range()
         self._plan_soon()
 
+    def on_resize(self) -> None:
+        """Wrap the plan to another width."""
+        self._plan_soon()
+
     @property
     def _form(self) -> TaskForm:
         return self.query_one(TaskForm)
@@ -213,7 +217,8 @@ class NewTaskScreen(BaseScreen):
         except AudienceError as error:
             plan = error
         tasks = self.snapshot.board.tasks if self.snapshot.board else ()
-        self._show_plan(*plan_text(plan, self._concerns, request, tasks))
+        width = self.query_one("#plan-box").content_size.width
+        self._show_plan(*plan_text(plan, self._concerns, request, tasks, width))
         self._show_remarks(request)
 
     def _show_plan(self, plan: Text, verdict: Text) -> None:
@@ -260,7 +265,7 @@ class NewTaskScreen(BaseScreen):
         """Choose a range: all posts, the last month of them, like the latest task."""
         edges = await self._read_edges()
         if edges is None:
-            self.show_message("the first and the last post are not known: choose a table with an index on post_time")
+            self.refuse("the first and the last post are not known: choose a table with an index on post_time")
             return
         tasks = self.snapshot.board.tasks if self.snapshot.board else ()
         ranges = proposed_ranges(*edges, tasks[0] if tasks else None)
@@ -288,7 +293,7 @@ class NewTaskScreen(BaseScreen):
     async def action_load(self) -> None:
         """Fill in the form from a preset."""
         if not list_presets():
-            self.show_message("no presets yet; ctrl+s saves one")
+            self.refuse("no presets yet; ^s saves one")
             return
         values = await self.ask(PresetDialog())
         if values is not None:

@@ -95,7 +95,7 @@ class PatternFiguresScreen(PatternFilesScreen):
         """Evaluate by the gold file that was used last."""
         key = self.chosen_set
         if key is None:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
             return
         gold_file = self._gold_file(key[1])
         if gold_file is None:
@@ -139,9 +139,9 @@ class PatternFiguresScreen(PatternFilesScreen):
         key = self.chosen_set
         gold_file = self._gold_file(key[1]) if key else None
         if key is None:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
         elif gold_file is None:
-            self.show_message("no gold file to learn from: u names one; f looks for suggestions in a sample")
+            self.refuse("no gold file to learn from: u names one; f looks for suggestions in a sample")
         else:
             self.open_suggestions(GoldSuggestionsScreen(self.context, key, gold_file))
 
@@ -171,7 +171,7 @@ class PatternFiguresScreen(PatternFilesScreen):
         if matrices:
             self.app.push_screen(LabelMatrixScreen(self.context, matrices))
         else:
-            self.show_message("nothing to compare yet: l evaluates")
+            self.refuse("nothing to compare yet: l evaluates")
 
     def matrices(self, key: SetKey) -> list[Matrix]:
         """Return what is known about labels against labels."""

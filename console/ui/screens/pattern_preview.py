@@ -76,7 +76,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
     def action_preview(self) -> None:
         """Draw a random sample, or another one."""
         if self.chosen_set is None:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
         else:
             self._preview(self.chosen_set)
 
@@ -84,7 +84,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
         """Show what texts of a random sample have in common that get no label."""
         key, book = self.chosen_set, self.book
         if key is None or book is None:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
             return
         labels = dict.fromkeys(file.label for file in book.files if file.model_type == key[0])
         self.open_suggestions(SampleSuggestionsScreen(self.context, key, list(labels), lambda: self._request(key)))
@@ -94,7 +94,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
         with self.working_on(_GROUP, "previewing ..."):
             request = await self._request(key)
             if request is None:
-                self.show_message("no range to preview yet: create a task first", error=True)
+                self.refuse("no range to preview yet: create a task first")
                 return
             # As they are on disk: after a line was added, the book may not have been read again.
             files = await asyncio.to_thread(read_state, self.deployment.settings.patterns_dir, key)
@@ -157,7 +157,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
 def _conflicts(found: Preview) -> Matrix:
     labels = list(found.panels)
     return Matrix(
-        title=f"Texts that several labels hit ─ {found.rows:,} rows sampled",
+        title=f"Texts that several labels hit ─ {found.rows:,} posts sampled",
         about="a row is the label that decides, a column another one that hits the same text",
         rows=labels,
         columns=labels,

@@ -71,7 +71,7 @@ class PatternTasksScreen(PatternPreviewScreen):
         """Return a task of the chosen pattern set: the only one, or the one that the operator chooses, newest first."""
         key, board = self.chosen_set, self.snapshot.board
         if key is None:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
             return None
         tasks = [
             task
@@ -81,7 +81,7 @@ class PatternTasksScreen(PatternPreviewScreen):
             and not (only_labelled and task.awaits_labelling)
         ]
         if not tasks:
-            self.show_message(f"no task of {key[0]} {key[1]} yet: n on the first screen creates one")
+            self.refuse(f"no task of {key[0]} {key[1]} yet: n on the first screen creates one")
             return None
         if len(tasks) == 1:
             return tasks[0]

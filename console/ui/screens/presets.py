@@ -14,7 +14,9 @@ from textual.widgets import Label, OptionList
 from console.sanitize import sanitize
 from console.ui.presets import delete_preset, list_presets, presets_folder, read_preset, rename_preset
 from console.ui.screens.dialogs import Ask, Confirm
+from console.ui.widgets.key_bar import key_words
 from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.task_form import LABELS
 from jobs.errors import InvalidValue
 
 
@@ -37,7 +39,8 @@ class PresetDialog(ModalScreen[dict[str, str] | None]):
             with Horizontal(id="presets"):
                 yield OptionList(id="names", markup=False, compact=True)
                 yield LiveText(id="preview")
-            yield LiveText(Text(f"Enter load  r rename  d delete  Esc leave\n{presets_folder()}", "muted"))
+            yield LiveText(Text(sanitize(presets_folder()), "muted"))
+            yield LiveText(key_words(("enter", "Load"), ("r", "Rename"), ("d", "Delete"), ("esc", "Leave")))
 
     def on_mount(self) -> None:
         self._show_names(0)
@@ -62,7 +65,7 @@ class PresetDialog(ModalScreen[dict[str, str] | None]):
         text = Text()
         try:
             for name, value in read_preset(self._chosen).items() if self._chosen else ():
-                text.append(f"{sanitize(name):14}", "muted").append(f"{sanitize(value)}\n")
+                text.append(f"{LABELS.get(name, sanitize(name)):14}", "muted").append(f"{sanitize(value)}\n")
         except (OSError, InvalidValue) as error:
             text = Text(sanitize(error), "failed")
         self.query_one("#preview", LiveText).set_text(text)

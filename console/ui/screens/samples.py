@@ -19,11 +19,11 @@ from console.ui.sample_text import Sampled, columns_for, row_cells, row_text, sh
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Ask, Choose
 from console.ui.snapshot import Snapshot
-from console.ui.task_words import model_words, predict_words, range_words
+from console.ui.task_words import task_name
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
-from console.ui.widgets.text_input import TextInput
+from console.ui.widgets.text_input import FilterInput
 from jobs import services
 from jobs.errors import AudienceError
 from jobs.model.sources import production_table
@@ -43,11 +43,11 @@ class SamplesScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resample", "Resample"),
         Binding("slash", "find", "Find", key_display="/"),
+        Binding("ctrl+s", "save", "Save"),
         Binding("f", "panel", "Panel"),
         Binding("b", "result", "Result"),
         Binding("l", "larger", "Larger"),
         Binding("t", "task", "Task"),
-        Binding("ctrl+s", "save", "Save"),
     ]
 
     def __init__(self, context: ScreenContext, task_id: str) -> None:
@@ -65,7 +65,7 @@ class SamplesScreen(BaseScreen):
             with Pane(id="sample"):
                 yield LiveText(id="shares-line")
                 yield LiveTable(id="rows")
-                yield TextInput(placeholder="part of an author, a text or a pattern", id="find", compact=True)
+                yield FilterInput(placeholder="part of an author, a text or a pattern", id="find", compact=True)
             with Pane(id="aside"):
                 yield LiveText(id="shares")
         with Pane(id="row-box"), VerticalScroll():
@@ -74,8 +74,7 @@ class SamplesScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#find").display = False
-        set_title(self.query_one("#aside"), "Panels")
-        set_title(self.query_one("#row-box"), "Row")
+        set_title(self.query_one("#aside"), "Panels ─ share of the rows")
         self.query_one("#rows").focus()
         self._open_task(self._task_id)
 
@@ -179,7 +178,7 @@ class SamplesScreen(BaseScreen):
         task = self._sampled
         title = f"Samples of {self._task_id[:8]}"
         if task is not None:
-            title += f" ─ {_name(task)}"
+            title += f" ─ {task_name(task)}"
         if self._status:
             title += f" ─ {self._status}"
         else:
@@ -195,6 +194,9 @@ class SamplesScreen(BaseScreen):
         """Show the row under the cursor in full."""
         key, rows = self.query_one("#rows", LiveTable).cursor_key, self._rows_shown
         row = rows[int(key)] if key is not None and int(key) < len(rows) else None
+        set_title(
+            self.query_one("#row-box"), f"Row {int(key) + 1} of {len(rows)}" if key is not None and row else "Row"
+        )
         self.query_one("#row", LiveText).set_text(row_text(row) if row else Text(self._status, "muted"))
 
     def action_find(self) -> None:
@@ -240,9 +242,7 @@ class SamplesScreen(BaseScreen):
     async def action_task(self) -> None:
         """Choose another task that can be sampled."""
         tasks = [task for task in (self.snapshot.board.tasks if self.snapshot.board else ()) if task.can_sample]
-        names = [
-            f"{task.task_id[:8]}  {predict_words(task)} by {model_words(task)}, {range_words(task)}" for task in tasks
-        ]
+        names = [f"{task.task_id[:8]}  {task_name(task)}" for task in tasks]
         name = await self.ask(Choose("Sample", names))
         if name is not None:
             self._open_task(tasks[names.index(name)].task_id)
@@ -252,10 +252,10 @@ class SamplesScreen(BaseScreen):
         """Ask for a file name and save the rows shown."""
         rows = [row.row for row in self._rows_shown]
         if not self.context.saves_files:
-            self.show_message("this console saves no files: it is read-only, and runs elsewhere", error=True)
+            self.refuse("this console saves no files: it is read-only, and runs elsewhere")
             return
         if not rows:
-            self.show_message("nothing to save", error=True)
+            self.refuse("nothing to save")
             return
         question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
         name = await self.ask(Ask(question, free_name(f"sample-{self._task_id[:8]}", "csv")))
@@ -271,10 +271,6 @@ class SamplesScreen(BaseScreen):
             self.show_message(f"not saved: {error}", error=True)
         else:
             self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
-
-
-def _name(task: Task) -> str:
-    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
 
 
 def _next(value: str, values: list[str]) -> str:

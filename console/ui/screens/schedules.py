@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from rich.text import Text
@@ -29,6 +30,8 @@ from jobs.services import ScheduleStatus
 Change = Literal["pause", "unpause", "run", "remove"]
 
 _READ_SECONDS = 0.9
+_TALL = 30
+"""From this height on, there is room for where a schedule reads and writes."""
 _REMARK = 12
 """The least width of a remark beside all columns."""
 _WRITING = ("new", "change", "run", "pause", "remove")
@@ -115,7 +118,7 @@ class SchedulesScreen(BaseScreen):
             self._error = str(error)
         else:
             self._error = ""
-            self._statuses = {status.schedule.name: status for status in found}
+            self._statuses = {status.schedule.name: status for status in sorted(found, key=_due)}
             self._table.marked &= set(self._statuses)
         self._show_all()
 
@@ -160,7 +163,9 @@ class SchedulesScreen(BaseScreen):
         runs.set_columns(columns)
         runs.show(list(firings), lambda key: run_cells(firings[key], zone, by="by" in columns))
         text = self.query_one("#about", LiveText)
-        text.set_text(about(status, firings.get(runs.cursor_key or "") if runs.has_focus else None) if status else "")
+        nothing = Text("The runs of the schedule under the cursor show here.", "muted")
+        firing = firings.get(runs.cursor_key or "") if runs.has_focus else None
+        text.set_text(about(status, firing, brief=self.size.height < _TALL) if status else nothing)
         name = sanitize(status.schedule.name) if status else "Runs"
         count = f"the last {len(firings)} runs" if len(firings) > 1 else f"{len(firings) or 'no'} run"
         set_title(self.query_one("#runs-box"), f"{name} ─ {count}" if status else name)
@@ -173,7 +178,7 @@ class SchedulesScreen(BaseScreen):
         elif self._statuses is None:
             text = Text("asking the output server ...", "muted")
         elif not self._statuses:
-            text = Text("No schedules yet. Press n to add one: workers then create its tasks by themselves.")
+            text = Text("No schedules yet. Press n to add one: workers then create its tasks.")
         note = self.query_one("#note", LiveText)
         note.set_text(text)
         note.display = bool(text)
@@ -198,7 +203,7 @@ class SchedulesScreen(BaseScreen):
         """Say why a key does nothing in a read-only console; let Escape leave the marks, then the runs, first."""
         if event.key in _KEYS and self.deployment.read_only:
             event.stop()
-            self.show_message("this console is read-only")
+            self.refuse("this console is read-only")
         elif event.key == "escape" and self._table.marked:
             event.stop()
             self._table.marked = frozenset()
@@ -261,3 +266,8 @@ class SchedulesScreen(BaseScreen):
         """Show the task of the run under the cursor, or of the last run."""
         if self._task_id is not None and self.app.screen is self:
             self.app.push_screen(TaskDetailScreen(self.context, self._task_id))
+
+
+def _due(status: ScheduleStatus) -> tuple[bool, datetime, str]:
+    """Return the order of schedules: what is due next first, what is paused last."""
+    return status.schedule.paused, status.schedule.next_due, status.schedule.name

@@ -8,13 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from console.ui.formatting import progress
 from console.ui.screens.base import BaseScreen
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.export import ExportDialog
 from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
-from console.ui.task_words import model_words, predict_words, range_words, standing
+from console.ui.task_words import ABORTED, FAILED, standing, task_name
 from jobs.model.task import Task
 
 _SAVES_NOTHING = "this console saves no files: it is read-only, and runs elsewhere"
@@ -116,7 +115,7 @@ class TaskActions(BaseScreen):
         if action and task is not None and not self.check_action(action, ()):
             event.stop()
             if reason := self._refusal(action, task):
-                self.show_message(f"task {task.task_id[:8]}: {reason}")
+                self.refuse(f"task {task.task_id[:8]}: {reason}")
 
     def _refusal(self, action: str, task: Task) -> str:
         """Return why an action is not possible; "" if what it is for has happened already."""
@@ -125,15 +124,15 @@ class TaskActions(BaseScreen):
         if action == "export" and not self.context.saves_files:
             return _SAVES_NOTHING
         if action == "abort":
-            return f"it is {standing(task).word}; only an unfinished task can be aborted"
+            return f"{_stands(task)}; only an unfinished task can be aborted"
         if action == "resume":
-            return "" if task.awaits_labelling else f"it is {standing(task).word}; {task.refuses_resume}"
+            return "" if task.awaits_labelling else f"{_stands(task)}; {task.refuses_resume}"
         if action == "rerun":
             return "its range is not known, so there is nothing to fill the form with"
         if task.produced:
             return f"it labelled nobody, so there is nothing to {action}"
         possible = "samples are drawn" if action == "sample" else "rows are exported"
-        return f"it is {standing(task).word}; {possible} when its production has finished"
+        return f"{_stands(task)}; {possible} when its production has finished"
 
     def action_new(self) -> None:
         """Open the form of a new task."""
@@ -168,8 +167,9 @@ class TaskActions(BaseScreen):
     @work(group="dialog", exit_on_error=False)
     async def _confirm_abort(self, tasks: tuple[Task, ...], marked: int) -> None:
         if len(tasks) == 1:
-            done = f"{progress(tasks[0])} windows done" if tasks[0].windows_done else "no window done yet"
-            question = f"Abort task {tasks[0].task_id[:8]}? {_name(tasks[0])}; {done}."
+            task = tasks[0]
+            done = f"{task.windows_done} of {task.windows} windows are" if task.windows_done else "no window is"
+            question = f"Abort task {task.task_id[:8]}? {task_name(task)}; {done} done."
         else:
             question = f"Abort {_count(tasks, marked)}?"
         if await self.ask(Confirm(question, "Abort")):
@@ -189,8 +189,9 @@ class TaskActions(BaseScreen):
             self.post_message(self.ResumeRequested(tasks))
 
 
-def _name(task: Task) -> str:
-    return f"{predict_words(task)} by {model_words(task)}, {range_words(task)}"
+def _stands(task: Task) -> str:
+    """Return how a task stands, as a sentence begins."""
+    return {FAILED: "it has failed", ABORTED: "it was aborted"}.get(standing(task), f"it is {standing(task).word}")
 
 
 def _count(tasks: tuple[Task, ...], marked: int) -> str:

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.detail_reader import DetailReader
@@ -14,7 +14,7 @@ from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
 from console.ui.task_tabs import TABS, first_tab, tab_text
 from console.ui.task_text import TaskData, standing_text
-from console.ui.task_words import model_words, predict_words, range_words
+from console.ui.task_words import task_name
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.tab_line import TabLine
@@ -45,11 +45,15 @@ class TaskDetailScreen(DetailReader):
         with Pane(id="standing-pane"):
             yield LiveText(id="standing")
         yield TabLine(TABS, id="tabs")
-        with Pane(id="tab-pane"), VerticalScroll(id="tab-scroll"):
-            yield LiveText(id="tab")
+        with Horizontal(id="tab-body"):
+            with Pane(id="tab-pane"), VerticalScroll(id="tab-scroll"):
+                yield LiveText(id="tab")
+            with Pane(id="facts-pane"):
+                yield LiveText(id="facts")
 
     def on_mount(self) -> None:
         super().on_mount()
+        set_title(self.query_one("#facts-pane"), "Facts")
         self.query_one("#tab-scroll").focus()
 
     def on_resize(self) -> None:
@@ -74,7 +78,7 @@ class TaskDetailScreen(DetailReader):
         if not self._tab:
             self._tab = first_tab(task)
         self._read_for_tab(task)
-        title = f"Task {task.task_id[:8]} ─ {predict_words(task)} by {model_words(task)}, {range_words(task)}"
+        title = f"Task {task.task_id[:8]} ─ {task_name(task)}"
         set_title(self.query_one("#standing-pane"), title)
         standing = self.query_one("#standing", LiveText)
         standing.set_text(standing_text(task, situation, max(standing.size.width, 20)))
@@ -82,6 +86,8 @@ class TaskDetailScreen(DetailReader):
         scroll = self.query_one("#tab-scroll")
         width, height = max(scroll.scrollable_content_region.width, 20), scroll.size.height
         self.query_one("#tab", LiveText).set_text(tab_text(self._tab, task, situation, data, width, height))
+        beside = self.query_one("#facts", LiveText)
+        beside.set_text(tab_text("facts", task, situation, data, max(beside.size.width, 20), height))
 
     def _read_for_tab(self, task: Task) -> None:
         """Read what the chosen tab shows, if it may have changed."""

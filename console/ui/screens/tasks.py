@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from console.sanitize import sanitize
-from console.ui.formatting import number
+from console.ui.formatting import label_rate, number, short_number
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.detail_reader import DetailReader
 from console.ui.screens.dialogs import Choose
@@ -27,13 +27,14 @@ from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.task_detail import TaskDetail
 from console.ui.widgets.task_table import TaskTable
-from console.ui.widgets.text_input import TextInput
-from jobs.model.task import Task
+from console.ui.widgets.text_input import FilterInput, TextInput
+from jobs.model.task import Task, TaskStatus
 from jobs.services import overview
 from jobs.services.overview import TaskBoard
 
 WIDE = 110
 TALL = 30
+_ALL_OF_IT = 1_000
 _FILTER_HINT = "words that must match: failed  rule  state:waiting  table:posts  !queue:late"
 
 
@@ -63,7 +64,7 @@ class TasksScreen(DetailReader):
                     yield LiveText(id="note")
                     yield TaskTable(id="tasks")
                     yield LiveText(id="summary")
-                    yield TextInput(placeholder=_FILTER_HINT, id="filter", compact=True)
+                    yield FilterInput(placeholder=_FILTER_HINT, id="filter", compact=True)
                 with Pane(id="history-box"):
                     yield LiveText(id="history")
             yield TaskDetail(id="view")
@@ -237,10 +238,14 @@ class TasksScreen(DetailReader):
     @work(group="dialog", exit_on_error=False)
     async def action_sort(self) -> None:
         """Ask which column to sort by. The current one again reverses the order."""
-        labels = [column.label or "state" for column in COLUMNS]
-        label = await self.ask(Choose("Sort by", labels))
-        if label is not None:
-            self._table.sort_by(COLUMNS[labels.index(label)])
+        now, arrow = COLUMNS.index(self._table.sort), "↓" if self._table.descending else "↑"
+        lines = [
+            f"{column.label or 'state':15}{column.key} {arrow if place == now else ''}"
+            for place, column in enumerate(COLUMNS)
+        ]
+        line = await self.ask(Choose("Sort by, or press the capital letter in the table", lines, now))
+        if line is not None:
+            self._table.sort_by(COLUMNS[lines.index(line)])
 
     def action_pause(self) -> None:
         """Pause the table. The header stays live."""
@@ -252,5 +257,10 @@ class TasksScreen(DetailReader):
 def _summary(task: Task, situation: Situation) -> Text:
     """Return what the row of a task has no room for, in one line."""
     text = Text(f"{task.task_id[:8]} ", "muted", no_wrap=True, overflow="ellipsis")
-    text.append_text(outcome(task, situation.board, situation.rates, situation.fleet, 40))
-    return text
+    if task.status is not TaskStatus.STARTED or task.waiting_for:
+        return text.append_text(outcome(task, situation.board, situation.rates, situation.fleet, _ALL_OF_IT))
+    text.append(f"{number(task.windows_done or 0)} of {number(task.windows or 0)} windows", "running")
+    rate = situation.rates.rows_per_second(task)
+    text.append(f"  {short_number(rate)} posts/s" if rate is not None else "")
+    share = label_rate(task)
+    return text.append(f"  {share} of {number(task.length_receive_table)} posts labelled" if share else "", "muted")

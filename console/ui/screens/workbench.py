@@ -186,9 +186,7 @@ class WorkbenchScreen(PatternTasksScreen):
         elif file is None:
             title = f"{node.key} ─ {node.faults} faults, {node.warnings} warnings"
             if not self._found:
-                lines.append(
-                    Text("nothing found" if book.linted else "checking ...", "done" if book.linted else "muted")
-                )
+                lines.append(Text("✓ no fault, no warning", "done") if book.linted else Text("checking ...", "muted"))
         else:
             title = f"/{file.label} {file.predict_type} ─ {number(len(file.patterns))} patterns"
             if file.faults:
@@ -227,6 +225,8 @@ class WorkbenchScreen(PatternTasksScreen):
             title = f"{pattern_words.place(found.file, self.book.directory)}"
             lines += [Text(f"line {found.line:,}", "muted")] if found.line else []
             lines += pattern_words.finding_lines([found])
+        elif file is None:
+            lines.append(Text("Choose a file to see its patterns, and what each of them hits.", "muted"))
         set_title(self.query_one("#chosen-pane"), title)
         self.query_one("#chosen", LiveText).set_text(pattern_words.joined(lines))
 
@@ -255,7 +255,7 @@ class WorkbenchScreen(PatternTasksScreen):
         row = self._table.chosen
         lines = sorted({one.line for one in self._found if one.line is not None})
         if not self._table.display or row is None or not lines:
-            self.show_message("no warnings here")
+            self.refuse("no warnings here")
             return
         self._table.select_line(next((line for line in lines if line > row.line), lines[0]))
         self._table.focus()
@@ -272,7 +272,7 @@ class WorkbenchScreen(PatternTasksScreen):
             self.stop()
             self.open_editor(*self.edit_target)
         else:
-            self.show_message("choose a file")
+            self.refuse("choose a file")
 
     def action_try(self) -> None:
         """Move to the box that tries texts."""

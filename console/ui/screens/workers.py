@@ -1,7 +1,7 @@
 """The workers screen: what each worker does, their pace together, and the depth of the queues."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -80,7 +80,7 @@ class WorkersScreen(BaseScreen):
         table = self.query_one("#queues", LiveTable)
         names = _queue_columns(table.size.width - 1)
         table.set_columns(names)
-        table.show(list(queues), lambda key: _queue_cells(queues[key])[: len(names)])
+        table.show(list(queues), lambda key: _queue_cells(queues[key], older, names))
         total = sum(worker.rows_per_second for worker in older if not worker.stale)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
@@ -143,7 +143,7 @@ def _queue_columns(width: int) -> dict[str, int]:
     """Return the columns for a width: fewer in a narrow one. The deferred tasks get what is left."""
     if width < _NARROW:
         return {"queue": max(width - 23, 6), "ready": 5, "oldest waits": 12}
-    columns = {"queue": 16, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
+    columns = {"queue": 16, "workers": 7, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
     return columns | {"deferred tasks": max(width - sum(needed + 2 for needed in columns.values()) - 2, 8)}
 
 
@@ -162,7 +162,7 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
     if look.columns.get("memory", 0) > 7:
         memory.append(f"{blocks([value for _, value in history]):{width}} ", "muted")
     memory.append(f"{worker.memory or worker.peak_memory:>4.0f} MB", style)
-    done = cell("" if worker.parts_done is None else short_number(worker.parts_done), style)
+    done = cell("" if worker.parts_done is None else short_number(worker.parts_done), style, right=True)
     if worker.parts_failed:
         done.append(f" ✗{short_number(worker.parts_failed)}", "failed")
     works_on = ", ".join(_name(task_id, look.tasks) for task_id in worker.tasks) or "idle"
@@ -188,14 +188,19 @@ def _name(task_id: str, tasks: Mapping[str, Task]) -> str:
     return f"{predict_words(task)} {range_words(task)} {task_id[:8]}" if task else task_id[:8]
 
 
-def _queue_cells(queue: QueueDepth) -> tuple[Text, ...]:
+def _queue_cells(queue: QueueDepth, workers: Sequence[Worker], columns: Mapping[str, int]) -> tuple[Text, ...]:
     due = "" if queue.due_in is None else f"in {duration(queue.due_in)}"
-    oldest = cell(duration(queue.oldest), "waiting" if (queue.oldest or 0) > _LONG_SECONDS else "", right=True)
-    numbers = (cell(len(queue.deferred), right=True), cell(due, right=True))
-    return (
-        cell(queue.name),
-        cell(queue.ready, right=True),
-        oldest,
-        *numbers,
-        cell(" ".join(task_id[:8] for task_id in queue.deferred), "muted"),
-    )
+    serving = sum(worker.queue == queue.name and not worker.stale for worker in workers)
+    needed = queue.ready or queue.deferred
+    cells = {
+        "queue": cell(queue.name),
+        "workers": cell(serving or "none", "waiting" if needed and not serving else "", right=True),
+        "ready": cell(queue.ready, right=True),
+        "oldest waits": cell(
+            duration(queue.oldest), "waiting" if (queue.oldest or 0) > _LONG_SECONDS else "", right=True
+        ),
+        "deferred": cell(len(queue.deferred), right=True),
+        "next due": cell(due, right=True),
+        "deferred tasks": cell(" ".join(task_id[:8] for task_id in queue.deferred), "muted"),
+    }
+    return tuple(cells[column] for column in columns)

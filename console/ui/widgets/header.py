@@ -20,6 +20,8 @@ NARROW = 60
 # Servers are polled every second, and an answer may take another.
 _OLD_SECONDS = 3.0
 _GRAPH_CELLS = 8
+# How a count of tasks is shown, the clearest first.
+_WORDS, _GLYPHS, _CLOSE = "{count} {word}", "{glyph} {count}", "{glyph}{count}"
 
 
 class Header(LiveText):
@@ -46,8 +48,8 @@ class Header(LiveText):
         counts = Counter(map(standing, snapshot.board.tasks if snapshot.board else ()))
         parts, graph = [self._read_only(), _workers(snapshot), _rate(snapshot)], self._graph()
         # The counts need words more than the header needs a graph.
-        for words, wanted in ((True, [*parts, graph]), (True, parts), (False, [*parts, graph])):
-            right = _counts(counts, words=words)
+        for form, wanted in ((_WORDS, [*parts, graph]), (_WORDS, parts), (_GLYPHS, [*parts, graph]), (_CLOSE, parts)):
+            right = _counts(counts, form)
             line = left.copy()
             # What has no room is left out, the least important first.
             for part in wanted:
@@ -102,11 +104,11 @@ def _since(statuses: Iterable[ServerStatus], now: float) -> str:
     return f" {duration(max(ages))}" if ages else ""
 
 
-def _counts(counts: Counter[Standing], *, words: bool) -> Text:
-    """Return how many tasks stand how: in words, or by glyphs."""
+def _counts(counts: Counter[Standing], form: str) -> Text:
+    """Return how many tasks stand how."""
     text = Text(no_wrap=True)
     for kind in STANDINGS:
         if counts[kind]:
             text.append("  " if text else "")
-            text.append(f"{counts[kind]} {kind.word}" if words else f"{kind.glyph}{counts[kind]}", kind.tone)
+            text.append(form.format(count=counts[kind], word=kind.word, glyph=kind.glyph), kind.tone)
     return text

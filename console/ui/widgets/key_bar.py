@@ -6,12 +6,21 @@ from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input
 
 from console.ui.widgets.live_text import LiveText
 
 _GAP = "  "
 _HELP = "open('help')"
 _NOTICE_SECONDS, _ERROR_SECONDS = 5.0, 15.0
+
+
+def key_words(*keys: tuple[str, str]) -> Text:
+    """Return what keys do, as the key bar shows it; for dialogs, which cover the bar."""
+    text = Text()
+    for key, words in keys:
+        text.append(_GAP if text else "").append(key, "bold accent").append(f" {words}")
+    return text
 
 
 class KeyBar(LiveText):
@@ -41,10 +50,9 @@ class KeyBar(LiveText):
         """Show a notice in place of the keys, for some seconds: longer if it is an error."""
         if self._notice is not None:
             self._notice.stop()
-        failed = tone == "failed"
         self._spans = []
-        self.set_text(Text.assemble(f" {'✗' if failed else '✓'} {text}", style=f"bold {tone}"))
-        self._notice = self.set_timer(_ERROR_SECONDS if failed else _NOTICE_SECONDS, self._end_notice)
+        self.set_text(Text(f" {text}", f"bold {tone}"))
+        self._notice = self.set_timer(_ERROR_SECONDS if tone == "failed" else _NOTICE_SECONDS, self._end_notice)
 
     def _end_notice(self) -> None:
         self._notice = None
@@ -54,7 +62,12 @@ class KeyBar(LiveText):
         if self._notice is not None:
             return
         shown: dict[str, tuple[Binding, bool]] = {}
-        active = [key for key in self.screen.active_bindings.values() if key.binding.show]
+        typing = isinstance(self.screen.focused, Input)  # which takes all keys that write something
+        active = [
+            key
+            for key in self.screen.active_bindings.values()
+            if key.binding.show and not (typing and len(self.app.get_key_display(key.binding)) == 1)
+        ]
         # The screen's own first, then the app's, then those of the focused widget; the help last.
         places = {self.screen: 0, self.app: 1}
         active.sort(key=lambda key: 3 if key.binding.action == _HELP else places.get(key.node, 2))

@@ -169,8 +169,10 @@ class LiveTable(LiveLines, ScrollView, can_focus=True):
         return self._strip(self._cells(key), style, width, marked=key in self.marked)
 
     def _header(self) -> Cells:
-        """Return the labels, aligned like the cells below them."""
-        first = self._cells(self._keys[0]) if self._keys else ()
+        """Return the labels, aligned like the cells below them. Without rows they would label nothing."""
+        if not self._keys:
+            return tuple(Text(end="") for _ in self._columns)
+        first = self._cells(self._keys[0])
         return tuple(
             self._label(label, right=cell is not None and cell.justify == "right")
             for label, cell in zip_longest(self._columns, first[: len(self._columns)])

@@ -7,7 +7,9 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from console.ui.pattern_columns import COLUMNS, LINE, Column, PatternRow, Source, columns_for, sort_rows
+from console.highlight import visible
+from console.ui.formatting import cell, tell_apart
+from console.ui.pattern_columns import COLUMNS, LINE, PATTERN, Column, PatternRow, Source, columns_for, sort_rows
 from console.ui.widgets.live_table import Cells, LiveTable
 
 
@@ -54,9 +56,17 @@ class PatternTable(LiveTable):
 
         def cells(key: str) -> Cells:
             row = self._of_line[key]
-            return tuple(column.show(row) for column in columns)
+            return tuple(
+                cell(self._told_apart(row, width)) if column is PATTERN else column.show(row)
+                for column, width in columns.items()
+            )
 
         self.show([str(row.line) for row in rows], cells)
+
+    def _told_apart(self, row: PatternRow, width: int) -> str:
+        """Return a pattern, from where it differs from the lines around it: many rules begin alike."""
+        around = (self._of_line.get(str(row.line + step)) for step in (-1, 1))
+        return tell_apart(visible(row.pattern.text), [visible(one.pattern.text) for one in around if one], width)
 
     def on_resize(self) -> None:
         """Drop the columns that do not fit."""

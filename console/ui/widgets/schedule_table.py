@@ -39,6 +39,10 @@ class ScheduleTable(LiveTable):
     class Marked(Message):
         """The operator has marked a row, or removed a mark."""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer marks if there is something to mark."""
+        return self.row_count > 0 if action == "mark" else True
+
     def action_mark(self) -> None:
         """Mark the schedule under the cursor, or remove its mark, and go to the next one."""
         if self.cursor_key:

@@ -6,6 +6,7 @@ from textual.containers import VerticalScroll
 
 from console.ui.task_columns import Situation
 from console.ui.task_text import TaskData, detail_text
+from console.ui.task_words import task_name
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import set_title
 from jobs.model.task import Task
@@ -24,7 +25,7 @@ class TaskDetail(VerticalScroll):
     def show(self, task: Task | None, situation: Situation | None, data: TaskData) -> None:
         """Show how the task stands."""
         self._shown = (task, situation, data) if task and situation else None
-        set_title(self, f"Task {task.task_id[:8]}" if task else "Task")
+        set_title(self, f"Task {task.task_id[:8]} ─ {task_name(task)}" if task else "Task")
         self._draw()
 
     def on_resize(self) -> None:

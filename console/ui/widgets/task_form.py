@@ -36,8 +36,8 @@ class TaskForm(Horizontal):
     LABELS: ClassVar[Mapping[str, str]] = LABELS
     CHOICES: ClassVar[Mapping[str, Sequence[str]]] = _CHOICES
     HINTS: ClassVar[Mapping[str, str]] = {
-        "start_time": "2020-01-01 or 2020-01-01 18:00:00",
-        "end_time": "2020-12-31, included",
+        "start_time": "such as 2020-01-01 18:00:00",
+        "end_time": "such as 2020-12-31, included",
     }
     FIRST: ClassVar[Sequence[str]] = ("model_type", "predict_type", "start_time", "end_time")
     """The parameters of the first pane."""
@@ -144,9 +144,9 @@ class ScheduleForm(TaskForm):
     LABELS = {name: field.title or name for name, field in ScheduleRequest.model_fields.items()}  # noqa: RUF012
     CHOICES = _CHOICES | {"catch_up": CATCH_UPS}
     HINTS = {  # noqa: RUF012
-        "name": "nightly",
-        "cron": "15 3 * * *",
-        "timezone": "Asia/Taipei",
+        "name": "such as nightly",
+        "cron": "such as 15 3 * * *",
+        "timezone": "such as Asia/Taipei",
         "range": "yesterday, last-7-days, since-last",
     }
     FIRST = ("name", "cron", "timezone", "range", "lookback", "catch_up")

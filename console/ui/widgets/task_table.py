@@ -17,6 +17,7 @@ class TaskTable(LiveTable):
     """A row for each task that the filter matches. Marks stay with their tasks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Detail"),
         Binding("space", "mark", "Mark"),
         Binding("asterisk", "mark_all", "Mark all that are shown", key_display="*", show=False),
         *(
@@ -46,7 +47,7 @@ class TaskTable(LiveTable):
     @property
     def marked_tasks(self) -> tuple[Task, ...]:
         """The tasks that are marked, the newest first, whether the filter matches them or not."""
-        return tuple(task for task in self._tasks if task.task_id in self.marked)
+        return tuple(task for task in self._tasks if task.task_id in self.marked) if self.marked else ()
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
