@@ -184,9 +184,9 @@ def test_rules_that_are_too_large_together_are_refused() -> None:
 @pytest.mark.parametrize("rule", ["(a+)+$", "(a|b)+x", "(a|aa)+$", "(.*)*x", "^(a?){50}a{50}$", "(x+x+)+y"])
 def test_a_rule_takes_time_linear_in_the_text(rule: str) -> None:
     matcher = build_matcher(rules_of([rule]))
-    started = time.perf_counter()
+    started = time.process_time()
     assert matcher.match("a" * 1_000_000 + "!") is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_thousand_rules_with_gaps_take_about_a_millisecond_a_text() -> None:
