@@ -14,9 +14,10 @@ setup: $(VENV)/installed ## Create the virtual environment, install the programs
 demo: setup ## Open the console on 50,000 generated posts, on private servers
 	@$(VENV)/bin/audience demo
 
-test: setup ## Run all tests on private servers; JOBS= processes, default 2
+# More than a third of the tests' time is waiting, so three processes keep two cores busy.
+test: setup ## Run all tests on private servers; JOBS= processes, default 3
 	@sh scripts/install-programs.sh tmux faketime mariadb
-	@$(VENV)/bin/pytest -n $(or $(JOBS),2) --dist loadgroup
+	@$(VENV)/bin/pytest -n $(or $(JOBS),3) --dist loadgroup
 
 test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds
 	@$(VENV)/bin/pytest tests/unit
