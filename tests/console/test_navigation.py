@@ -196,3 +196,13 @@ async def test_q_ends_a_console_that_nothing_depends_on(deployment: TestDeployme
         await opened(pilot, TasksScreen)
         await pilot.press("q")
         await wait_until(pilot, lambda: not app.is_running)
+
+
+async def test_the_key_bar_names_no_key_that_a_text_field_would_take() -> None:
+    async with FixedApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TasksScreen)
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: "Keep the filter" in shown(pilot).splitlines()[-1])
+        keys = shown(pilot).splitlines()[-1]
+        assert "Clear it" in keys and "f1 Keys" in keys
+        assert "/ Filter" not in keys and "? Keys" not in keys and "New" not in keys

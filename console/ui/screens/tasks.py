@@ -191,7 +191,8 @@ class TasksScreen(DetailReader):
             case "detail":
                 return self.is_mounted and self.selected is not None
             case "back":
-                return self.is_mounted and bool(self._table.filter or self._table.marked)
+                typing = self.is_mounted and self.focused is self._filter_input
+                return typing or (self.is_mounted and bool(self._table.filter or self._table.marked))
             case _:
                 return super().check_action(action, parameters)
 

@@ -23,6 +23,11 @@ def key_words(*keys: tuple[str, str]) -> Text:
     return text
 
 
+def _writes(display: str) -> bool:
+    """Return whether a key writes a character. Enter is displayed as a sign that is not in ASCII."""
+    return len(display) == 1 and display.isascii()
+
+
 class KeyBar(LiveText):
     """The keys of the screen, the app and the focused widget that are possible now. Each can be clicked.
 
@@ -66,7 +71,7 @@ class KeyBar(LiveText):
         active = [
             key
             for key in self.screen.active_bindings.values()
-            if key.binding.show and not (typing and len(self.app.get_key_display(key.binding)) == 1)
+            if key.binding.show and not (typing and _writes(self.app.get_key_display(key.binding)))
         ]
         # The screen's own first, then the app's, then those of the focused widget; the help last.
         places = {self.screen: 0, self.app: 1}
