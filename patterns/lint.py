@@ -5,10 +5,10 @@ what cannot be decided, such as whether one regular expression implies another, 
 """
 
 import re
-import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import ahocorasick
@@ -36,27 +36,6 @@ _METACHARACTERS = frozenset("\\.+*?()|[]{}^$")
 # A blank and a letter of an alphabet. Han and kana, which are not separated by blanks, have higher codes.
 _BLANK_AND_LETTER = re.compile(r" [a-z\u00c0-\u1fff]", re.IGNORECASE)
 _CASE_MATTERS = re.compile(r"\\|\[|\(\?")
-
-
-def _characters(codes: Iterable[int]) -> re.Pattern[str]:
-    """Return the regular expression of any of these characters."""
-    return re.compile(f"[{''.join(re.escape(chr(code)) for code in codes)}]")
-
-
-def _is_wide_form(code: int) -> bool:
-    """Whether a character is the full-width or half-width form of a letter, a digit or a blank."""
-    form = unicodedata.decomposition(chr(code)).startswith(("<wide>", "<narrow>"))
-    normal = unicodedata.normalize("NFKC", chr(code))
-    return form and (normal.isalnum() or normal.isspace())
-
-
-def _is_invisible(code: int) -> bool:
-    """Whether a character has no shape, and no use in emoji and ligatures as the two joiners have."""
-    return unicodedata.category(chr(code)) in ("Cc", "Cf") and code not in (0x200C, 0x200D)
-
-
-_WIDE = _characters(code for code in range(0x3000, 0x10000) if _is_wide_form(code))
-_INVISIBLE = _characters(code for code in range(sys.maxunicode + 1) if _is_invisible(code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +127,11 @@ def _of_pattern(pattern: Pattern) -> Iterator[_Found]:
     text, match_type = pattern.text, pattern.match_type
     if side := blank_side(text, match_type):
         yield "blanks", f"{side} with a blank, so only texts with that blank match; remove it unless you mean it"
-    if wide := _WIDE.search(text):
-        narrow = unicodedata.normalize("NFKC", wide[0])
-        yield "full width", f"{wide[0]} is not the character {narrow}, and does not match it; write a line for each"
-    if hidden := _INVISIBLE.search(text):
-        yield "invisible", f"contains the invisible U+{ord(hidden[0]):04X}; remove it"
+    if wide := next(filter(_is_wide_form, text), None):
+        narrow = unicodedata.normalize("NFKC", wide)
+        yield "full width", f"{wide} is not the character {narrow}, and does not match it; write a line for each"
+    if hidden := next(filter(_is_invisible, text), None):
+        yield "invisible", f"contains the invisible U+{ord(hidden):04X}; remove it"
     if match_type == "regex":
         if "İ" in text:
             yield "lower case", "İ matches nothing, because texts are compared in lower case; write i̇"
@@ -186,3 +165,17 @@ def _lower_case(keyword: str, match_type: str) -> str | None:
     if any(keyword.lower() not in f"{before}{keyword}{after}".lower() for before in befores for after in afters):
         return f"is compared as {keyword.lower()}, but Σ is σ or ς by the letters next to it; write a line for each"
     return None
+
+
+@cache
+def _is_wide_form(character: str) -> bool:
+    """Whether a character is the full-width or half-width form of a letter, a digit or a blank."""
+    form = unicodedata.decomposition(character).startswith(("<wide>", "<narrow>"))
+    normal = unicodedata.normalize("NFKC", character)
+    return form and (normal.isalnum() or normal.isspace())
+
+
+@cache
+def _is_invisible(character: str) -> bool:
+    """Whether a character has no shape, and no use in emoji and ligatures as the two joiners have."""
+    return unicodedata.category(character) in ("Cc", "Cf") and character not in "\u200c\u200d"
