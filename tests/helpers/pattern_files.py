@@ -7,8 +7,8 @@ from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
 
 _FIRST = "的一是不了在人有我他這個們中來上大為和國地到以說時要就出會可"
 _LAST = "也你對生能而子那得于著下自之年過發後作里用道行所然家"
-SLOW_TOGETHER = [f"{first}.{{0,20}}{last}" for first in _FIRST for last in _LAST]
-"""Rules that take 700 times as long as a word together, and each up to 20 times as long."""
+SLOW_TOGETHER = [f"{first}.{{0,20}}{last}" for first in _FIRST for last in _LAST][::17]
+"""Rules that take 400 to 500 times as long as a word together, and each up to 20 times as long."""
 
 
 def write_pattern_file(
