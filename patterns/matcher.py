@@ -23,7 +23,8 @@ _GAP = re.compile(r"(?:[.\])}]|\\[CDSW]|\\[pP]\w)(?:[*+]|\{\d+,\}|\{(?:\d+,)?(?:
 # combinations in one of _SHORT_BYTES, such as a name: for 200 of them, a set takes 3 us and blocks take 50.
 _CLASS_GAP = re.compile(r"(?:\\[pP](?:\w|\{\^?\w+\})|\[(?:[^^\]]|\^\\p)[^\]]*\])(?:[*+]|\{\d*,?\d*\})")
 _SHORT_BYTES = 200
-# With this many, a set takes at worst 0.3 us a character. Where few are half-matched, it is faster than a filter.
+# Where few rules are half-matched, as is usual, a set is faster than a filter: 200 rules, 33 of them with gaps, take
+# 1.9 us for 70 characters instead of 3.4 us. Where most are, this many take 13 ms for 2,000 characters, not 0.4 ms.
 _MAX_GAPS_IN_SET = 50
 
 # The memory for the automata of a set, and of all blocks. They grow as texts are searched.
