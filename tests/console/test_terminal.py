@@ -64,7 +64,7 @@ def test_an_operator_creates_and_samples_a_task_in_tmux_with_the_installed_comma
         with ready.workers():
             tmux.wait_for(lambda screen: "No tasks yet. Press n" in screen and "1 worker" in screen)
             tmux.type("n")
-            tmux.wait_for(lambda screen: "ready; ctrl+l" in screen)
+            tmux.wait_for(lambda screen: "ready; ^l" in screen)
             tmux.type("C-l")
             tmux.wait_for(lambda screen: "1 done" in screen and " s Sample" in screen)
             tmux.type("s")
