@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pymysql import OperationalError
 
+from jobs.storage.endpoint import LOCK_SECONDS
 from tests.faults.deployment import Fault, FaultDeployment, Trial
 from tests.faults.proxy import Proxy, proxy
 from tests.helpers.running import until
@@ -140,23 +141,16 @@ async def deadlocked(deployment: FaultDeployment, rng: random.Random, _: int) ->
 
 
 async def waited_for(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
-    """Another transaction holds the row of the task for longer than the server lets a lane wait."""
-    deployment.write_anything("SET GLOBAL innodb_lock_wait_timeout = 1")
-    try:
-        with deployment.workers(2):
-            task_id = await deployment.create()
-            await deployment.progress(task_id, 1)
-            with deployment.servers.connect() as connection, connection.cursor() as cursor:
-                cursor.execute("START TRANSACTION")
-                cursor.execute(
-                    deployment.named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,)
-                )
-                await asyncio.sleep(4)
-                cursor.execute("ROLLBACK")
-            trial = await deployment.finished(task_id, time.monotonic(), seconds=60)
-    finally:
-        deployment.write_anything("SET GLOBAL innodb_lock_wait_timeout = 50")
-    return trial if deployment.failed_attempts(task_id) else Trial(False, trial.seconds, "no lane waited")
+    """Another transaction holds the row of the task until a lane has waited for it for too long."""
+    with deployment.workers(2):
+        task_id = await deployment.create()
+        await deployment.progress(task_id, 1)
+        with deployment.servers.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("START TRANSACTION")
+            cursor.execute(deployment.named("SELECT 1 FROM {output}.state WHERE task_id = %s FOR UPDATE"), (task_id,))
+            await until(lambda: deployment.failed_attempts(task_id) > 0, seconds=4 * LOCK_SECONDS)
+            cursor.execute("ROLLBACK")
+        return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
 
 FAULTS = [
