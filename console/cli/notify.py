@@ -8,6 +8,7 @@ from console.cli.output import print_envelope, print_fields
 from console.cli.run import AsJson, run
 from jobs import services
 from jobs.deployment import Deployment
+from jobs.model.alert import KEEP_DAYS
 
 
 def notify(
@@ -49,4 +50,6 @@ async def _read(deployment: Deployment) -> tuple[Deployment, services.Notificati
 def _number(waiting: services.Notifications) -> str:
     if not waiting.undelivered:
         return "none"
-    return f"{waiting.undelivered:,}, the oldest for {waiting.oldest_seconds / 60:,.0f} minutes; kept for seven days"
+    return (
+        f"{waiting.undelivered:,}, the oldest for {waiting.oldest_seconds / 60:,.0f} minutes; kept for {KEEP_DAYS} days"
+    )

@@ -8,6 +8,9 @@ from typing import Any
 
 from jobs.model.task import Task
 
+KEEP_DAYS = 7
+"""How long an alert that no receiver accepts is kept."""
+
 
 class AlertEvent(StrEnum):
     """What an alert is about: the `event` of its document."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
+from jobs.model.alert import KEEP_DAYS
 from jobs.model.finding import Finding
 from jobs.model.sources import read_sources
 from jobs.notify import reach
@@ -61,7 +62,9 @@ async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
     if not host:
         if waiting.undelivered:
             message = f"{waiting.undelivered} wait for a receiver, but NOTIFY_URL is not set"
-            yield Finding("alerts", "warning", message, "set it to send them; workers drop each after seven days")
+            yield Finding(
+                "alerts", "warning", message, f"set it to send them; workers drop each after {KEEP_DAYS} days"
+            )
         else:
             yield Finding("alerts", "ok", "not used: NOTIFY_URL is not set")
         return

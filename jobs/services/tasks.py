@@ -142,16 +142,17 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
         state_session(deployment) as session,
     ):
         task = await find_task(deployment, session, task_id)
+        if not task.can_resume:
+            raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume}")
         await call_redis(redis.ping())
         # Not in one transaction: a lane that has not noticed the abort yet holds its window, and waits for
         # the state row.
-        if task.can_resume:
-            await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
-            if await _label_rows_missing(session, task.ref):
-                await _start_over(session, task.ref)
-            await claims.reset_attempts(session, task.ref)
-        if not task.can_resume or not await state.resume(session, task.ref, operator()):
-            raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume or 'it has just changed'}")
+        await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
+        if await _label_rows_missing(session, task.ref):
+            await _start_over(session, task.ref)
+        await claims.reset_attempts(session, task.ref)
+        if not await state.resume(session, task.ref, operator()):
+            raise Conflict(f"task {task.task_id} is {_describe(task)}; it has just changed")
         task = await find_task(deployment, session, task.task_id)
         await enqueue_task(deployment, redis, session, task)
         return task

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from jobs.errors import NO_SUCH_TABLE, DatabaseError
-from jobs.model.alert import Alert, StoredAlert
+from jobs.model.alert import KEEP_DAYS, Alert, StoredAlert
 from jobs.storage.connection import Session, quote
 from jobs.storage.schema import schemas_with
-
-KEEP_DAYS = 7
-"""How long an alert that no receiver accepts is kept."""
 
 # The first attempts follow each other after 30 s, 1, 2, 4, 8 minutes, the others after a quarter of an hour. The
 # shortest is longer than sending an alert may take.

@@ -7,6 +7,7 @@ import logging
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
+from jobs.model.alert import KEEP_DAYS
 from jobs.notify import post
 from jobs.storage import alerts
 from jobs.storage.connection import Session
@@ -40,7 +41,7 @@ async def drop_old_alerts(session: Session, deployment: Deployment, schema: str)
     dropped = await alerts.delete_old(session, schema, deployment.settings.deployment, untried=untried)
     if dropped:
         reason = "NOTIFY_URL is not set" if untried else "the receiver has not accepted them"
-        _logger.error("%s alerts of more than %s days ago are dropped: %s", dropped, alerts.KEEP_DAYS, reason)
+        _logger.error("%s alerts of more than %s days ago are dropped: %s", dropped, KEEP_DAYS, reason)
 
 
 async def _send(session: Session, deployment: Deployment, schema: str) -> bool:

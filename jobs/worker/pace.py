@@ -24,7 +24,7 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._seconds_a_row = inf
+        self._seconds_per_row = inf
         self._thread_rows = 1
 
     async def add(self, tally: WindowTally, rows: Sequence[InputRow]) -> None:
@@ -32,11 +32,11 @@ class Pace:
         narrow = _is_narrow(rows)
         start = 0
         while start < len(rows):
-            quick = narrow and self._seconds_a_row * _QUICK_ROWS < _QUICK_SECONDS
+            quick = narrow and self._seconds_per_row * _QUICK_ROWS < _QUICK_SECONDS
             part = rows[start : start + (_QUICK_ROWS if quick else self._thread_rows)]
             seconds = _add(tally, part) if quick else await asyncio.to_thread(_add, tally, part)
-            self._seconds_a_row = seconds / len(part)
-            self._thread_rows = min(int(_THREAD_SECONDS / self._seconds_a_row) or 1, 4 * len(part))
+            self._seconds_per_row = seconds / len(part)
+            self._thread_rows = min(int(_THREAD_SECONDS / self._seconds_per_row) or 1, 4 * len(part))
             start += len(part)
         await asyncio.sleep(0)  # the next batch may be there already
 
