@@ -88,8 +88,8 @@ class InputTable:
 
 _INPUT_TABLE = TypeAdapter(InputTable)
 
-# A scan in the order of the primary key costs a third of a read through the index on post_time.
-_SCAN_COST = 1 / 3
+# A row costs a third as much when rows are read in the order of the primary key as through the index on post_time.
+SCAN_COST = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ class RangeEstimate:
 
     def favours_scan(self, table: InputTable) -> bool:
         """Return whether key windows, each scanned in the order of the primary key, cost less than time windows."""
-        large = self.rows >= self.table_rows * _SCAN_COST
+        large = self.rows >= self.table_rows * SCAN_COST
         return table.key is not None and (table.time_index is None or large)

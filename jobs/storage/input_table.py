@@ -17,10 +17,11 @@ _INEXACT = ("float", "double", "time")
 _WIDEST_DECIMAL = 64
 
 
-def window_query(table: InputTable, window: Window) -> tuple[str, dict[str, object]]:
+def window_query(table: InputTable, window: Window, *, between_keys: bool = False) -> tuple[str, dict[str, object]]:
     """Return the query of a window's rows, and its arguments. Rows with a NULL in a required column are left out.
 
-    It returns the columns of tally.InputRow.
+    It returns the columns of tally.InputRow. With `between_keys`, a time window is read in the order of the primary
+    key, from @first_key to @last_key.
     """
     index = table.time_index
     conditions = [row_conditions(table)]
@@ -30,6 +31,9 @@ def window_query(table: InputTable, window: Window) -> tuple[str, dict[str, obje
             conditions.append(f"{quote(table.key.name)} >= %(from_key)s")
         if window.before_key is not None:
             conditions.append(f"{quote(table.key.name)} < %(before_key)s")
+    elif table.key is not None and between_keys:
+        index = "PRIMARY"
+        conditions.append(f"{quote(table.key.name)} BETWEEN @first_key AND @last_key")
     arguments: dict[str, object] = {
         "start": window.start_time,
         "end": window.end_time,

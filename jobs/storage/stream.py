@@ -1,8 +1,8 @@
 """Streams a query's rows from the input server, in batches, with a fast driver.
 
 asyncmy reads rows six times as fast as aiomysql, but it is young. Each stream has a connection of its
-own, which is closed hard. It is used for a second query, how many rows the server has sent, only after all have
-arrived: the first would end early, without an error.
+own, which is closed hard. Once the stream has begun, the connection is used for another query, how many rows the server
+has sent, only after all have arrived: the first would end early, without an error.
 """
 
 import asyncio
@@ -36,9 +36,28 @@ _TIMES = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE)
 _CONVERSIONS = {key: convert for key, convert in conversions.items() if key not in _TIMES}
 
 
+class Reader:
+    """A connection for one query whose rows are streamed, and for short queries before it."""
+
+    def __init__(self, server: Server, connection: Any) -> None:
+        self._server = server
+        self._connection = connection
+
+    async def rows(self, sql: str, arguments: Arguments) -> list[Row]:
+        """Return the few rows of a query, which may take as long as a batch."""
+        with _as_database_error(self._server):
+            async with asyncio.timeout(READ_SECONDS), self._connection.cursor() as cursor:
+                await cursor.execute(sql, dict(arguments))
+                return list(await cursor.fetchall())
+
+    def batches(self, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:
+        """Return an iterator over the batches of a query's rows. Raises DatabaseError rather than end early."""
+        return _batches(self._server, self._connection, sql, arguments)
+
+
 @asynccontextmanager
-async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterator[AsyncIterator[list[Row]]]:
-    """Open an iterator over the batches of a query's rows. Raises DatabaseError rather than end early."""
+async def open_reader(server: Server) -> AsyncIterator[Reader]:
+    """Open a connection to read from. Raises DatabaseError."""
     with _as_database_error(server):
         # The driver's own limit covers only the TCP connection, not the server's greeting.
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -46,11 +65,18 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
     transport = connection._transport
     try:
         await _check_session(server, connection)
-        yield _batches(server, connection, sql, arguments)
+        yield Reader(server, connection)
     finally:
         # close() alone waits, over TLS, up to half a minute for a busy server to answer.
         transport.abort()
         connection.close()
+
+
+@asynccontextmanager
+async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """Open an iterator over the batches of a query's rows. Raises DatabaseError rather than end early."""
+    async with open_reader(server) as reader:
+        yield reader.batches(sql, arguments)
 
 
 async def _check_session(server: Server, connection: Any) -> None:

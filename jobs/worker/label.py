@@ -13,13 +13,13 @@ from jobs.model.tally import Decide, WindowTally, new_tally
 from jobs.model.task import TaskStatus, join_figures
 from jobs.model.windows import Window
 from jobs.storage import definitions, hits, labels, state, units, windows
+from jobs.storage.access_path import read_window
 from jobs.storage.claims import Claimable
 from jobs.storage.connection import Session, connect
 from jobs.storage.cutting import key_after
-from jobs.storage.input_table import window_query
 from jobs.storage.labels import label_tables, production_tables
 from jobs.storage.schema import Table
-from jobs.storage.stream import stream
+from jobs.storage.stream import open_reader
 from jobs.storage.task_tables import LABEL_JOB_TABLES
 from jobs.storage.windows import AuthorCounts, ResultRows
 from jobs.worker.context import decide_function
@@ -130,8 +130,8 @@ class LabelLane(Lane):
         context, table = self.context, self.definition.input
         server = replace(context.deployment.input, time_zone=table.time_zone)
         part, tally, pace = 0, new_tally(self.definition, self.decide), Pace()
-        async with stream(server, *window_query(table, window)) as batches:
-            async for rows in batches:
+        async with open_reader(server) as reader:
+            async for rows in read_window(reader, table, window):
                 await pace.add(tally, rows)
                 context.rows += len(rows)
                 if tally.full:

@@ -1,12 +1,19 @@
 """Every row of the range is read exactly once, by whichever access path."""
 
 import asyncio
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from jobs import services
+from jobs.model.windows import Window
+from jobs.storage.access_path import read_window
+from jobs.storage.connection import Arguments, connect
+from jobs.storage.input_table import describe_input, window_query
+from jobs.storage.stream import Reader, open_reader
+from jobs.storage.values import Row
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from jobs.worker.production import ProductionLane
@@ -145,3 +152,69 @@ async def test_windows_of_one_row_are_cut_and_labelled(deployment: TestDeploymen
     deployment.write_posts(posts)
     task = await run_in_process(deployment.with_settings(window_rows=1), deployment.request(**RANGE))
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """How the keys of posts follow their times."""
+
+    number_of: Callable[[int], int]
+    """The key of the nth post, in the order of the times, out of 3,000."""
+    by_key: bool
+    """Whether a window of a tenth of the posts is read in the order of the keys."""
+
+
+ORDERS = {
+    "rise with the times": _Order(lambda nth: 10_000 + nth, True),
+    "rise nearly with the times": _Order(lambda nth: 10_000 + nth + 150 * (nth % 2), True),
+    "fall with the times": _Order(lambda nth: 10_000 - nth, True),
+    "rise with the times, but for one": _Order(lambda nth: 99_999 if nth == 1_600 else 10_000 + nth, False),
+    "are in no order": _Order(lambda nth: 10_000 + nth * 1_013 % 3_000, False),
+}
+ORDERED_KEYS = {
+    "INT PRIMARY KEY": "{}",
+    "VARCHAR(64) PRIMARY KEY": "post {}",
+    # Its first character is not in Unicode, so the client gets a question mark.
+    "VARCHAR(64) CHARACTER SET big5 COLLATE big5_bin PRIMARY KEY": "big5",
+}
+
+
+@pytest.mark.parametrize("key", ORDERED_KEYS)
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_window_of_times_is_read_by_keys_only_if_they_follow_the_times_and_has_the_same_rows(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch, key: str, order: str
+) -> None:
+    posts = sorted(odd_posts(3_000, seed=13), key=lambda post: (post.post_time, post.id))
+    numbers = [ORDERS[order].number_of(nth) for nth in range(len(posts))]
+    form = ORDERED_KEYS[key]
+    ids = [str(number) if form == "big5" else form.format(number) for number in numbers]
+    deployment.write_posts([replace(post, id=id_) for post, id_ in zip(posts, ids, strict=True)], id_type=key)
+    if form == "big5":
+        deployment.write_anything("UPDATE {input}.{table} SET id = CONCAT(X'C8FE', id)")
+        deployment.write_anything("ALTER TABLE {input}.{table} FORCE")  # without the old entries of the indexes
+    window = Window(1, posts[1_500].post_time, posts[1_800].post_time)
+    queries: list[str] = []
+    batches = Reader.batches
+
+    def noted(reader: Reader, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:
+        queries.append(sql)
+        return batches(reader, sql, arguments)
+
+    async with connect(deployment.input) as session:
+        table = await describe_input(session, deployment.input_schema, deployment.table, "author_name")
+    async with open_reader(deployment.input) as reader:
+        expected = [row async for rows in reader.batches(*window_query(table, window)) for row in rows]
+    monkeypatch.setattr(Reader, "batches", noted)
+    async with open_reader(deployment.input) as reader:
+        received = [row async for rows in read_window(reader, table, window) for row in rows]
+    assert sorted(received) == sorted(expected) and len(expected) > 200
+    assert [("PRIMARY" in query) for query in queries] == [ORDERS[order].by_key]
+
+
+async def test_a_window_without_rows_is_read(deployment: TestDeployment) -> None:
+    deployment.write_posts(odd_posts(100), id_type=KEYS["number"])
+    async with connect(deployment.input) as session:
+        table = await describe_input(session, deployment.input_schema, deployment.table, "author_name")
+    async with open_reader(deployment.input) as reader:
+        empty = Window(1, END + timedelta(days=1), END + timedelta(days=2))
+        assert [rows async for rows in read_window(reader, table, empty)] == []
