@@ -17,6 +17,11 @@ class Queue:
         """Return the Redis key of its jobs of a kind, LABEL or PRODUCE."""
         return f"{queue_prefix(self.deployment)}{self.name}" + (f":{PRODUCE}" if kind == PRODUCE else "")
 
+    @property
+    def bell(self) -> str:
+        """Return the Redis channel of its bell."""
+        return self.key(LABEL)
+
 
 def queue_prefix(deployment: str) -> str:
     """Return what the keys of a deployment's queues begin with."""

@@ -11,6 +11,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 
 from jobs.model.queues import LABEL, PRODUCE, Queue
 from jobs.model.task import TaskRef
+from jobs.queue.bell import ring
 from jobs.queue.client import RedisClient
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, job_id, task_id_of
@@ -20,6 +21,9 @@ JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 
 # arq by default drops a job that has waited for a day.
 _EXPIRY = timedelta(days=3650)
+
+# A job that is to start at once is due for this long already: a worker knows Redis's time only nearly.
+_PAST = timedelta(seconds=1)
 
 
 async def enqueue_label(redis: RedisClient, queue: Queue, ref: TaskRef, generation: int, lane: int = 1) -> None:
@@ -37,6 +41,7 @@ async def enqueue_production(
 async def _enqueue(
     redis: RedisClient, kind: str, queue: Queue, ref: TaskRef, generation: int, lane: int, seconds: float
 ) -> None:
+    due = await redis_time(redis) + (timedelta(seconds=seconds) if seconds else -_PAST)
     await redis.enqueue_job(
         kind,
         ref.schema,
@@ -45,9 +50,11 @@ async def _enqueue(
         lane,
         _job_id=job_id(kind, ref.task_id, generation, lane),
         _queue_name=queue.key(kind),
-        _defer_until=await redis_time(redis) + timedelta(seconds=seconds),
+        _defer_until=due,
         _expires=_EXPIRY,
     )
+    if not seconds:
+        await ring(redis, queue)
 
 
 async def read_jobs(redis: RedisClient, queue: Queue) -> dict[str, list[str]]:

@@ -46,16 +46,17 @@ _WITH_KEYS = {
     presence_prefix(_PROBED): ("DEL {}", "GETRANGE {} 0 0", "PTTL {}", "SET {} worker"),
     health_prefix(_PROBED): ("DEL {}", "PSETEX {} 1 worker"),
 }
-_WITHOUT_KEYS = ("DBSIZE", "INFO", "PING", "SCAN 0", "TIME")
+_WITH_CHANNEL = ("PUBLISH {} job", "SUBSCRIBE {}")
+_WITHOUT_KEYS = ("PING", "SCAN 0", "TIME")
 _TRANSACTION = ("WATCH {}", "UNWATCH", "EXEC")  # without effect outside a transaction
 
 _COMMANDS = {
     command.split()[0].lower()
-    for commands in (*_WITH_KEYS.values(), _WITHOUT_KEYS, _TRANSACTION)
+    for commands in (*_WITH_KEYS.values(), _WITH_CHANNEL, _WITHOUT_KEYS, _TRANSACTION)
     for command in commands
 } | {"multi"}
 
-RULES = ["~audience:*", "~arq:*", *sorted(f"+{command}" for command in _COMMANDS)]
+RULES = ["~audience:*", "~arq:*", "&audience:*", *sorted(f"+{command}" for command in _COMMANDS)]
 """Everything that an account needs, as arguments of ACL SETUSER."""
 
 
@@ -68,7 +69,7 @@ async def missing_permissions(redis: RedisClient) -> list[str]:
     connection = await redis.connection_pool.get_connection()
     missing: dict[str, None] = {}
 
-    async def allowed(command: str, key: str = "") -> bool:
+    async def allowed(command: str, key: str = "", sign: str = "~") -> bool:
         words = [word.format(key) for word in command.split()]
         await connection.send_command(*words)
         try:
@@ -77,8 +78,8 @@ async def missing_permissions(redis: RedisClient) -> list[str]:
             # If EXEC is not allowed, the transaction fails, and its error says why.
             if not isinstance(error, NoPermissionError) and "NOPERM" not in str(error):
                 return True
-            about_key = "command" not in str(error)
-            missing[f"~{key.split(':')[0]}:*" if about_key else f"+{words[0].lower()}"] = None
+            about_command = "command" in str(error)
+            missing[f"+{words[0].lower()}" if about_command else f"{sign}{key.split(':')[0]}:*"] = None
             return False
         return True
 
@@ -88,6 +89,8 @@ async def missing_permissions(redis: RedisClient) -> list[str]:
         if await allowed("MULTI"):
             for command in _WITHOUT_KEYS:
                 await allowed(command)
+            for command in _WITH_CHANNEL:
+                await allowed(command, queue_prefix(_PROBED), "&")
             for prefix, commands in _WITH_KEYS.items():
                 for command in commands:
                     await allowed(command, prefix)

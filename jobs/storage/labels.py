@@ -8,6 +8,7 @@ of its parts.
 
 from collections.abc import Iterable
 
+from jobs.errors import NO_SUCH_TABLE, DatabaseError
 from jobs.model.definition import Definition
 from jobs.model.input_table import InputTable
 from jobs.model.sources import production_table
@@ -15,7 +16,7 @@ from jobs.model.tally import LabelRow
 from jobs.model.task import TaskRef
 from jobs.model.units import Unit
 from jobs.storage.connection import Session, quote
-from jobs.storage.schema import Column, Key, Table, existing_columns
+from jobs.storage.schema import Column, Key, Table
 from patterns.files import MAX_LABEL_LENGTH
 
 PANEL_WIDTH = MAX_LABEL_LENGTH + 1
@@ -56,16 +57,19 @@ def rows_of(unit: Unit) -> str:
 
 
 async def count_votes(session: Session, ref: TaskRef, unit: Unit) -> int:
-    """Return how many labelled rows the label rows of a unit stand for."""
-    if not await existing_columns(session, ref.schema, unit.result):
+    """Return how many labelled rows the label rows of a unit stand for: 0 if the table is gone."""
+    try:
+        row = await session.row(
+            f"""
+            SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, unit.result)}
+            WHERE {rows_of(unit)}
+            """,
+            {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
+        )
+    except DatabaseError as error:
+        if error.code != NO_SUCH_TABLE:
+            raise
         return 0
-    row = await session.row(
-        f"""
-        SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, unit.result)}
-        WHERE {rows_of(unit)}
-        """,
-        {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
-    )
     return int(row[0]) if row else 0
 
 

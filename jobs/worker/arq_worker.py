@@ -1,7 +1,9 @@
 """The arq worker: the job functions, and how failures of jobs are handled."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from arq import Retry, func
@@ -29,58 +31,86 @@ MAX_PRODUCTION_LANES = 4
 
 # arq reserves a job for as long as the longest job may take. The reconciler does not wait for that.
 JOB_SECONDS = 86_400
-POLL_SECONDS = 0.05
+# How often a worker looks for jobs without having been called.
+LOOK_SECONDS = 0.25
 
 _INPUT_WAIT_SECONDS = 5.0
 
 Context = dict[str, Any]
+JobFunction = Callable[..., Coroutine[Any, Any, None]]
 
 
-def create_arq_workers(context: WorkerContext, redis: RedisClient) -> list[Worker]:
+def create_arq_workers(context: WorkerContext, redis: RedisClient) -> "list[LaneWorker]":
     """Return the arq workers that serve a queue, one for each kind of job."""
     return [
         # Labelling takes this process's time, production the server's.
-        _arq_worker(context, redis, LABEL, _label, MAX_LABEL_LANES, lanes_of_a_task=1),
-        _arq_worker(context, redis, PRODUCE, _produce, MAX_PRODUCTION_LANES, lanes_of_a_task=MAX_PRODUCTIONS),
+        LaneWorker(context, redis, LABEL, _label, MAX_LABEL_LANES, lanes_of_a_task=1),
+        LaneWorker(context, redis, PRODUCE, _produce, MAX_PRODUCTION_LANES, lanes_of_a_task=MAX_PRODUCTIONS),
     ]
 
 
-def _arq_worker(
-    context: WorkerContext,
-    redis: RedisClient,
-    kind: str,
-    function: Callable[..., Coroutine[Any, Any, None]],
-    max_jobs: int,
-    lanes_of_a_task: int,
-) -> Worker:
-    worker = context.presence()
-    return _FilteringWorker(
-        functions=[
-            func(_guarded(function, lanes_of_a_task), name=kind, timeout=JOB_SECONDS, keep_result=0),
-            func(_reject, name=codec.REJECT, keep_result=0),
-        ],
-        queue_name=context.queue.key(kind),
-        redis_pool=redis,
-        burst=False,
-        handle_signals=False,
-        max_jobs=max_jobs,
-        # A job is retried until it is done. Failures are counted in MariaDB.
-        max_tries=10**9,
-        poll_delay=POLL_SECONDS,
-        health_check_interval=60,
-        health_check_key=f"{health_prefix(worker.deployment)}{worker.host}:{worker.pid}:{kind}",
-        keep_result=0,
-        job_serializer=codec.serialize,
-        job_deserializer=codec.deserialize,
-        ctx={"context": context},
-    )
+class LaneWorker(Worker):
+    """Takes the jobs of one kind that this process can run.
 
+    It looks for them when the bell of the queue rings, and from time to time. It discards foreign entries of the
+    queue, which would otherwise stop arq's worker or keep it busy forever.
+    """
 
-class _FilteringWorker(Worker):
-    """Discards foreign queue entries, which would otherwise stop arq's worker or keep it busy forever."""
+    def __init__(
+        self,
+        context: WorkerContext,
+        redis: RedisClient,
+        kind: str,
+        function: JobFunction,
+        max_jobs: int,
+        lanes_of_a_task: int,
+    ) -> None:
+        worker = context.presence()
+        super().__init__(
+            functions=[
+                func(_guarded(function, kind, lanes_of_a_task), name=kind, timeout=JOB_SECONDS, keep_result=0),
+                func(_reject, name=codec.REJECT, keep_result=0),
+            ],
+            queue_name=context.queue.key(kind),
+            redis_pool=redis,
+            burst=False,
+            handle_signals=False,
+            max_jobs=max_jobs,
+            # A job is retried until it is done. Failures are counted in MariaDB.
+            max_tries=10**9,
+            poll_delay=LOOK_SECONDS,
+            health_check_interval=60,
+            health_check_key=f"{health_prefix(worker.deployment)}{worker.host}:{worker.pid}:{kind}",
+            keep_result=0,
+            job_serializer=codec.serialize,
+            job_deserializer=codec.deserialize,
+            ctx={"context": context, "redis": redis},
+        )
+        self._context = context
+        self._kind = kind
+        self._lanes_of_a_task = lanes_of_a_task
+        self._called = asyncio.Event()
+
+    def look(self) -> None:
+        """Look for jobs now."""
+        self._called.set()
+
+    async def main(self) -> None:
+        """Look for jobs until cancelled. It replaces arq's loop, which nothing can wake up."""
+        while True:
+            self._called.clear()
+            await self._poll_iteration()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.poll_delay_s):
+                    await self._called.wait()
+
+    def _has_room(self, job_id: bytes) -> bool:
+        """Return whether this process can run one more lane of the job's task. If not, it is left to others."""
+        place = (self._kind, codec.task_id_of(job_id.decode()))
+        return self._context.lanes.count(place) < self._lanes_of_a_task
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start the jobs with a valid id, and discard the rest."""
+        """Start the jobs with a valid id that this process has room for, and discard those with an invalid one."""
         valid = [job_id for job_id in job_ids if codec.is_job_id(job_id)]
         foreign = [job_id for job_id in job_ids if not codec.is_job_id(job_id)]
         if foreign:
@@ -89,7 +119,7 @@ class _FilteringWorker(Worker):
         # A job's score is the time it is due, in milliseconds since 1970.
         if valid and (undated := await self.pool.zremrangebyscore(self.queue_name, "-inf", 0)):
             _logger.warning("queue: discarded %s entries without a due time", undated)
-        await super().start_jobs(valid)
+        await super().start_jobs(list(filter(self._has_room, valid)))
 
     async def run_job(self, job_id: str, score: int) -> None:
         """Run a job. Discards it if the keys beside it are not arq's."""
@@ -99,22 +129,19 @@ class _FilteringWorker(Worker):
             _logger.warning("queue: discarded job %s: %s", job_id, error)
             await self.pool.zrem(self.queue_name, job_id)
             await self.pool.delete(*(prefix + job_id for prefix in JOB_KEY_PREFIXES))
+        finally:
+            self.look()  # there is room for another
 
 
-def _guarded(
-    function: Callable[..., Coroutine[Any, Any, None]], lanes_of_a_task: int
-) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Wrap a job function: it is retried if a server is unreachable; any other error fails its task.
-
-    It leaves a lane to another process if this one already runs `lanes_of_a_task` of the same job.
-    """
+def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunction:
+    """Wrap a job function: it is retried if a server is unreachable; any other error fails its task."""
 
     async def run(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:
         context: WorkerContext = ctx["context"]
         ref = TaskRef(schema, task_id)
-        place = (function.__name__, task_id)
-        if context.lanes.count(place) >= lanes_of_a_task:
-            raise Retry(defer=min(POLL_SECONDS * 2 ** min(ctx["job_try"] - 1, 6), 2.0))
+        place = (kind, task_id)
+        if context.lanes.count(place) >= lanes_of_a_task:  # two were taken at once
+            raise Retry(defer=LOOK_SECONDS)
         context.lanes.append(place)
         try:
             await function(context, ctx["redis"], ref, generation, lane)

@@ -36,7 +36,7 @@ class WorkerContext:
     """Held by a lane that works on a window, or otherwise opens a connection for its task."""
     productions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PRODUCTIONS))
     lanes: list[tuple[str, str]] = field(default_factory=list)
-    """The job function and the task's id of each lane that this process runs."""
+    """The kind of job and the task's id of each lane that this process runs."""
     rows: int = 0
     """The number of rows read so far."""
     parts_done: int = 0

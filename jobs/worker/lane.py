@@ -72,9 +72,11 @@ class Lane(ABC):
         """
         async with self.turns, self.context.deployment.output_session() as session:
             tables = await self.start(session)
+            prepared = await self._prepare(session, tables)
         async with self.context.heartbeats.recording(self.ref, self.status) as heartbeat:
             try:
-                await heartbeat.run(self._prepare(tables))
+                if not prepared:
+                    await heartbeat.run(self._wait_for(tables))
                 wait = _WAIT_SECONDS
                 while (step := await self._turn(heartbeat)) in (Step.DONE, Step.WAIT, Step.FAILED):
                     wait = min(2 * wait, _MOST_WAIT_SECONDS) if step is Step.FAILED else _WAIT_SECONDS
@@ -149,21 +151,26 @@ class Lane(ABC):
         self.context.parts_done += 1
         return True
 
-    async def _prepare(self, tables: Sequence[Table]) -> None:
-        """Make sure that the tables can take the task's rows. No claim is open meanwhile."""
-        while True:
-            async with self.turns, self.context.deployment.output_session() as session:
-                try:
-                    await ensure_tables(session, self.ref.schema, tables)
-                except DatabaseError as error:
-                    if error.code != LOCK_WAIT_TIMEOUT:
-                        raise
-                    _logger.warning("task %s waits: %s", self.ref.task_id, error)
-                    await self._set_waiting_for(session, str(error))
-                else:
-                    await self._set_waiting_for(session, None)
-                    return
+    async def _wait_for(self, tables: Sequence[Table]) -> None:
+        """Wait until the tables can take the task's rows."""
+        prepared = False
+        while not prepared:
             await asyncio.sleep(_TABLE_WAIT_SECONDS)
+            async with self.turns, self.context.deployment.output_session() as session:
+                prepared = await self._prepare(session, tables)
+
+    async def _prepare(self, session: Session, tables: Sequence[Table]) -> bool:
+        """Make sure that the tables can take the task's rows. Returns False if one is locked. No claim is open."""
+        try:
+            await ensure_tables(session, self.ref.schema, tables)
+        except DatabaseError as error:
+            if error.code != LOCK_WAIT_TIMEOUT:
+                raise
+            _logger.warning("task %s waits: %s", self.ref.task_id, error)
+            await self._set_waiting_for(session, str(error))
+            return False
+        await self._set_waiting_for(session, None)
+        return True
 
     async def _handle(self, error: Exception) -> Step:
         """Let the claimed part be retried, or fail the task, depending on the error."""

@@ -15,16 +15,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from arq.worker import Worker
-
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
 from jobs.model.queues import Queue
-from jobs.queue import jobs, presence
+from jobs.queue import bell, jobs, presence
 from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
 from jobs.queue.clock import WorkerClock
 from jobs.worker.alerts import SEND_SECONDS, send_alerts
-from jobs.worker.arq_worker import create_arq_workers
+from jobs.worker.arq_worker import LaneWorker, create_arq_workers
 from jobs.worker.context import WorkerContext
 from jobs.worker.housekeeping import SWEEP_SECONDS, sweep
 from jobs.worker.reconciler import reconcile
@@ -67,6 +65,7 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
         await _fire_due(scheduler)
         await _reconcile(deployment, redis)
     working = asyncio.create_task(_run_all(workers, redis, clock))
+    listening = asyncio.create_task(bell.listen(redis, context.queue, lambda: _call(workers)))
     reconciling = asyncio.create_task(_reconcile_forever(deployment, redis))
     scheduling = asyncio.create_task(_schedule_forever(scheduler))
     sweeping = asyncio.create_task(_sweep_forever(deployment))
@@ -81,7 +80,8 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
     last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    running: set[asyncio.Task[Any]] = {working, reconciling, scheduling, sweeping, publishing, sending, *waiting}
+    others = (listening, reconciling, scheduling, sweeping, publishing, sending)
+    running: set[asyncio.Task[Any]] = {working, *others, *waiting}
     # Repeatedly, because before Python 3.12 `asyncio.wait_for`, which arq and redis use, may lose a cancellation.
     while running:
         for task in running:
@@ -95,7 +95,12 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
         working.result()
 
 
-async def _run_all(workers: Sequence[Worker], redis: RedisClient, clock: WorkerClock) -> None:
+def _call(workers: Sequence[LaneWorker]) -> None:
+    for worker in workers:
+        worker.look()
+
+
+async def _run_all(workers: Sequence[LaneWorker], redis: RedisClient, clock: WorkerClock) -> None:
     await asyncio.gather(*(_run_arq(worker, redis, clock) for worker in workers))
 
 
@@ -109,7 +114,7 @@ async def _until_empty(deployment: Deployment, redis: RedisClient, queue: Queue)
     await _send_alerts(deployment)
 
 
-async def _run_arq(worker: Worker, redis: RedisClient, clock: WorkerClock) -> None:
+async def _run_arq(worker: LaneWorker, redis: RedisClient, clock: WorkerClock) -> None:
     """Run arq's main loop, and restart it whenever Redis fails. Running jobs continue meanwhile."""
     while True:
         try:

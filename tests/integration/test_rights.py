@@ -110,6 +110,19 @@ async def test_a_worker_without_a_right_in_redis_logs_it_and_waits_for_it(limite
     assert "Traceback" not in limited.log()
 
 
+async def test_a_worker_that_may_not_hear_the_bell_finds_its_jobs_and_says_so_once(
+    limited: TestDeployment, owner: Any
+) -> None:
+    limited.write_patterns(PATTERNS)
+    limited.write_posts(odd_posts(500, seed=14))
+    await set_rules(owner, [rule for rule in documented_acl() if rule != "&audience:*"])
+    with limited.workers():
+        for _ in range(2):
+            assert (await finished(limited, await services.create_task(limited, limited.request(**RANGE)))).prod_stat
+    assert limited.log().count("jobs start a little later; see audience check") == 1
+    assert "Traceback" not in limited.log()
+
+
 @pytest.mark.parametrize("privilege", OUTPUT_PRIVILEGES)
 async def test_each_privilege_in_the_output_schema_is_needed_and_its_absence_reported(
     deployment: TestDeployment, privilege: str

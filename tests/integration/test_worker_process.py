@@ -14,6 +14,7 @@ import pytest
 
 from jobs import services
 from jobs.queue.client import open_redis
+from jobs.worker import arq_worker
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Outcome, outcome
@@ -44,6 +45,21 @@ async def test_sigterm_ends_a_worker_within_five_seconds_and_the_next_one_contin
     with deployment.workers():
         task = await finished(deployment, task_id)
     assert_outcome(deployment, task, expected)
+
+
+async def test_workers_start_a_job_when_the_bell_rings_however_rarely_they_look_for_jobs(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arq_worker, "LOOK_SECONDS", 3_600.0)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(3_000, seed=15))
+    cut = deployment.with_settings(window_rows=500)
+    with deployment.workers(2):
+        for _ in range(3):
+            task = await finished(deployment, await services.create_task(cut, deployment.request(**RANGE)))
+            assert task.prod_stat == "finish"
+            async with open_redis(deployment.settings) as redis:  # they listen again
+                await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
 
 
 def children(pid: int) -> list[int]:
