@@ -216,8 +216,8 @@ def _import(name: str) -> Any:
 
 def main() -> None:
     """Run the `audience` command."""
-    # Imports make many objects and hardly any garbage. Looking for it takes a tenth of the time that they take.
-    gc.set_threshold(50_000, 20, 20)
+    # Imports make 100,000 objects and hardly any garbage. Looking for it takes a sixth of the time that they take.
+    gc.set_threshold(200_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
