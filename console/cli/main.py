@@ -218,6 +218,8 @@ def main() -> None:
     """Run the `audience` command."""
     # Imports make 100,000 objects and hardly any garbage. Looking for it takes a sixth of the time that they take.
     gc.set_threshold(200_000, 20, 20)
+    # We use no plugins of Pydantic, and it would look for some in all packages that are installed.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
     for stream in (sys.stdout, sys.stderr):
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
