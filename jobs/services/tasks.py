@@ -18,8 +18,8 @@ from jobs.storage.connection import Session
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
 
-# Between two looks at it: a tenth of the time that it has been watched, but no less and no more than this.
-_SHORTEST_PAUSE = 0.02
+# Between two looks at it: a twentieth of the time that it has been watched, but no less and no more than this.
+_SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
 
 _EVERY_TASK = TaskSelection()
@@ -91,19 +91,29 @@ async def watch_status(deployment: Deployment, task_id: str) -> AsyncIterator[Ta
 
     Tolerates an unreachable server for PATIENCE_SECONDS. Raises what `check_status` raises.
     """
-    started = last_answer = time.monotonic()
+    started, failing_since = time.monotonic(), None
     while True:
         try:
-            task = await check_status(deployment, task_id)
+            # One connection for all looks: to open one takes longer than to look.
+            async with state_session(deployment) as session:
+                task = await find_task(deployment, session, task_id)
+                while True:
+                    failing_since = None
+                    yield task
+                    if task.finished:
+                        return
+                    await asyncio.sleep(_pause(started))
+                    task = await task_search.find(session, task.ref) or await find_task(deployment, session, task_id)
         except StateUnreadable:
-            if time.monotonic() - last_answer > PATIENCE_SECONDS:
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since > PATIENCE_SECONDS:
                 raise
-        else:
-            last_answer, task_id = time.monotonic(), task.task_id
-            yield task
-            if task.finished:
-                return
-        await asyncio.sleep(min(max((time.monotonic() - started) / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+        await asyncio.sleep(_pause(started))
+
+
+def _pause(started: float) -> float:
+    """Return the seconds until the next look at a task that has been watched since then."""
+    return min(max((time.monotonic() - started) / 20, _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
 
 async def abort_task(deployment: Deployment, task_id: str) -> Task:
