@@ -3,14 +3,15 @@
 No other module reads the environment. An environment variable overrides `.env`.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import patterns
 from jobs.errors import InvalidValue
@@ -45,17 +46,10 @@ TlsChoice = Literal["off", "required"]
 CaFile = Annotated[Path, AfterValidator(_readable_certificates)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, named after its environment variable in lower case."""
 
-    model_config = SettingsConfigDict(
-        env_file=ENV_FILE,
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     deployment: str = Field(default="default", pattern=QUEUE_NAME)
     """The name of this deployment: one input server and one output server. Workers take only its tasks."""
@@ -124,12 +118,24 @@ def read_settings(**overrides: Any) -> Settings:
     """Read the settings of this process. Raises InvalidValue that names each malformed setting or line."""
     try:
         _check_env_file(ENV_FILE)
-        return Settings(**overrides)
+        return Settings(**(_given_values() | overrides))
     except ValidationError as error:
         faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error}") from None
+
+
+def _given_values() -> dict[str, Any]:
+    """Return what `.env` and the environment set, by the names of the settings. An empty value sets nothing."""
+    # pydantic-settings does the same with 23 modules more, and every command would wait for their import.
+    in_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+    return {
+        name.lower(): value
+        for source in (in_file, os.environ)
+        for name, value in source.items()
+        if value and name.lower() in Settings.model_fields
+    }
 
 
 def _check_env_file(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command that opens the console."""
 
+import gc
 import os
 import signal
 import sys
@@ -54,6 +55,9 @@ def open_console(deployment: Deployment, leaving: str = "") -> None:
 def _run(deployment: Deployment, leaving: str = "", *, saves_files: bool = True) -> None:
     from console.ui.app import AudienceApp  # Textual takes a moment to import, and only this command needs it
 
+    # What is imported stays. A look for garbage among the rest is short enough not to be felt.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     try:
         app = AudienceApp(deployment, leaving, saves_files=saves_files)
         app.run()

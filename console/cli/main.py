@@ -216,8 +216,10 @@ def _import(name: str) -> Any:
 
 def main() -> None:
     """Run the `audience` command."""
-    # Imports make many objects and hardly any garbage. Looking for it takes a tenth of the time that they take.
-    gc.set_threshold(50_000, 20, 20)
+    # Imports make 100,000 objects and hardly any garbage. Looking for it takes a sixth of the time that they take.
+    gc.set_threshold(200_000, 20, 20)
+    # We use no plugins of Pydantic, and it would look for some in all packages that are installed.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
     for stream in (sys.stdout, sys.stderr):
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -226,6 +228,8 @@ def main() -> None:
         try:
             app(prog_name="audience")
         finally:
+            # As it ends, Python looks for garbage among all objects, twice: 0.1 s for memory that goes anyway.
+            gc.freeze()
             sys.stdout.flush()
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS:

@@ -1,25 +1,21 @@
-"""What the commands print: a JSON envelope for programs, text and tables for people."""
+"""What the commands print: a JSON envelope for programs, text and tables for people.
+
+What needs Rich is in terminal.py, and imported when it is used: a program that waits for a task does not wait for that.
+"""
 
 import codecs
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NoReturn, TextIO, TypeVar
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from console.sanitize import sanitize, sanitize_json
 from jobs.errors import AudienceError
 
-Item = TypeVar("Item")
+if TYPE_CHECKING:
+    from rich.text import Text
 
-_GAP = 2
-"""The blanks between two columns."""
-_LEAST_WIDTH = 6
+Item = TypeVar("Item")
 
 
 def print_envelope(code: int, message: object, **more: object) -> None:
@@ -47,20 +43,28 @@ def exit_with(error: AudienceError, as_json: bool) -> NoReturn:
 
 def print_error(message: str) -> None:
     """Print a message for the operator to standard error."""
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold red"), sanitize(message)))
+    from console.cli.terminal import show_message
+
+    show_message(message, "bold red")
 
 
 def print_warning(message: str) -> None:
     """Print a warning for the operator to standard error."""
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("audience: ", "bold yellow"), sanitize(message)))
+    from console.cli.terminal import show_message
+
+    show_message(message, "bold yellow")
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     """Print names and values in two columns, one pair a line, without values that are None or ""."""
-    console = Console(soft_wrap=True)
-    for name, value in fields:
-        if value not in (None, ""):
-            console.print(Text.assemble((f"{name:18}", "dim"), sanitize(value)))
+    shown = ((f"{name:18}", sanitize(value)) for name, value in fields if value not in (None, ""))
+    if not sys.stdout.isatty():
+        for name, value in shown:
+            print(name + value)
+        return
+    from console.cli.terminal import show_fields
+
+    show_fields(shown)
 
 
 def print_table(
@@ -76,47 +80,16 @@ def print_table(
         for item in items:
             print("\t".join(_plain(read(item)) for read in columns.values()))
         return
-    table = Table(box=None, show_header=header, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for item in items:
-        table.add_row(*(_cell(read(item)) for read in columns.values()))
-    Console().print(Padding(table, (0, 0, 0, indent)) if indent else table)
+    from console.cli.terminal import show_table
+
+    show_table(columns, items, header=header, indent=indent)
 
 
-def print_rows(
-    columns: Mapping[str, Callable[[Item], object]], items: Sequence[Item], *, optional: Sequence[str], shortened: str
-) -> None:
-    """Print items on a terminal, each in one line.
-
-    If it is too narrow, `optional` columns are left out, the first one first, and then the column `shortened` is cut.
-    """
-    console = Console()
-    cells = {name: [_cell(read(item)) for item in items] for name, read in columns.items()}
-    widths = {name: max(cell_len(name), *(cell.cell_len for cell in column), 0) for name, column in cells.items()}
-    least = min(_LEAST_WIDTH, widths[shortened])
-
-    def missing() -> int:
-        """Return how many cells there are too few."""
-        return sum(widths.values()) + _GAP * (len(widths) - 1) - console.width
-
-    for name in optional:
-        if missing() > widths[shortened] - least:
-            del widths[name]
-    widths[shortened] = max(widths[shortened] - max(missing(), 0), least)
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
-    for name, width in widths.items():
-        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
-    for row in zip(*(cells[name] for name in widths), strict=True):
-        table.add_row(*row)
-    console.print(table)
-
-
-def print_lines(*lines: Text | str) -> None:
+def print_lines(*lines: "Text | str") -> None:
     """Print lines, wrapped by the terminal only. A Text keeps its styles on a terminal."""
-    console = Console(soft_wrap=True)
-    for line in lines:
-        console.print(_cell(line))
+    from console.cli.terminal import show_lines
+
+    show_lines(lines)
 
 
 def print_content(items: Iterable[object], **more: object) -> None:
@@ -131,14 +104,4 @@ def print_content(items: Iterable[object], **more: object) -> None:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, Text):
-        return value.plain
     return "" if value is None else sanitize(value)
-
-
-def _cell(value: object) -> Text:
-    if isinstance(value, Text):
-        return value
-    if isinstance(value, int | float):
-        return Text(f"{value:,}", justify="right")
-    return Text(_plain(value))

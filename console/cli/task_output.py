@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from console.cli.output import print_envelope, print_fields, print_rows
+from console.cli.output import print_envelope, print_fields
 from jobs.model.event import TaskEvent
 from jobs.model.task import Task
 
@@ -40,6 +40,8 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
 
     `ids` has the first digits of each task id that no other task has, so that they can be given to a command.
     """
+    from console.cli.terminal import show_rows
+
     columns: dict[str, Callable[[Task], object]] = {
         "task": lambda task: ids[task.task_id],
         "status": lambda task: task.prod_stat if task.produced and not task.stopped else task.stat,
@@ -50,7 +52,7 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
     }
     if not any(stale.values()):
         del columns["patterns"]
-    print_rows(columns, tasks, optional=("rate %", "labelled", "rows", "predict_type", "created"), shortened="result")
+    show_rows(columns, tasks, optional=("rate %", "labelled", "rows", "predict_type", "created"), shortened="result")
 
 
 def print_task(task: Task, stale: bool | None = None, events: Sequence[TaskEvent] = ()) -> None:

@@ -159,7 +159,7 @@ def _print_changed(task: Task, as_json: bool, outcome: str) -> None:
         print(f"task {task.task_id} {outcome}")
 
 
-def _save(path: Path, rows: list[services.SampleRow], as_json: bool) -> None:
+def _save(path: Path, rows: "list[services.SampleRow]", as_json: bool) -> None:
     try:
         services.save_sample(path, rows)
     except AudienceError as error:

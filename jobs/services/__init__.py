@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jobs.services.abort import abort_task
     from jobs.services.connections import MAX_ROWS, load_deployment
     from jobs.services.create import Plan, create_task, plan_task
     from jobs.services.diff import TaskDiff, diff_tasks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jobs.services.preview import Preview, ResultShares, preview_task
     from jobs.services.purge import PurgePlan, plan_purge, purge_task
     from jobs.services.queueing import require_redis_url
+    from jobs.services.resume import resume_task
     from jobs.services.row_files import RowFormat, format_of
     from jobs.services.sampled_diff import SampledDiff, diff_now
     from jobs.services.samples import SampleRow, sample_result, save_sample
@@ -39,10 +41,8 @@ if TYPE_CHECKING:
     from jobs.services.stale import PatternHashes, current_hashes, find_stale, is_stale
     from jobs.services.suggest import GoldSuggestions, suggest_from_gold, suggest_from_sample
     from jobs.services.tasks import (
-        abort_task,
         check_status,
         find_tasks,
-        resume_task,
         short_ids,
         task_events,
         task_list,
@@ -116,6 +116,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "abort": {"abort_task"},
     "connections": {"MAX_ROWS", "load_deployment"},
     "create": {"Plan", "create_task", "plan_task"},
     "diff": {"TaskDiff", "diff_tasks"},
@@ -131,6 +132,7 @@ _MODULES = {
     "preview": {"Preview", "ResultShares", "preview_task"},
     "purge": {"PurgePlan", "plan_purge", "purge_task"},
     "queueing": {"require_redis_url"},
+    "resume": {"resume_task"},
     "row_files": {"RowFormat", "format_of"},
     "samples": {"SampleRow", "sample_result", "save_sample"},
     "schedules": {
@@ -147,10 +149,8 @@ _MODULES = {
     "stale": {"PatternHashes", "current_hashes", "find_stale", "is_stale"},
     "suggest": {"GoldSuggestions", "suggest_from_gold", "suggest_from_sample"},
     "tasks": {
-        "abort_task",
         "check_status",
         "find_tasks",
-        "resume_task",
         "short_ids",
         "task_events",
         "task_list",

@@ -1,25 +1,22 @@
-"""Listing, watching, aborting and resuming tasks."""
+"""Listing and watching tasks."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, InvalidValue, StateUnreadable
+from jobs.errors import InvalidValue, StateUnreadable
 from jobs.model.event import TaskEvent
-from jobs.model.sources import production_table
-from jobs.model.task import SHORT_DIGITS, Task, TaskRef, unique_prefixes
+from jobs.model.task import SHORT_DIGITS, Task, unique_prefixes
 from jobs.model.task_selection import TaskSelection
-from jobs.model.units import whole
-from jobs.services.connections import check_limit, find_task, operator, state_session
-from jobs.storage import claims, events, labels, server, state, state_tables, task_search, units, windows
-from jobs.storage.connection import Session
+from jobs.services.connections import check_limit, find_task, state_session
+from jobs.storage import events, server, state_tables, task_search
 
 # How long a watched server may be unreachable.
 PATIENCE_SECONDS = 30.0
 
-# Between two looks at it: a tenth of the time that it has been watched, but no less and no more than this.
-_SHORTEST_PAUSE = 0.02
+# Between two looks at it: a twentieth of the time that it has been watched, but no less and no more than this.
+_SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.5
 
 _EVERY_TASK = TaskSelection()
@@ -91,91 +88,26 @@ async def watch_status(deployment: Deployment, task_id: str) -> AsyncIterator[Ta
 
     Tolerates an unreachable server for PATIENCE_SECONDS. Raises what `check_status` raises.
     """
-    started = last_answer = time.monotonic()
+    started, failing_since = time.monotonic(), None
     while True:
         try:
-            task = await check_status(deployment, task_id)
+            # One connection for all looks: to open one takes longer than to look.
+            async with state_session(deployment) as session:
+                task = await find_task(deployment, session, task_id)
+                while True:
+                    failing_since = None
+                    yield task
+                    if task.finished:
+                        return
+                    await asyncio.sleep(_pause(started))
+                    task = await task_search.find(session, task.ref) or await find_task(deployment, session, task_id)
         except StateUnreadable:
-            if time.monotonic() - last_answer > PATIENCE_SECONDS:
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since > PATIENCE_SECONDS:
                 raise
-        else:
-            last_answer, task_id = time.monotonic(), task.task_id
-            yield task
-            if task.finished:
-                return
-        await asyncio.sleep(min(max((time.monotonic() - started) / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+        await asyncio.sleep(_pause(started))
 
 
-async def abort_task(deployment: Deployment, task_id: str) -> Task:
-    """Stop a task at its check point. Its lanes drop their open windows within two seconds.
-
-    Raises UnknownTask, InvalidTaskId, Conflict, StateUnreadable, ReadOnly.
-    """
-    # It takes a while to import, and hardly anything else here uses it.
-    from jobs.storage.task_tables import ensure_task_tables
-
-    deployment.require_writable()
-    async with state_session(deployment) as session:
-        task = await find_task(deployment, session, task_id)
-        if task.can_abort and task.deployment is None:
-            await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
-        if task.legacy or not await state.abort(session, task.ref, operator()):
-            raise Conflict(f"task {task.task_id} is {_describe(task)}; only an unfinished task can be aborted")
-        return await find_task(deployment, session, task.task_id)
-
-
-async def resume_task(deployment: Deployment, task_id: str) -> Task:
-    """Continue a failed or aborted task with the windows, or the units of production, that are not done.
-
-    If label rows have been deleted meanwhile, all windows are labelled again.
-
-    Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
-    """
-    # Redis takes a tenth of a second to import, and nothing else here uses it, or the others.
-    from jobs.queue.client import open_redis
-    from jobs.services.queueing import call_redis, enqueue_task
-    from jobs.storage.task_tables import ensure_task_tables
-
-    deployment.require_writable()
-    async with (
-        open_redis(deployment.settings) as redis,
-        state_session(deployment) as session,
-    ):
-        task = await find_task(deployment, session, task_id)
-        if not task.can_resume:
-            raise Conflict(f"task {task.task_id} is {_describe(task)}; {task.refuses_resume}")
-        await call_redis(redis.ping())
-        # Not in one transaction: a lane that has not noticed the abort yet holds its window, and waits for
-        # the state row.
-        await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
-        if await _label_rows_missing(session, task.ref):
-            await _start_over(session, task.ref)
-        await claims.reset_attempts(session, task.ref)
-        if not await state.resume(session, task.ref, operator()):
-            raise Conflict(f"task {task.task_id} is {_describe(task)}; it has just changed")
-        task = await find_task(deployment, session, task.task_id)
-        await enqueue_task(deployment, redis, session, task)
-        return task
-
-
-async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:
-    """Return whether the label rows stand for fewer rows than were labelled."""
-    for result, rows in (await windows.count_results(session, ref)).items():
-        if await labels.count_votes(session, ref, whole(result)) != rows.labelled:
-            return True
-    return False
-
-
-async def _start_over(session: Session, ref: TaskRef) -> None:
-    """Delete what the task has written, and open every window again. If it is interrupted, it can be repeated."""
-    from jobs.storage.deletion import delete_rows
-
-    results = list(await windows.count_results(session, ref))
-    await delete_rows(session, ref, [*results, *map(production_table, results)], gently=False)
-    async with session.transaction():
-        await windows.reopen(session, ref)
-        await units.delete(session, ref)
-
-
-def _describe(task: Task) -> str:
-    return f"{task.stat}, production finished" if task.produced else task.stat
+def _pause(started: float) -> float:
+    """Return the seconds until the next look at a task that has been watched since then."""
+    return min(max((time.monotonic() - started) / 20, _SHORTEST_PAUSE), _LONGEST_PAUSE)

@@ -21,13 +21,16 @@ async def insert(session: Session, ref: TaskRef, definition: Definition) -> None
 
     Patterns that are there already stay locked until it ends, so that `delete_unused_patterns` waits for it.
     """
-    await session.execute(
-        f"""
-        INSERT INTO {_patterns(ref.schema)} (pattern_hash, patterns) VALUES (%(pattern_hash)s, %(patterns)s)
-        ON DUPLICATE KEY UPDATE pattern_hash = pattern_hash
-        """,
-        {"pattern_hash": definition.patterns.hash, "patterns": deflate(definition.patterns.to_json())},
-    )
+    patterns = {"pattern_hash": definition.patterns.hash}
+    known = f"SELECT 1 FROM {_patterns(ref.schema)} WHERE pattern_hash = %(pattern_hash)s LOCK IN SHARE MODE"
+    if await session.row(known, patterns) is None:
+        await session.execute(
+            f"""
+            INSERT INTO {_patterns(ref.schema)} (pattern_hash, patterns) VALUES (%(pattern_hash)s, %(patterns)s)
+            ON DUPLICATE KEY UPDATE pattern_hash = pattern_hash
+            """,
+            patterns | {"patterns": deflate(definition.patterns.to_json())},
+        )
     await session.execute(
         f"INSERT INTO {_table(ref)} (task_id, sources, input) VALUES (%(task_id)s, %(sources)s, %(input)s)",
         {

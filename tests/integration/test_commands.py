@@ -163,6 +163,23 @@ def test_a_pipe_receives_tab_separated_lines_that_no_width_truncates(ready: Test
     assert len(line.split("\t")[0]) == 32
 
 
+@pytest.mark.parametrize("command", [CREATE, ("list",)], ids=["create", "list"])
+def test_into_a_pipe_a_command_on_tasks_prints_without_importing_what_only_others_need(
+    ready: TestDeployment, command: tuple[str, ...]
+) -> None:
+    document(ready, *CREATE)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "console", *command],
+        env=ready.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "aiomysql" in imported
+    assert not {"rich", "textual", "asyncmy", "jobs.services.row_files", "jobs.services.resume"} & imported
+
+
 def test_a_terminal_shows_a_progress_bar(ready: TestDeployment) -> None:
     main, terminal = pty.openpty()
     with ready.workers():

@@ -40,6 +40,7 @@ async def test_watching_a_task_continues_through_a_short_outage(one_post: TestDe
         if len(seen) == 2:
             account = f"ALTER USER {deployment.settings.output_user}@'127.0.0.1' ACCOUNT"
             deployment.write_anything(f"{account} LOCK")
+            deployment.servers.execute(f"KILL USER {deployment.settings.output_user}")
             asyncio.get_running_loop().call_later(1.0, deployment.write_anything, f"{account} UNLOCK")
         if len(seen) == 4:
             await services.abort_task(deployment, task_id)

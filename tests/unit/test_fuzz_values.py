@@ -1,7 +1,7 @@
 """Fuzz tests of a request's values and of the settings: a valid value or a documented error, nothing else."""
 
 import re
-from contextlib import suppress
+from contextlib import chdir, suppress
 from datetime import datetime
 
 import pytest
@@ -15,7 +15,7 @@ from jobs.queue.client import redis_client
 from jobs.settings import Settings, read_settings
 from tests.helpers.fuzzing import anything, contents, fuzz
 
-SETTINGS = Settings(_env_file=None, input_schema="s")  # type: ignore[call-arg]
+SETTINGS = Settings(input_schema="s")
 digits = st.sampled_from([*"0123456789", "١", "０", "²"])
 times = (
     st.tuples(*[st.text(digits, min_size=width, max_size=width) for width in (4, 2, 2, 2, 2, 2)]).map(
@@ -103,10 +103,11 @@ def test_settings_are_read_or_refused_without_showing_the_value(name: str, value
 @example(b"PATTERNS_DIR='a\0b'")
 @example(b"A=${A}${${B}}")
 def test_an_env_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "env"
-    path.write_bytes(content)
-    with suppress(InvalidValue):
-        read_settings(_env_file=path)
+    folder = tmp_path_factory.getbasetemp() / "env"
+    folder.mkdir(exist_ok=True)
+    (folder / ".env").write_bytes(content)
+    with chdir(folder), suppress(InvalidValue):
+        read_settings()
 
 
 urls = anything | st.from_regex(

@@ -145,7 +145,7 @@ def test_other_ranges_are_refused(text: str) -> None:
         check_range(text)
 
 
-SETTINGS = Settings(_env_file=None, input_schema="posts")  # type: ignore[call-arg]
+SETTINGS = Settings(input_schema="posts")
 
 
 def request(**changes: Any) -> ScheduleRequest:

@@ -3,13 +3,26 @@
 from pathlib import Path
 
 import pytest
-import trustme
 from pydantic import SecretStr
 
 from jobs.errors import InvalidValue
 from jobs.queue.client import redis_client
 from jobs.settings import Settings, read_settings
 from jobs.tls import Tls
+
+# It may have expired: a file of certificates is only read.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBXTCCAQSgAwIBAgIUIvAL5ur1sCK4MJ4tbA+a0zMRvaYwCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwHhcNMjYxMTI2MDcyNjQwWhcNMjYxMjI2MDcyNjQwWjAN
+MQswCQYDVQQDDAJjYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABBJdJpWRCe2u
+q7hjLn9Hrt1KQovVLbhUqpI2FguHiqQU4JzEdFVusX7ut9u5zGD7oqFs9xcyrR2u
+YsbeA++GPc6jQjBAMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMB0G
+A1UdDgQWBBSeg3PCkru9eaq/jONGr/jnXF2luDAKBggqhkjOPQQDAgNHADBEAiAh
+zMkd9zEuY+OwKTMj6zRk/ayIfOKcnVKiEnmMuRFooQIgAvKpp4WMY4ZNleNEl9wN
+EiOJKPpwlG/08KL4yVScZ4c=
+-----END CERTIFICATE-----
+"""
 
 
 def test_malformed_settings_are_named_without_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,20 +72,35 @@ def test_an_env_file_may_hold_quotes_comments_and_what_other_programs_need(
     assert settings.output_port == 33
 
 
+def test_the_environment_overrides_the_env_file_unless_it_is_empty_whatever_the_case_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(
+        "INPUT_HOST=a\ninput_user=b\nINPUT_TABLE=c\nQUEUE=d\nOUTPUT_HOST=\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("input_table", "e")
+    monkeypatch.setenv("QUEUE", "f")
+    monkeypatch.setenv("INPUT_USER", "")
+    settings = read_settings(queue="g")
+    assert (settings.input_host, settings.input_user, settings.input_table) == ("a", "b", "e")
+    assert (settings.queue, settings.output_host) == ("g", "127.0.0.1")
+
+
 def test_settings_hide_their_secrets() -> None:
-    settings = Settings(_env_file=None, output_password=SecretStr("hide me"))  # type: ignore[call-arg]
+    settings = Settings(output_password=SecretStr("hide me"))
     assert "hide me" not in repr(settings)
     assert "hide me" not in repr(settings.model_copy(update={"input_password": SecretStr("hide me")}))
 
 
 @pytest.fixture
 def ca(tmp_path: Path) -> Path:
-    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
     return tmp_path / "ca.pem"
 
 
 def test_contradictory_tls_settings_are_refused(ca: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(_env_file=None, redis_tls_ca=ca)  # type: ignore[call-arg]
+    settings = Settings(redis_tls_ca=ca)
     with pytest.raises(InvalidValue, match="REDIS_TLS_CA: REDIS_URL is without TLS"):
         redis_client(settings.model_copy(update={"redis_url": SecretStr("redis://:x@127.0.0.1:1/0")}))
     unverified = SecretStr("rediss://:x@127.0.0.1:1/0?ssl_cert_reqs=none")

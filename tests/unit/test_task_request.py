@@ -12,7 +12,6 @@ from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
 
 SETTINGS = Settings(
-    _env_file=None,  # type: ignore[call-arg]
     input_schema="posts",
     input_table="ts_page_content",
     output_schema="results",
