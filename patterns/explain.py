@@ -10,8 +10,9 @@ from typing import Literal
 import re2
 
 from patterns.files import pattern_path
-from patterns.matcher import Matcher, build_matcher, fold, rule_options
+from patterns.matcher import Matcher, build_matcher, fold
 from patterns.pattern_set import Pattern, PatternSet
+from patterns.rule_search import rule_options
 
 # A short pattern may match a long text at every character.
 MAX_SPANS = 100

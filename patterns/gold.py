@@ -58,7 +58,9 @@ class GoldFile:
         for number, row in self._rows():
             if len(row) != width:
                 if row:  # not just an empty line
-                    self._leave_out(number, f"{len(row)} columns, not {width}; put a text with a comma in quotes")
+                    self._leave_out(
+                        number, f"expected {width} columns, not {len(row)}; put a text with a comma in quotes"
+                    )
                 continue
             text, given = row[text_column], row[label_column]
             label = labels.get(given)

@@ -1,15 +1,15 @@
-"""Shares with their 95 % intervals."""
+"""Shares with their 95% intervals."""
 
 from dataclasses import dataclass
 from math import exp, lgamma, log, sqrt
 
 Z = 1.959963984540054
-"""The 97.5th percentile of the normal distribution: an interval of 95 % has this many standard errors on a side."""
+"""The 97.5th percentile of the normal distribution: an interval of 95% has this many standard errors on a side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of a whole, from 0 to 1, with its 95 % interval. `value` is None if the whole is nothing."""
+    """A share of a whole, from 0 to 1, with its 95% interval. `value` is None if the whole is nothing."""
 
     value: float | None
     low: float
@@ -34,7 +34,7 @@ def wilson(part: float, whole: float) -> Share:
 
 
 def t_quantile(degrees: float) -> float:
-    """Return the 97.5th percentile of Student's t distribution, within 1 %. Fewer degrees of freedom than 2 count as 2.
+    """Return the 97.5th percentile of Student's t distribution, within 1%. Fewer degrees of freedom than 2 count as 2.
 
     The inverse of the approximation by Peizer and Pratt ("A Normal Approximation for Binomial, F, Beta, and Other
     Common, Related Tail Probabilities", 1968).

@@ -14,8 +14,9 @@ from typing import Literal
 import ahocorasick
 import re2
 
-from patterns.matcher import needle_of, rule_options
+from patterns.matcher import needle_of
 from patterns.pattern_set import Pattern, PatternSet
+from patterns.rule_search import rule_options
 from patterns.text_file import shortened
 
 Kind = Literal[

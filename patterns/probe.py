@@ -9,8 +9,9 @@ from statistics import median
 
 import re2
 
-from patterns.matcher import PatternsTooLarge, build_matcher, fold, has_gap, rule_options
+from patterns.matcher import PatternsTooLarge, build_matcher, fold
 from patterns.pattern_set import Label, Pattern, PatternSet
+from patterns.rule_search import has_gap, rule_options
 
 PROBE_CHARACTERS = 2_000
 """The length of the texts that a rule is tried on."""

@@ -12,12 +12,13 @@ from rich.text import Text
 from console.cli.completion import complete_task_id
 from console.cli.output import Item, print_envelope, print_lines, print_table
 from console.cli.run import AsJson, run
+from console.figures import percent, share_json
 from console.highlight import visible
-from console.shares import percent, share_json
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import InvalidValue
 from jobs.model.difference import KINDS, Change, Kind, PatternChange, ResultDifference
+from jobs.model.wording import counted
 from jobs.services import SampledDiff, TaskDiff
 
 _MOST = 20
@@ -72,7 +73,7 @@ def diff(
     now: Annotated[
         bool, typer.Option("--now", help="Compare the patterns of TASK_A with the pattern files, over a sample.")
     ] = False,
-    rows: Annotated[int, typer.Option(help="With --now: about how many rows to draw at random.")] = 20_000,
+    rows: Annotated[int, typer.Option(help="With --now: about how many posts to draw at random.")] = 20_000,
     list_: Annotated[str | None, typer.Option("--list", help="List authors: gained, lost or changed.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most authors to list.")] = 50,
     as_json: AsJson = False,
@@ -122,9 +123,10 @@ def _print(found: TaskDiff) -> None:
 
 
 def _print_sampled(found: SampledDiff) -> None:
-    rows = "all" if found.everything else "a random"
-    print_lines(f"{rows} {found.rows:,} rows of the range, by the patterns of the task and by the pattern files now")
-    print_table({"rows": itemgetter(0), "%": lambda item: percent(item[1])}, found.shares.items())
+    drawn = "all" if found.everything else "a random"
+    posts = counted(found.rows, "post")
+    print_lines(f"{drawn} {posts} of the range, by the patterns of the task and by the pattern files now")
+    print_table({"posts": itemgetter(0), "%": lambda item: percent(item[1])}, found.shares.items())
     print_lines("")
     _print_patterns(found.patterns)
 

@@ -11,12 +11,13 @@ from rich.text import Text
 from console.cli.output import exit_with, print_envelope, print_error, print_lines, print_table
 from console.cli.parameters import Values, with_parameters
 from console.cli.run import AsJson
+from console.figures import percent, percentage, share_json
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percent, share_json
 from jobs import services
 from jobs.errors import AudienceError
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import GoldEvaluation
 from patterns.evaluation import NONE, Evaluation, LabelFigures, PatternFigures
 from patterns.gold import BadLine
@@ -74,7 +75,7 @@ def print_bad_lines(bad: Sequence[BadLine], count: int) -> None:
     for one in bad[:_NAMED]:
         print_error(f"line {one.line} is left out: {one.message}")
     if count > _NAMED:
-        print_error(f"{count - _NAMED:,} more lines are left out; --json names them")
+        print_error(f"left out as well: {counted(count - _NAMED, 'more line')}; --json names them")
 
 
 def bad_lines_json(bad: Sequence[BadLine], count: int) -> dict[str, object]:
@@ -85,8 +86,12 @@ def bad_lines_json(bad: Sequence[BadLine], count: int) -> dict[str, object]:
 def _print(found: Evaluation) -> None:
     labelled = sum(count for (_, given), count in found.confusion.items() if given != NONE)
     print_lines(
-        Text.assemble(("coverage   ", "dim"), f"{percent(found.coverage)} % of {found.lines:,} texts get a label"),
-        Text.assemble(("precision  ", "dim"), f"{percent(found.precision)} % of {labelled:,} labels are right"),
+        Text.assemble(
+            ("coverage   ", "dim"), f"{percentage(found.coverage)} of {counted(found.lines, 'text')} get a label"
+        ),
+        Text.assemble(
+            ("precision  ", "dim"), f"{percentage(found.precision)} of {counted(labelled, 'label')} are right"
+        ),
         "",
     )
     print_table(_LABEL_COLUMNS, found.label_figures)

@@ -10,10 +10,11 @@ from typing import IO, Annotated
 import typer
 
 from console.cli.output import exit_with, print_envelope, print_lines, print_warning
-from console.cli.progress import open_progress, rows_text
+from console.cli.progress import open_progress, progress_words
 from console.cli.run import AsJson, Tables, TaskId, run
 from jobs import services
 from jobs.errors import InvalidValue
+from jobs.model.wording import counted
 
 _STANDARD_OUTPUT = Path("-")
 
@@ -47,13 +48,13 @@ def export(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _stop)
     with open_progress() or nullcontext() as progress:
-        bar = progress.add_task("exporting", total=None, rows="") if progress else None
+        bar = progress.add_task("exporting", total=None, words="") if progress else None
         started = time.monotonic()
 
         def show(rows: int, total: int) -> None:
             if progress and bar is not None:
                 rate = rows / max(time.monotonic() - started, 1e-9)
-                progress.update(bar, completed=rows, total=total, rows=rows_text(rows, rate))
+                progress.update(bar, completed=rows, total=total, words=progress_words(rows, "row", rate))
 
         done = run(
             lambda deployment: services.export_task(
@@ -65,11 +66,11 @@ def export(
             else "stopped; the rows are incomplete",
         )
     if done.remark:
-        print_warning(f"{done.rows:,} rows were exported, but {done.remark}")
+        print_warning(f"exported {counted(done.rows, 'row')}, but {done.remark}")
     if as_json:
         print_envelope(200, "OK", rows=done.rows, tables=done.tables, file=str(output))
     elif isinstance(target, Path):
-        print_lines(f"{done.rows:,} rows of {done.task.task_id} saved to {output}")
+        print_lines(f"{counted(done.rows, 'row')} of {done.task.task_id} saved to {output}")
 
 
 def _stop(number: int, _: object) -> None:

@@ -13,6 +13,7 @@ from console.cli.run import AsJson, TaskId, run
 from console.highlight import visible
 from console.sanitize import sanitize
 from jobs import services
+from jobs.model.wording import counted
 from jobs.services import PanelCount, PatternCount, TaskHits
 
 
@@ -26,7 +27,7 @@ class _Row:
 
 _PANEL_COLUMNS: dict[str, Callable[[PanelCount], object]] = {
     "panel": lambda count: count.panel,
-    "rows": lambda count: count.rows,
+    "posts": lambda count: count.rows,
     "authors": lambda count: count.authors,
 }
 _UNUSED_COLUMNS: dict[str, Callable[[PatternCount], object]] = {
@@ -37,7 +38,7 @@ _UNUSED_COLUMNS: dict[str, Callable[[PatternCount], object]] = {
 }
 _PATTERN_COLUMNS: dict[str, Callable[[PatternCount], object]] = {
     **_UNUSED_COLUMNS,
-    "rows": lambda count: count.rows,
+    "posts": lambda count: count.rows,
     "authors": lambda count: count.authors,
 }
 _PIPE_COLUMNS: dict[str, Callable[[_Row], object]] = {
@@ -56,7 +57,7 @@ def hits(
     limit: Annotated[int, typer.Option(min=1, help="The most patterns of a result to show on a terminal.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many rows and authors each pattern of a task decided about, and the patterns without a hit."""
+    """Show how many posts and authors each pattern of a task decided about, and the patterns without a hit."""
     found = run(lambda deployment: services.task_hits(deployment, task_id), as_json)
     if as_json:
         print_envelope(200, "OK", **_to_json(found))
@@ -72,7 +73,7 @@ def _print(found: TaskHits, limit: int) -> None:
         counts = found.pattern_counts(result)
         print_lines(Text(sanitize(result), "bold"))
         print_table(_PANEL_COLUMNS, found.panel_counts(result), indent=2)
-        print_lines("", Text(f"  {_first(limit, len(counts))} that decided about most rows", "dim"))
+        print_lines("", Text(f"  {_first(limit, len(counts))} that decided about most posts", "dim"))
         print_table(_PATTERN_COLUMNS, counts[:limit], indent=2)
         print_lines("")
     unused = found.unused()
@@ -84,7 +85,8 @@ def _print(found: TaskHits, limit: int) -> None:
 
 
 def _first(limit: int, count: int) -> str:
-    return f"{count:,} patterns" if count <= limit else f"{limit:,} of {count:,} patterns"
+    patterns = counted(count, "pattern")
+    return patterns if count <= limit else f"{limit:,} of {patterns}"
 
 
 def _to_json(found: TaskHits) -> dict[str, object]:

@@ -16,6 +16,7 @@ from console.highlight import visible
 from console.sanitize import sanitize
 from jobs import services
 from jobs.errors import AudienceError
+from jobs.model.wording import counted
 from jobs.services import LintFinding
 
 # A terminal shows this many warnings of a kind about a file; a pipe and JSON get them all.
@@ -50,7 +51,7 @@ def lint(
         exit_with(error, as_json)
     faults = sum(finding.is_fault for finding in findings)
     failed = bool(findings) if strict else faults > 0
-    summary = f"{_count(faults, 'fault')}, {_count(len(findings) - faults, 'warning')}"
+    summary = f"{counted(faults, 'fault')}, {counted(len(findings) - faults, 'warning')}"
     if as_json:
         content = [{name: _json_value(read(finding)) for name, read in _COLUMNS.items()} for finding in findings]
         print_envelope(501 if failed else 200, f"{summary}; see content" if failed else "OK", content=content)
@@ -86,10 +87,6 @@ def _pattern(finding: LintFinding) -> str | None:
     if pattern is None:
         return None
     return visible(pattern.text) if pattern.match_type == "regex" else f"{visible(pattern.text)} {pattern.match_type}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _json_value(value: object) -> object:

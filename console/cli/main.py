@@ -97,7 +97,7 @@ COMMANDS = {
     "hits": Command(
         "hits",
         "hits",
-        "Show how many rows and authors each pattern of a task decided about, and the patterns without a hit.",
+        "Show how many posts and authors each pattern of a task decided about, and the patterns without a hit.",
         "8fec5762412c11ec836d04ea56825baa --limit 50",
     ),
     "diff": Command(

@@ -9,6 +9,7 @@ from console.cli.run import AsJson, run
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.model.alert import KEEP_DAYS
+from jobs.model.wording import counted
 
 
 def notify(
@@ -32,7 +33,7 @@ def notify(
         [
             ("receiver", deployment.notify_host or "none: NOTIFY_URL is not set, so no alerts are stored"),
             ("alerts of", f"failed tasks, schedules that cannot fire{', finished tasks' if more else ''}"),
-            ("not delivered", _number(waiting)),
+            ("not delivered", _undelivered(waiting)),
             ("latest failure", waiting.answer),
         ]
     )
@@ -47,9 +48,8 @@ async def _read(deployment: Deployment) -> tuple[Deployment, services.Notificati
     return deployment, await services.read_notifications(deployment)
 
 
-def _number(waiting: services.Notifications) -> str:
+def _undelivered(waiting: services.Notifications) -> str:
     if not waiting.undelivered:
         return "none"
-    return (
-        f"{waiting.undelivered:,}, the oldest for {waiting.oldest_seconds / 60:,.0f} minutes; kept for {KEEP_DAYS} days"
-    )
+    minutes = counted(round(waiting.oldest_seconds / 60), "minute")
+    return f"{waiting.undelivered:,}, the oldest for {minutes}; kept for {KEEP_DAYS} days"

@@ -6,6 +6,7 @@ from console.cli.output import exit_with, print_envelope, print_error, print_tab
 from console.cli.run import AsJson
 from jobs import services
 from jobs.errors import AudienceError
+from jobs.model.wording import counted
 from jobs.services.patterns import PatternFile, read_pattern_files
 
 _COLUMNS = {
@@ -26,7 +27,7 @@ def patterns(as_json: AsJson = False) -> None:
     files, model_faults = read_pattern_files(deployment.settings.patterns_dir)
     faults = [str(fault) for fault in (*model_faults, *(fault for file in files for fault in file.faults))]
     if as_json:
-        message = f"{len(faults)} faults; see content and faults" if faults else "OK"
+        message = f"{counted(len(faults), 'fault')}; see content and faults" if faults else "OK"
         content = [_to_json(file) for file in files]
         print_envelope(501 if faults else 200, message, content=content, faults=faults)
     else:

@@ -14,12 +14,13 @@ from console.cli.output import print_envelope, print_lines, print_table
 from console.cli.parameters import RANGE_PARAMETERS, Values, with_parameters
 from console.cli.preview_json import preview_json
 from console.cli.run import AsJson, run
+from console.figures import percent, percentage
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percent
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import Preview, ResultShares
 from patterns.hits import PatternHits
 
@@ -41,7 +42,7 @@ _PATTERN_COLUMNS: dict[str, Callable[[PatternHits], object]] = {
 @with_parameters(TaskRequest, *RANGE_PARAMETERS)
 def preview(
     values: Values,
-    rows: Annotated[int, typer.Option(help="About how many rows to draw at random.")] = 20_000,
+    rows: Annotated[int, typer.Option(help="About how many posts to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
     """Show what the pattern files as they are would do to a range, from a random sample. Nothing is written."""
@@ -54,7 +55,7 @@ def preview(
     if as_json:
         print_envelope(200, "OK", **preview_json(found))
     elif found.rows == 0:
-        print_lines(Text("the range has no rows that a task would read", "yellow"))
+        print_lines(Text("the range has no post that a task would read", "yellow"))
     else:
         _print(found)
 
@@ -64,29 +65,29 @@ async def _last(previews: AsyncGenerator[Preview, None]) -> Preview:
     progress = Progress(
         TextColumn("sampling"),
         BarColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[posts]}"),
         console=Console(stderr=True),
         transient=True,
     )
     with progress if sys.stderr.isatty() else nullcontext():
-        bar = progress.add_task("sampling", total=1.0, rows=0)
+        bar = progress.add_task("sampling", total=1.0, posts="")
         async with aclosing(previews):
             async for found in previews:
-                progress.update(bar, completed=found.done, rows=found.rows)
+                progress.update(bar, completed=found.done, posts=counted(found.rows, "post"))
     return found
 
 
 def _print(found: Preview) -> None:
-    drawn = "all of the range" if found.everything else f"drawn in {found.clusters:,} places"
-    print_lines(Text(f"{found.rows:,} rows, {drawn}, in {found.seconds:.1f} s; shares in per cent", "dim"), "")
+    drawn = "all of the range" if found.everything else f"drawn in {counted(found.clusters, 'place')}"
+    print_lines(Text(f"{counted(found.rows, 'post')}, {drawn}, in {found.seconds:.1f} s; shares in %", "dim"), "")
     print_table(_result_columns(found), [*found.results, None])
-    authors = f"{percent(found.authors_labelled)} % of the {found.authors:,} authors met get a label"
+    authors = f"{percentage(found.authors_labelled)} of the {counted(found.authors, 'author')} met get a label"
     print_lines("", authors, "")
     if found.conflicts:
         print_table(
             {
                 "several labels": lambda item: f"/{item[0][0]} before /{item[0][1]}",
-                "rows": lambda item: item[1],
+                "posts": lambda item: item[1],
             },
             sorted(found.conflicts.items(), key=lambda item: -item[1]),
         )
@@ -102,15 +103,17 @@ def _print_patterns(found: Preview) -> None:
     columns = {name: read for name, read in _PATTERN_COLUMNS.items() if name != "conflicts" or found.conflicts}
     print_table(columns, hitting[:_SHOWN])
     silent = len(found.patterns) - len(hitting)
-    more = f"{len(hitting) - _SHOWN:,} more patterns with hits, and " if len(hitting) > _SHOWN else ""
-    print_lines(Text(f"{more}{silent:,} of {len(found.patterns):,} patterns without a hit in the sample", "dim"))
+    more = f"{counted(len(hitting) - _SHOWN, 'more pattern')} with hits, and " if len(hitting) > _SHOWN else ""
+    print_lines(
+        Text(f"{more}{silent:,} of {counted(len(found.patterns), 'pattern')} without a hit in the sample", "dim")
+    )
 
 
 def _result_columns(found: Preview) -> dict[str, Callable[[ResultShares | None], object]]:
     """Return the columns of the table of results, whose last line is about all of them."""
     columns: dict[str, Callable[[ResultShares | None], object]] = {
         "result": lambda one: Text("all", "bold") if one is None else one.result,
-        "rows": lambda one: found.rows if one is None else one.rows,
+        "posts": lambda one: found.rows if one is None else one.rows,
         "labelled": lambda one: percent(found.labelled if one is None else one.labelled),
     }
     for number, (panel, share) in enumerate(found.panels.items()):

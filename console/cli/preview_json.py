@@ -1,6 +1,6 @@
 """A preview as JSON."""
 
-from console.shares import share_json
+from console.figures import share_json
 from jobs.services import Preview
 
 

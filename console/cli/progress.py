@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from jobs.model.task import Task, TaskStatus
+from jobs.model.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,7 +23,7 @@ async def follow(updates: AsyncIterator[Task]) -> Task:
     """Show a task's progress with each update, until the last one, and return it."""
     progress = open_progress()
     with progress or nullcontext():
-        bar = progress.add_task("waiting for a worker", total=None, rows="") if progress else None
+        bar = progress.add_task("waiting for a worker", total=None, words="") if progress else None
         started = time.monotonic()
         before = 0
         async for task in updates:
@@ -35,7 +36,7 @@ async def follow(updates: AsyncIterator[Task]) -> Task:
 
 
 def open_progress() -> "Progress | None":
-    """Return a progress bar whose tasks have a text `rows`; None if standard error is no terminal."""
+    """Return a progress bar whose tasks have a text `words`; None if standard error is no terminal."""
     if not sys.stderr.isatty():
         return None
     from rich.console import Console
@@ -44,7 +45,7 @@ def open_progress() -> "Progress | None":
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[rows]}"),
+        TextColumn("{task.fields[words]}"),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         transient=True,
@@ -53,10 +54,10 @@ def open_progress() -> "Progress | None":
 
 def _show(progress: "Progress", bar: "TaskID", task: Task, rate: float) -> None:
     description = _DESCRIPTIONS.get(task.status, task.stat.lower()) if task.status else task.stat.lower()
-    rows = rows_text(task.length_receive_table or 0, rate)
-    progress.update(bar, description=description, total=task.windows, completed=task.windows_done or 0, rows=rows)
+    words = progress_words(task.length_receive_table or 0, "post", rate)
+    progress.update(bar, description=description, total=task.windows, completed=task.windows_done or 0, words=words)
 
 
-def rows_text(rows: int, rate: float) -> str:
-    """Return how many rows are done, and how many a second."""
-    return f"{rows:,} rows" + (f", {rate:,.0f}/s" if rate >= 1 else "")
+def progress_words(done: int, noun: str, rate: float) -> str:
+    """Return how many posts or rows are done, and how many a second."""
+    return counted(done, noun) + (f", {rate:,.0f}/s" if rate >= 1 else "")

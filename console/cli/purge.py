@@ -12,6 +12,7 @@ from console.cli.run import AsJson, TaskId, run
 from console.sanitize import sanitize
 from jobs import services
 from jobs.deployment import Deployment
+from jobs.model.wording import counted
 
 
 def purge(
@@ -38,7 +39,8 @@ def purge(
     if as_json:
         print_envelope(200, "OK", task_id=task_id, deleted=deleted)
     else:
-        print(f"task {task_id} purged: {sum(deleted.values()):,} rows deleted from {len(deleted)} result tables")
+        rows, tables = counted(sum(deleted.values()), "row"), counted(len(deleted), "result table")
+        print(f"task {task_id} purged: {rows} deleted from {tables}")
 
 
 def _ask(plan: services.PurgePlan, as_json: bool) -> None:
@@ -50,7 +52,7 @@ def _ask(plan: services.PurgePlan, as_json: bool) -> None:
     print(f"task {task.task_id}, {task.stat}, {sanitize(task.date_range)}, created {task.create_time}", file=sys.stderr)
     for table, rows in {**plan.production, **plan.label}.items():
         kind = "production" if table in plan.production else "label"
-        print(f"  {rows:>13,} {kind} rows in {sanitize(table)}", file=sys.stderr)
+        print(f"  {counted(rows, f'{kind} row'):>29} in {sanitize(table)}", file=sys.stderr)
     if not typer.confirm("Delete them, and the task? This cannot be undone.", err=True):
         print("nothing is deleted", file=sys.stderr)
         raise typer.Exit(1)

@@ -12,11 +12,12 @@ from console.cli.evaluate import bad_lines_json, print_bad_lines
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
 from console.cli.parameters import RANGE_PARAMETERS, Values, with_parameters
 from console.cli.run import AsJson, run
-from console.shares import percent, share_json
+from console.figures import percent, percentage, share_json
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, InvalidValue
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import GoldSuggestions
 from patterns.evaluation import Evaluation
 from patterns.frequent import FrequentSequence
@@ -57,7 +58,7 @@ def suggest(
     label: Annotated[str | None, typer.Option(help="Suggest lines for this label only.")] = None,
     precision: Annotated[float, typer.Option(help="The least precision of a line, below 1.")] = 0.97,
     support: Annotated[int, typer.Option(help="The least number of texts that a line decides about.")] = 20,
-    rows: Annotated[int, typer.Option(help="About how many rows of the range to draw at random.")] = 20_000,
+    rows: Annotated[int, typer.Option(help="About how many posts of the range to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
     """Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.
@@ -125,9 +126,9 @@ def _print(found: GoldSuggestions, precision: float) -> None:
     more = f"; the first {_SHOWN} are shown" if len(suggestions) > _SHOWN else ""
     print_lines(
         "",
-        f"{len(suggestions):,} lines{more}; with all of them, judged by {before.lines:,} texts:",
-        Text.assemble(("coverage   ", "dim"), f"{percent(before.coverage)} becomes {percent(after.coverage)} %"),
-        Text.assemble(("precision  ", "dim"), f"{percent(before.precision)} becomes {percent(after.precision)} %"),
+        f"{counted(len(suggestions), 'line')}{more}; with all of them, judged by {counted(before.lines, 'text')}:",
+        Text.assemble(("coverage   ", "dim"), f"{percentage(before.coverage)} becomes {percentage(after.coverage)}"),
+        Text.assemble(("precision  ", "dim"), f"{percentage(before.precision)} becomes {percentage(after.precision)}"),
     )
 
 

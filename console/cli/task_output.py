@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from console.cli.output import print_envelope, print_fields
+from console.figures import number
 from jobs.model.event import TaskEvent
 from jobs.model.task import Task
+from jobs.model.wording import counted
 
 if TYPE_CHECKING:
     from jobs.services import SampleRow
@@ -48,11 +50,12 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
         "patterns": lambda task: "stale" if stale[task.task_id] else None,
         "predict_type": lambda task: task.predict_type,
         "created": lambda task: f"{task.create_time:%Y-%m-%d %H:%M}",
-        **{name: LIST_COLUMNS[name] for name in ("rows", "labelled", "result", "rate %")},
+        "posts": LIST_COLUMNS["rows"],
+        **{name: LIST_COLUMNS[name] for name in ("labelled", "result", "rate %")},
     }
     if not any(stale.values()):
         del columns["patterns"]
-    show_rows(columns, tasks, optional=("rate %", "labelled", "rows", "predict_type", "created"), shortened="result")
+    show_rows(columns, tasks, optional=("rate %", "labelled", "posts", "predict_type", "created"), shortened="result")
 
 
 def print_task(task: Task, stale: bool | None = None, events: Sequence[TaskEvent] = ()) -> None:
@@ -76,8 +79,8 @@ def print_task(task: Task, stale: bool | None = None, events: Sequence[TaskEvent
             ("range", task.date_range),
             ("windows", f"{task.windows_done} of {task.windows} done" if task.windows else None),
             ("units", f"{task.units_done or 0} of {task.units} produced" if _is_producing(task) else None),
-            ("rows received", _number(task.length_receive_table)),
-            ("rows labelled", _number(task.length_output_table)),
+            ("posts read", number(task.length_receive_table)),
+            ("posts labelled", _labelled(task)),
             *_result_fields(task),
             ("run time", f"{task.run_time * 60:,.1f} seconds" if task.run_time is not None else None),
             ("peak memory", f"{task.peak_memory:.0f} MB a worker" if task.peak_memory else None),
@@ -127,8 +130,8 @@ def _result_fields(task: Task) -> list[tuple[str, str]]:
     for index, figures in enumerate(task.result_figures):
         produced = ""
         if figures.produced is not None and figures.authors is not None:
-            rate = f"{figures.rate:.2f}" if figures.rate is not None else "-"
-            produced = f"{figures.produced:>9,} of {figures.authors:,} authors produced, {rate} %"
+            rate = f", {figures.rate:.2f}%" if figures.rate is not None else ""
+            produced = f"{figures.produced:>9,} of {counted(figures.authors, 'author')} produced{rate}"
         fields.append(("result" if index == 0 else " ", f"{figures.result:16}{produced}"))
     return fields
 
@@ -142,5 +145,6 @@ def _event_fields(events: Sequence[TaskEvent]) -> list[tuple[str, str]]:
     ]
 
 
-def _number(value: int | None) -> str | None:
-    return None if value is None else f"{value:,}"
+def _labelled(task: Task) -> str:
+    labelled, read = task.length_output_table, task.length_receive_table
+    return number(labelled) + (f", {labelled / read:.1%} of those read" if labelled is not None and read else "")

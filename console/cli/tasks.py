@@ -19,6 +19,7 @@ from jobs.model.event import TaskEvent
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
+from jobs.model.wording import counted
 
 OutputSchema = Annotated[str | None, option("output_schema")]
 
@@ -167,4 +168,4 @@ def _save(path: Path, rows: "list[services.SampleRow]", as_json: bool) -> None:
     if as_json:
         print_envelope(200, "OK", rows=len(rows), file=str(path))
     else:
-        print(f"{len(rows):,} rows saved to {path}")
+        print(f"{counted(len(rows), 'row')} saved to {path}")

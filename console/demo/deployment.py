@@ -17,6 +17,7 @@ from console.demo import posts
 from console.demo.servers import PrivateServers, ServersMissing, make_folder, popen, private_servers
 from jobs.deployment import Deployment
 from jobs.errors import Conflict
+from jobs.model.wording import counted
 from jobs.settings import read_settings
 
 _OUTPUT_SCHEMA = "demo_result"
@@ -82,12 +83,12 @@ def _generate_posts(servers: PrivateServers, rows: int) -> None:
             if cursor.fetchone() is not None:
                 cursor.execute(f"SELECT COUNT(*) FROM {posts.SCHEMA}.{posts.TABLE}")
                 if cursor.fetchone() == (rows,):
-                    print(f"using the {rows:,} posts of the last demo")
+                    print(f"using the {counted(rows, 'post')} of the last demo")
                     return
         with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
             bar = progress.add_task("generating posts", total=rows)
             posts.fill(connection, rows, lambda done: progress.update(bar, completed=done))
-    print(f"{rows:,} posts generated")
+    print(f"{counted(rows, 'post')} generated")
 
 
 def _grant(servers: PrivateServers) -> None:

@@ -45,6 +45,7 @@ from jobs.errors import AudienceError
 from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 
 TaskService = Callable[[Deployment, str], Awaitable[Task]]
 
@@ -266,7 +267,7 @@ class AudienceApp(App[None]):
                 self._requests.discard(request)
                 self.notify(sanitize(f"{error.code} {error}"), severity="error", markup=False)
         if changed:
-            what = f"task {changed[0].task_id[:8]}" if len(changed) == 1 else f"{len(changed)} tasks"
+            what = f"task {changed[0].task_id[:8]}" if len(changed) == 1 else counted(len(changed), "task")
             self.notify(f"{what} {done}", markup=False)
             self._poll_now()
 
@@ -312,7 +313,7 @@ class AudienceApp(App[None]):
             else:
                 changed.append(name)
         if changed:
-            what = f"schedule {changed[0]}" if len(changed) == 1 else f"{len(changed)} schedules"
+            what = f"schedule {changed[0]}" if len(changed) == 1 else counted(len(changed), "schedule")
             self.notify(f"{what} {done}", markup=False)
             self._poll_now()
         if isinstance(self.screen, SchedulesScreen):

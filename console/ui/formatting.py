@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.content import Content
 
+from console.figures import duration
 from console.sanitize import sanitize
 from jobs.model.task import Task
 
@@ -63,44 +64,17 @@ def _alike(one: str, other: str) -> int:
     return next((place for place, (first, second) in pairs if first != second), min(len(one), len(other)))
 
 
-def number(value: float | None) -> str:
-    """Return 1,234,567; empty for None."""
-    return "" if value is None else f"{value:,.0f}"
-
-
-def short_number(value: float | None) -> str:
-    """Return at most five characters: 987, 1.2k, 45k, 1.2M."""
-    if value is None:
-        return ""
-    for limit, divisor, unit in ((1_000, 1, ""), (1_000_000, 1_000, "k"), (10**9, 10**6, "M"), (10**12, 10**9, "G")):
-        if value < limit * 0.9995:
-            scaled = value / divisor
-            return f"{scaled:.1f}{unit}" if unit and scaled < 10 else f"{scaled:.0f}{unit}"
-    return f"{value:.0e}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return at most four characters: 12s, 5m, 3h, 12d."""
-    if seconds is None:
-        return ""
-    seconds = max(seconds, 0)
-    for limit, divisor, unit in ((60, 1, "s"), (3_600, 60, "m"), (86_400, 3_600, "h")):
-        if seconds < limit:
-            return f"{seconds / divisor:.0f}{unit}"
-    return f"{seconds / 86_400:.0f}d"
-
-
 def age(now: datetime, then: datetime) -> str:
     """Return how long ago a time was, in at most four characters: now, 5m, 3h, 12d."""
     seconds = (now - then) / timedelta(seconds=1)
     return "now" if seconds < 60 else duration(seconds)
 
 
-def label_rate(task: Task) -> str:
-    """Return the percentage of received rows that are labelled, which is known while the task runs."""
+def share_labelled(task: Task) -> str:
+    """Return the percentage of the posts read that are labelled, which is known while the task runs."""
     if not task.length_receive_table:
         return ""
-    return f"{100 * (task.length_output_table or 0) / task.length_receive_table:.1f}%"
+    return f"{(task.length_output_table or 0) / task.length_receive_table:.1%}"
 
 
 def bar(share: float, width: int, style: str) -> Text:

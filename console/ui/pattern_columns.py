@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 
 from rich.text import Text
 
+from console.figures import short_number
 from console.highlight import visible
-from console.ui.formatting import cell, short_number
+from console.ui.formatting import cell
 from patterns.evaluation import PatternFigures
 from patterns.hits import PatternHits
 from patterns.intervals import Share
@@ -21,7 +22,7 @@ _LEAST_PATTERN = 12
 
 
 class TaskCounts(NamedTuple):
-    """What a pattern decided in a task. A row counts for each result of its source."""
+    """What a pattern decided in a task. A post counts for each result of its source."""
 
     rows: int
     authors: int
@@ -35,7 +36,7 @@ class PatternRow:
     pattern: Pattern
     warnings: int = 0
     sample: PatternHits | None = None
-    """What it did to the rows of a preview."""
+    """What it did to the posts of a preview."""
     gold: PatternFigures | None = None
     """What it decided in the gold file."""
     task: TaskCounts | None = None

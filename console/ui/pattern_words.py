@@ -5,13 +5,14 @@ from pathlib import Path
 
 from rich.text import Text
 
+from console.figures import percentage
 from console.highlight import highlight, visible
 from console.sanitize import sanitize
-from console.shares import percentage
 from console.ui.judgement import Judgement, label_name
 from console.ui.pattern_columns import PatternRow, TaskCounts
 from console.ui.sample_text import MATCH
 from jobs.model.task import Task
+from jobs.model.wording import counted
 from jobs.services import LintFinding
 from jobs.services.preview import Preview
 from patterns.evaluation import Wrong
@@ -26,14 +27,16 @@ def finding_lines(findings: Iterable[LintFinding]) -> list[Text]:
 
 
 def sample_lines(row: PatternRow, previewed: Preview, explainer: Explainer | None, label: str) -> list[Text]:
-    """Return what a pattern did to the rows of a preview, and what it hits, the matched characters highlighted."""
+    """Return what a pattern did to the posts of a preview, and what it hits, the matched characters highlighted."""
     hits = row.sample
     if hits is None:
         return [Text("not in the preview: the file has changed since", "muted")]
-    rows = f"all {previewed.rows:,} posts" if previewed.everything else f"{previewed.rows:,} posts drawn"
+    posts = (
+        f"all {counted(previewed.rows, 'post')}" if previewed.everything else f"{counted(previewed.rows, 'post')} drawn"
+    )
     if not hits.hits:
-        return [Text(f"hits none of {rows}", "muted")]
-    figures = f"hits {hits.hits:,} of {rows}, decides {hits.decided:,}, alone {hits.alone:,}"
+        return [Text(f"hits none of {posts}", "muted")]
+    figures = f"hits {hits.hits:,} of {posts}, decides {hits.decided:,}, alone {hits.alone:,}"
     conflicts = f", {hits.conflicts:,} with another label" if hits.conflicts else ""
     examples = [_example(text, explainer, label, row.line) for text in hits.examples]
     return [Text(figures + conflicts), *examples]
@@ -57,8 +60,8 @@ def preview_line(found: Preview, *, old: bool) -> Text:
     """Return a preview in a line."""
     if not found.rows:
         return Text("the range has no post that a task would read", "waiting")
-    rows = f"{'all ' if found.everything else ''}{found.rows:,} posts"
-    text = Text.assemble(("sample  ", "muted"), f"{rows}, {percentage(found.labelled)} labelled")
+    posts = f"{'all ' if found.everything else ''}{counted(found.rows, 'post')}"
+    text = Text.assemble(("sample  ", "muted"), f"{posts}, {percentage(found.labelled)} labelled")
     for panel, share in found.panels.items():
         text.append(f", {sanitize(panel)} {percentage(share)}")
     text.append(f"; {percentage(found.authors_labelled)} of the authors met; {found.seconds:.1f} s")
@@ -72,7 +75,7 @@ def gold_lines(row: PatternRow, judgement: Judgement) -> list[Text]:
     figures = row.gold
     if figures is None:
         return [Text(f"decides no text of {sanitize(judgement.gold_file.name)}", "muted")]
-    right = f"right in {figures.right:,} of {figures.decided:,} gold texts, {percentage(figures.precision)}"
+    right = f"right in {figures.right:,} of {counted(figures.decided, 'gold text')}, {percentage(figures.precision)}"
     return [Text(right), *(_wrong(one) for one in judgement.wrong_texts(figures))]
 
 
@@ -84,11 +87,11 @@ def _wrong(one: Wrong) -> Text:
 def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
     """Return an evaluation in a line."""
     found = judgement.found
-    text = Text.assemble(("gold  ", "muted"), f"{found.evaluation.lines:,} texts, ")
+    text = Text.assemble(("gold  ", "muted"), f"{counted(found.evaluation.lines, 'text')}, ")
     text.append(f"{percentage(found.evaluation.coverage)} labelled, ")
     text.append(f"precision {percentage(found.evaluation.precision)}")
     if found.bad_count:
-        text.append(f"; {found.bad_count:,} lines left out", "waiting")
+        text.append(f"; {counted(found.bad_count, 'line')} left out", "waiting")
     if old:
         text.append("; the files have changed since", "waiting")
     return text
@@ -96,8 +99,8 @@ def evaluation_line(judgement: Judgement, *, old: bool) -> Text:
 
 def task_line(task: Task, counts: Collection[TaskCounts], patterns: int) -> Text:
     """Return what the patterns of a task decided, in a line."""
-    rows = sum(count.rows for count in counts)
-    by = f"{len(counts):,} of {patterns:,} patterns decided {rows:,} posts"
+    posts = sum(count.rows for count in counts)
+    by = f"{len(counts):,} of {counted(patterns, 'pattern')} decided {counted(posts, 'post')}"
     return Text.assemble(("task  ", "muted"), f"{task.task_id[:8]} of {task.create_time:%Y-%m-%d %H:%M}, {by}")
 
 
@@ -108,7 +111,7 @@ def task_row_line(row: PatternRow, task: Task) -> Text:
         return Text(f"not among the patterns of {name}", "muted")
     if not row.task.rows:
         return Text(f"decided no post of {name}", "muted")
-    return Text(f"decided {row.task.rows:,} posts of {row.task.authors:,} authors in {name}")
+    return Text(f"decided {counted(row.task.rows, 'post')} of {counted(row.task.authors, 'author')} in {name}")
 
 
 def verdict(explanation: Explanation) -> Text:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from console.ui.formatting import duration, hanging
+from console.figures import duration
+from console.ui.formatting import hanging
 from console.ui.task_words import DONE, standing
 from jobs.errors import AudienceError, UnreadablePatterns
 from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import Plan
 from jobs.services.readiness import Concern
 
@@ -58,8 +60,13 @@ def _planned(plan: Plan, request: TaskRequest, tasks: Sequence[Task]) -> list[_L
         lines.append(("warning", "input", f"{source}, as a whole: it has no index on post_time"))
     else:
         lines.append(("ok", "input", source))
-    windows = f"{plan.windows:,} window{'' if plan.windows == 1 else 's'}"
-    lines.append(("ok" if estimate.rows else "warning", "posts", f"about {estimate.rows:,}, in {windows}"))
+    lines.append(
+        (
+            "ok" if estimate.rows else "warning",
+            "posts",
+            f"about {estimate.rows:,}, in {counted(plan.windows, 'window')}",
+        )
+    )
     if estimate.first and estimate.last:
         lines.append(("", "from", f"{estimate.first} to {estimate.last}"))
     seconds = estimate_seconds(estimate.rows, request, tasks)

@@ -144,8 +144,8 @@ def shares_text(rows: Sequence[Sampled], totals: Mapping[str, int] | None, width
     for panel in panels:
         share = counts[panel] / len(rows)
         text.append("\n" + set_cell_size(sanitize(panel), name_width) + " ", "bold")
-        text.append_text(bar(share, bar_width, "accent")).append(f" {100 * share:5.1f}%")
-        text.append(f" {100 * totals[panel] / total:6.1f}%" if totals and total else "      ...", "muted")
+        text.append_text(bar(share, bar_width, "accent")).append(f" {share:6.1%}")
+        text.append(f" {totals[panel] / total:7.1%}" if totals and total else "      ...", "muted")
     return text
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
+from console.figures import duration
 from console.sanitize import sanitize
-from console.ui.formatting import duration
 from console.ui.task_words import ABORTED, DONE, FAILED, RUNNING, UNKNOWN, WAITING, Standing, range_of
 from jobs.model.cron import coming_times, local_time
 from jobs.model.schedules import SINCE_LAST, Firing, Outcome, Schedule

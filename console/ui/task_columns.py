@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
+from console.figures import number
 from console.sanitize import sanitize
-from console.ui.formatting import age, cell, label_rate, number
+from console.ui.formatting import age, cell, share_labelled
 from console.ui.rates import Rates
 from console.ui.task_words import (
     DONE,
@@ -112,7 +113,7 @@ READ = Column(
     *(lambda t, r: t.length_receive_table or 0, 8, 11),
 )
 LABELLED = Column(
-    *("posts labelled", "L", lambda t, s, w: cell(label_rate(t), right=True)),
+    *("posts labelled", "L", lambda t, s, w: cell(share_labelled(t), right=True)),
     *(lambda t, r: _share_labelled(t), 9, 14),
 )
 COLUMNS = (

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from rich.text import Text
 
-from console.ui.formatting import graph, number
+from console.figures import number
+from console.ui.formatting import graph
 from console.ui.task_words import ABORTED, FAILED, standing
 from jobs.model.task import Task
 from jobs.services import overview

@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from console.figures import duration, number, short_number
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.ui.formatting import bar, duration, graph, hanging, number, short_number, shorten_middle
+from console.ui.formatting import bar, graph, hanging, shorten_middle
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
 from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing
 from jobs.model.event import EventKind
 from jobs.model.task import ResultFigures, Task, TaskStatus
 from jobs.model.windows import WindowState
+from jobs.model.wording import counted
 from jobs.services import PatternCount, TaskHits
 
 TABS = ("results", "windows", "pace", "patterns", "facts", "events")
@@ -76,10 +78,10 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
             share = count / max(sum(counts.values()), 1)
             text.append("\n  " + set_cell_size(sanitize(panel), names - 2), "accent")
             text.append_text(bar(share, _bar_width(names, width), "accent"))
-            text.append(f" {100 * share:5.1f}% ").append(f"{count:>{room},}", "muted")
+            text.append(f" {share:6.1%} ").append(f"{count:>{room},}", "muted")
     if task.produced and len(figures) > 1:
         text.append("\n\n" + set_cell_size("together", names), "bold")
-        text.append(f"{sum(one.produced or 0 for one in figures):,} authors in {len(figures)} results")
+        text.append(f"{counted(sum(one.produced or 0 for one in figures), 'author')} in {len(figures)} results")
     return text
 
 
@@ -116,7 +118,7 @@ def _windows(task: Task, situation: Situation, data: TaskData, width: int, heigh
     for window in failed:
         text.append(f"\nwindow {window.number}", "failed").append(f"  {window.start_time} to {window.end_time}")
         if window.attempts:
-            text.append(f"  failed {window.attempts} times", "muted")
+            text.append(f"  failed {counted(window.attempts, 'time')}", "muted")
     return text
 
 
@@ -159,7 +161,7 @@ def _average(task: Task) -> Text:
     if not task.run_time or not task.length_receive_table:
         return Text()
     seconds = task.run_time * 60
-    text = Text(f"{number(task.length_receive_table)} posts in {seconds:,.1f} s: ")
+    text = Text(f"{counted(task.length_receive_table, 'post')} in {seconds:,.1f} s: ")
     return text.append(f"{short_number(task.length_receive_table / seconds)} posts/s on average", "bold")
 
 
@@ -192,12 +194,12 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
             text.append(blank).append_text(bar(count.rows / counts[0].rows, _METER, "accent"))
         text.append("\n")
     more = f"{len(counts) - _MOST_PATTERNS:,} more decided about some posts, " if len(counts) > _MOST_PATTERNS else ""
-    text.append(f"\n{more}{number(unused)} patterns decided about none; all: ", "muted")
+    text.append(f"\n{more}{counted(unused, 'pattern')} decided about none; all: ", "muted")
     return text.append(f"audience hits {task.task_id}")
 
 
 def _counts(hits: TaskHits) -> list[PatternCount]:
-    """Return what each pattern decided for all results together, those with the most rows first."""
+    """Return what each pattern decided for all results together, those with the most posts first."""
     by_line: dict[tuple[str, int], PatternCount] = {}
     for result in hits.results:
         for count in hits.pattern_counts(result):

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from console.figures import duration, number, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import bar, blocks, duration, number, short_number
+from console.ui.formatting import bar, blocks, share_labelled
 from console.ui.task_columns import Situation
 from console.ui.task_words import (
     DONE,
@@ -27,6 +28,7 @@ from console.ui.task_words import (
 from jobs.model.event import TaskEvent
 from jobs.model.task import ResultFigures, Task, TaskStatus
 from jobs.model.windows import WindowState
+from jobs.model.wording import counted
 from jobs.services import TaskHits
 from jobs.services.panels import PanelCounts
 
@@ -206,7 +208,7 @@ def facts(task: Task, situation: Situation) -> list[tuple[str, str]]:
 def _facts_and_blanks(task: Task, situation: Situation) -> list[tuple[str, str]]:
     offset = situation.board.now - situation.board.utc_now
     received, labelled = task.length_receive_table, task.length_output_table
-    share = f", {100 * (labelled or 0) / received:.1f}% of read" if received else ""
+    share = f", {share_labelled(task)} of those read" if received else ""
     ends = task.date_range.split(" - ", 1)
     return [
         ("id", sanitize(task.task_id)),
@@ -218,14 +220,14 @@ def _facts_and_blanks(task: Task, situation: Situation) -> list[tuple[str, str]]
         ("deployment", sanitize(task.deployment or "")),
         ("schedule", sanitize(task.schedule or "")),
         ("countdown", f"{task.countdown} s" if task.countdown is not None else ""),
-        ("read", f"{number(received)} posts" if received is not None else ""),
-        ("labelled", f"{number(labelled)} posts{share}" if labelled is not None else ""),
+        ("read", counted(received, "post") if received is not None else ""),
+        ("labelled", f"{counted(labelled, 'post')}{share}" if labelled is not None else ""),
         ("created", time_words(task.create_time)),
         ("started", time_words(task.started_at and task.started_at + offset)),
         ("run time", f"{task.run_time * 60:,.1f} s" if task.run_time is not None else ""),
         ("due", time_words(task.production_due and task.production_due + offset)),
         ("heard", time_words(task.heartbeat and task.heartbeat + offset) if not task.finished else ""),
-        ("production", f"{task.units_done or 0} of {task.units} units done" if task.units else ""),
+        ("production", f"{task.units_done or 0} of {counted(task.units, 'unit')} done" if task.units else ""),
         ("cleaned", time_words(task.cleaned_at and task.cleaned_at + offset)),
         ("memory", f"{task.peak_memory:.0f} MB, the largest worker's peak" if task.peak_memory else ""),
         ("patterns", sanitize(task.pattern_hash or "")[:16] + (", stale" if task.task_id in situation.stale else "")),

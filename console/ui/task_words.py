@@ -11,10 +11,12 @@ from functools import lru_cache
 from rich.cells import cell_len
 from rich.text import Text
 
+from console.figures import duration, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import bar, duration, number, short_number
+from console.ui.formatting import bar
 from console.ui.rates import Rates
 from jobs.model.task import Task, TaskStatus
+from jobs.model.wording import counted
 from jobs.services.overview import Fleet, TaskBoard
 
 _SECOND = timedelta(seconds=1)
@@ -163,7 +165,7 @@ def producing_words(task: Task, board: TaskBoard) -> str:
     left = (task.production_due - board.utc_now) / _SECOND
     if left > 0:
         return f"produces in {duration(left)}"
-    return f"producing, {task.units_done or 0} of {task.units} units" if task.units else "producing"
+    return f"producing, {task.units_done or 0} of {counted(task.units, 'unit')}" if task.units else "producing"
 
 
 def done_words(task: Task) -> str:
@@ -172,4 +174,4 @@ def done_words(task: Task) -> str:
     if not task.results:
         return "no post matched a pattern"
     total = sum(count or 0 for count in produced)
-    return f"{number(total)} authors in {', '.join(map(sanitize, task.results))}"
+    return f"{counted(total, 'author')} in {', '.join(map(sanitize, task.results))}"

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.model.task import Task
+from jobs.model.wording import counted
 
 KEEP_DAYS = 7
 """How long an alert that no receiver accepts is kept."""
@@ -92,7 +93,7 @@ def trial_alert(deployment: str) -> Alert:
 
 
 def _produced(task: Task) -> str:
-    figures = [f"{figures.produced or 0:,} rows in {figures.result}" for figures in task.result_figures]
+    figures = [f"{counted(figures.produced or 0, 'row')} in {figures.result}" for figures in task.result_figures]
     return ", ".join(figures) or "no rows"
 
 

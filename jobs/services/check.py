@@ -12,6 +12,7 @@ from jobs.errors import AudienceError, DatabaseError
 from jobs.model.alert import KEEP_DAYS
 from jobs.model.finding import Finding
 from jobs.model.sources import read_sources
+from jobs.model.wording import counted
 from jobs.notify import reach
 from jobs.services.check_servers import check_input, check_output, check_redis
 from jobs.services.firing import obstacle
@@ -131,4 +132,4 @@ def _check_sources(path: Path) -> Finding:
     except AudienceError as error:
         return Finding("sources", "error", str(error), "correct the file, or see SOURCES_FILE")
     count = len(sources.results)
-    return Finding("sources", "ok", f"{count} sources named; the others go to {sources.default}")
+    return Finding("sources", "ok", f"{counted(count, 'source')} named; the others go to {sources.default}")

@@ -9,6 +9,7 @@ from typing import IO
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, DatabaseError, ResultUnreadable
 from jobs.model.task import Task
+from jobs.model.wording import counted
 from jobs.services.connections import production_lengths
 from jobs.services.row_files import RowFormat, WriteRows, check_format, row_file, row_writer
 from jobs.services.tasks import check_status
@@ -34,7 +35,7 @@ class Export:
         """Whether rows were deleted or added since production, in words. The figures of v2.1 cannot tell."""
         if self.task.legacy or self.rows == self.produced:
             return None
-        return f"production wrote {self.produced:,} rows: the tables have changed since"
+        return f"production wrote {counted(self.produced, 'row')}: the tables have changed since"
 
 
 async def export_task(

@@ -33,6 +33,12 @@ __all__ = [
 ]
 
 MOST_TASKS = 1_000
+# Reading a task takes 50 us of the event loop, which keys wait for.
+_MOST_READ_AGAIN = 250
+
+
+_Read = tuple[int, Task]
+"""The checksum of a row, and the task that was read from it."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ class TaskBoard:
     utc_now: datetime
     """The same moment in UTC, as `production_due` and `heartbeat` are."""
     tasks: tuple[Task, ...]
-    checksums: Mapping[tuple[str, str], int] = field(default_factory=dict, repr=False, compare=False)
-    """Of the rows that the tasks were read from, by schema and task id."""
+    read: Mapping[tuple[str, str], _Read] = field(default_factory=dict, repr=False, compare=False)
+    """Every task that was read, also those that are too old to be shown, by schema and id; read longest ago first."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +69,39 @@ class Fleet:
 async def read_board(deployment: Deployment, limit: int = MOST_TASKS, known: TaskBoard | None = None) -> TaskBoard:
     """Return the newest tasks. Of those in the board `known`, only the ones that have changed are read again.
 
-    Raises StateUnreadable.
+    If very many have, they take turns: some of them are as old as the last few boards. Raises StateUnreadable.
     """
-    before = {(task.output_schema, task.task_id): task for task in known.tasks} if known else {}
-    checksums: dict[tuple[str, str], int] = {}
+    before = known.read if known else {}
+    read: dict[tuple[str, str], _Read] = {}
+    legacy: list[Task] = []
     async with state_session(deployment) as session:
         now, utc_now = await server.read_times(session)
         own = await server.stored_name(session, deployment.settings.output_schema)
-        tasks: list[Task] = []
         for schema, columns in (await state_tables.read_columns(session)).items():
             with state_tables.skip_unreadable(schema, own):
                 if not state_tables.is_migrated(columns):
-                    tasks += await task_search.newest(session, schema, limit)
+                    legacy += await task_search.newest(session, schema, limit)
                     continue
                 found = await task_search.read_checksums(session, schema, columns, limit)
-                same = {
-                    task_id: before[schema, task_id]
-                    for task_id, checksum in found.items()
-                    if known and known.checksums.get((schema, task_id)) == checksum
-                }
-                read = await task_search.find_all(session, schema, found.keys() - same.keys())
-                # A row that has changed in between has another checksum next time.
-                tasks += (same | read).values()
-                checksums |= {(schema, task_id): checksum for task_id, checksum in found.items()}
-    tasks.sort(key=lambda task: (task.create_time, task.task_id), reverse=True)
-    return TaskBoard(now, utc_now, tuple(tasks[:limit]), checksums)
+                rows = {task_id: row for (of, task_id), row in before.items() if of == schema and task_id in found}
+                ids = _to_read(found, rows)
+                tasks = await task_search.find_all(session, schema, ids)
+                for task_id in ids:
+                    rows.pop(task_id, None)
+                    if task_id in tasks:
+                        # A row that has changed in between has another checksum next time.
+                        rows[task_id] = found[task_id], tasks[task_id]
+                read |= {(schema, task_id): row for task_id, row in rows.items()}
+    tasks_by_age = sorted(
+        [*legacy, *(task for _, task in read.values())], key=lambda task: (task.create_time, task.task_id), reverse=True
+    )
+    return TaskBoard(now, utc_now, tuple(tasks_by_age[:limit]), read)
+
+
+def _to_read(found: Mapping[str, int], before: Mapping[str, _Read]) -> list[str]:
+    """Return the ids of the tasks to read: the changed ones that were read longest ago, and all that are new."""
+    changed = [task_id for task_id, (checksum, _) in before.items() if checksum != found[task_id]]
+    return changed[:_MOST_READ_AGAIN] + [task_id for task_id in found if task_id not in before]
 
 
 async def read_windows(deployment: Deployment, task: Task) -> tuple[WindowState, ...]:

@@ -33,7 +33,7 @@ _JSON_LINE = "{" + ", ".join(f'"{name}": %s' for name in COLUMNS) + "}\n"
 _GROUP_ROWS = 100_000
 _GROUP_BYTES = 16_000_000
 
-_COMPRESSION = 6  # gzip's own default; Python's, 9, takes three times as long for files 1 % smaller
+_COMPRESSION = 6  # gzip's own default; Python's, 9, takes three times as long for files 1% smaller
 
 Rows = Sequence[Sequence[Any]]
 """Production rows: the values of each, in the order of COLUMNS. Times may be texts."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from math import ceil
 
 from jobs.model.input_table import RangeEstimate
-from jobs.model.sampling import Batch, Cluster, SampleRequest, draw_cells
+from jobs.model.sampling import Batch, Cell, Cluster, SampleRequest, draw_cells
 from jobs.storage.connection import Arguments, Session
 from jobs.storage.endpoint import Server
 from jobs.storage.input_table import row_columns, row_conditions
@@ -28,8 +28,6 @@ from jobs.storage.values import Row
 # Few enough rows in a cluster to spread the sample, enough to pay for the search.
 _CLUSTER_ROWS = 25
 _MIN_CLUSTERS = 200
-# Clusters are drawn from about this many cells with similar numbers of rows.
-_CELLS = 256
 _CLUSTERS_AT_ONCE = 50
 # A sample is given out in this many batches. If rows are fewer than estimated, there are up to three times as many.
 _BATCHES = 8
@@ -53,8 +51,35 @@ async def sample_rows(
     if axis is None:
         yield await _scan(server, request, estimate, rng)
         return
-    async for batch in _draw(session, request, axis, rng):
+    cells = await cut_into_cells(session, request, axis)
+    async for batch in draw_clusters(session, request, axis, cells, rng):
         yield batch
+
+
+async def draw_clusters(
+    session: Session, request: SampleRequest, axis: Axis, cells: Sequence[Cell], rng: random.Random
+) -> AsyncGenerator[Batch, None]:
+    """Draw clusters along an axis that was cut into cells, in batches. Raises DatabaseError."""
+    planned = min(max(request.rows // _CLUSTER_ROWS, _MIN_CLUSTERS), request.rows)
+    size = request.rows / planned
+    total = sum(cell.rows for cell in cells)
+    drawn, rows = 0, 0
+    # How many rows there are for each that is estimated, as far as the draws show.
+    ratio = 1.0
+    for number in range(1, 3 * _BATCHES + 1):
+        draws = []
+        for cell in draw_cells(cells, ceil(planned / _BATCHES), rng):
+            parts = cell.parts(axis.grain, size / ratio)
+            bounds = cell.part(rng.randrange(parts), parts, axis.grain)
+            draws.append((cell.rows / total / parts, bounds))
+        clusters = await _clusters(session, request, axis, draws, ceil(size), rng)
+        found = sum(len(cluster.rows) for cluster in clusters)
+        drawn, rows = drawn + len(draws), rows + found
+        ratio = max(ratio * found / (size * len(draws)), 0.01)
+        finished = (rows >= request.rows and drawn >= planned / 2) or number == 3 * _BATCHES
+        yield Batch(clusters, 1.0 if finished else min(rows / request.rows, 0.99))
+        if finished:
+            return
 
 
 async def _everything(server: Server, request: SampleRequest, estimate: RangeEstimate) -> AsyncGenerator[Batch, None]:
@@ -92,33 +117,6 @@ async def _scan(server: Server, request: SampleRequest, estimate: RangeEstimate,
                     kept[place] = row
     everything = share == 1 and seen <= request.rows
     return Batch([Cluster(1.0, [row]) for row in kept], 1.0, everything)
-
-
-async def _draw(
-    session: Session, request: SampleRequest, axis: Axis, rng: random.Random
-) -> AsyncGenerator[Batch, None]:
-    """Draw clusters along an axis, in batches."""
-    planned = min(max(request.rows // _CLUSTER_ROWS, _MIN_CLUSTERS), request.rows)
-    size = request.rows / planned
-    cells = await cut_into_cells(session, request, axis, _CELLS)
-    total = sum(cell.rows for cell in cells)
-    drawn, rows = 0, 0
-    # How many rows there are for each that is estimated, as far as the draws show.
-    ratio = 1.0
-    for number in range(1, 3 * _BATCHES + 1):
-        draws = []
-        for cell in draw_cells(cells, ceil(planned / _BATCHES), rng):
-            parts = cell.parts(axis.grain, size / ratio)
-            bounds = cell.part(rng.randrange(parts), parts, axis.grain)
-            draws.append((cell.rows / total / parts, bounds))
-        clusters = await _clusters(session, request, axis, draws, ceil(size), rng)
-        found = sum(len(cluster.rows) for cluster in clusters)
-        drawn, rows = drawn + len(draws), rows + found
-        ratio = max(ratio * found / (size * len(draws)), 0.01)
-        finished = (rows >= request.rows and drawn >= planned / 2) or number == 3 * _BATCHES
-        yield Batch(clusters, 1.0 if finished else min(rows / request.rows, 0.99))
-        if finished:
-            return
 
 
 _Draw = tuple[float, Bounds]

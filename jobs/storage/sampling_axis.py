@@ -10,6 +10,8 @@ from jobs.model.sampling import Cell, SampleRequest
 from jobs.storage.connection import Session, quote
 from jobs.storage.sampling_queries import Axis, queries_between, table_name
 
+# Clusters are drawn from about this many cells with similar numbers of rows.
+_CELLS = 256
 _ESTIMATES_AT_ONCE = 100
 # With more rows at each of its values, an axis cannot be cut into clusters.
 _MAX_ROWS_PER_VALUE = 100
@@ -75,16 +77,16 @@ async def _grain(
     return next((grain for grain in _GRAINS if common % grain == 0), 1)
 
 
-async def cut_into_cells(session: Session, request: SampleRequest, axis: Axis, count: int) -> list[Cell]:
-    """Cut the axis into about this many cells of similar numbers of rows, by the optimizer's estimates.
+async def cut_into_cells(session: Session, request: SampleRequest, axis: Axis) -> list[Cell]:
+    """Cut the axis into cells of similar numbers of rows, by the optimizer's estimates.
 
     Nothing is counted.
     """
     cells = await _estimates(session, request, axis, [(0, axis.length)])
     while True:
-        most = sum(cell.rows for cell in cells) / count
+        most = sum(cell.rows for cell in cells) / _CELLS
         cut = [halves for cell in cells if cell.rows > most and (halves := cell.halves(axis.grain)) is not None]
-        if not cut or len(cells) >= 4 * count:
+        if not cut or len(cells) >= 4 * _CELLS:
             return sorted(cells, key=lambda cell: cell.low)
         old = {halves[0][0] for halves in cut}
         new = await _estimates(session, request, axis, [half for halves in cut for half in halves])

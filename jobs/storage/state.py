@@ -10,6 +10,7 @@ from jobs.model.alert import AlertEvent, task_alert
 from jobs.model.event import EventKind
 from jobs.model.task import Task, TaskRef, TaskStatus
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.storage import alerts, events, task_search
 from jobs.storage.connection import Session, quote
 
@@ -188,7 +189,7 @@ async def complete_production(
     )
     if changed:
         rows = sum(map(int, filter(None, length_prod_table.split(","))))
-        await events.record(session, ref, EventKind.PRODUCED, f"{rows:,} author{'' if rows == 1 else 's'}")
+        await events.record(session, ref, EventKind.PRODUCED, counted(rows, "author"))
         if alert:
             await _add_alert(session, ref, AlertEvent.TASK_FINISHED)
     return changed == 1

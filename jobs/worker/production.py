@@ -89,7 +89,7 @@ class ProductionLane(Lane):
             if produced[result].votes != rows.labelled:
                 raise LabelRowsMissing(
                     f"label rows of {self.ref.schema}.{result} are missing: they stand for"
-                    f" {produced[result].votes:,} of {rows.labelled:,} labelled rows; resuming labels the whole range"
+                    f" {produced[result].votes:,} of {rows.labelled:,} labelled posts; resuming labels the whole range"
                     " again"
                 )
 

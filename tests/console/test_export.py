@@ -63,7 +63,7 @@ async def test_the_name_follows_the_format_and_one_result_may_be_chosen(ready: T
         file.value = "mine.csv.gz"
         pilot.app.screen.query_one("#results", Choice).value = "Dcard"
         await pilot.press("enter")
-        await wait_until(pilot, lambda: "1 rows saved to " in said(pilot))
+        await wait_until(pilot, lambda: "1 row saved to " in said(pilot))
         assert gzip.decompress((ready.folder / "mine.csv.gz").read_bytes()).count(b"\n") == 2
 
 
@@ -92,7 +92,7 @@ async def test_escape_stops_an_export_and_no_file_is_left(ready: TestDeployment,
         async with console(ready) as pilot:
             file = await open_dialog(pilot)
             await pilot.press("enter")
-            await wait_until(pilot, lambda: "50%  1 rows" in said(pilot))
+            await wait_until(pilot, lambda: "50%  1 row," in said(pilot))
             assert len(list(ready.folder.glob(f".{file.value}.*.part"))) == 1
             await pilot.press("escape")
             await wait_until(pilot, lambda: "stopped; no file was saved" in said(pilot))
@@ -107,7 +107,7 @@ async def test_leaving_the_console_during_an_export_leaves_no_file(ready: TestDe
         async with console(ready) as pilot:
             await open_dialog(pilot)
             await pilot.press("enter")
-            await wait_until(pilot, lambda: "50%  1 rows" in said(pilot))
+            await wait_until(pilot, lambda: "50%  1 row," in said(pilot))
             pilot.app.exit()
         assert list(ready.folder.glob("*export*")) == list(ready.folder.glob(".*.part")) == []
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import pytest
 from textual.widgets import Input, Select
 
 from console.ui.app import AudienceApp
@@ -263,6 +264,19 @@ async def test_faults_of_pattern_files_and_of_the_input_stand_in_the_plan(ready:
         await wait_until(pilot, lambda: "not ready: patterns" in shown(pilot))
         # Lines are wrapped, and how depends on the length of the folder's name.
         assert "unknownmatchtype'begin'" in "".join(shown(pilot).split()).replace("│", "")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_whether_a_task_is_ready_stands_right_below_the_fields(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    async with console(ready, size) as pilot:
+        await pilot.press("n")
+        await opened(pilot, NewTaskScreen)
+        await wait_until(pilot, lambda: "ready, but it will wait for a worker" in shown(pilot))
+        lines = shown(pilot).splitlines()
+        title = next(number for number, line in enumerate(lines) if "─ Plan ─" in line)
+        assert "ready" in lines[title + 1]
 
 
 async def test_a_range_is_chosen_from_a_list(ready: TestDeployment) -> None:

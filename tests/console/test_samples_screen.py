@@ -103,9 +103,9 @@ async def test_one_result_can_be_sampled(ready: TestDeployment) -> None:
         await opened(pilot, SamplesScreen)
         await wait_until(pilot, lambda: table(pilot, "rows").row_count == 2)
         await pilot.press("b")
-        await wait_until(pilot, lambda: "1 of 1 rows ─ Dcard" in shown(pilot) and "志明" in shown(pilot))
+        await wait_until(pilot, lambda: "1 of 1 row ─ Dcard" in shown(pilot) and "志明" in shown(pilot))
         await pilot.press("b")
-        await wait_until(pilot, lambda: "1 of 1 rows ─ fbfans" in shown(pilot) and "Annie" in shown(pilot))
+        await wait_until(pilot, lambda: "1 of 1 row ─ fbfans" in shown(pilot) and "Annie" in shown(pilot))
         await pilot.press("b")
         await wait_until(pilot, lambda: "─ 2 of 2 rows" in shown(pilot))
 

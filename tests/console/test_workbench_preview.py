@@ -50,7 +50,7 @@ async def test_a_preview_is_of_the_range_of_the_newest_task(ready: TestDeploymen
     async with console(ready, (120, 40)) as pilot:
         await wait_until(pilot, lambda: table(pilot).row_count == 1)
         await _preview(pilot)
-        assert "all 1 posts" in said(pilot)
+        assert "all 1 post," in said(pilot)
 
 
 async def test_without_a_range_a_preview_says_what_to_do(ready: TestDeployment) -> None:

@@ -51,7 +51,7 @@ async def test_two_tasks_compare_author_by_author(ready: TestDeployment) -> None
         await pilot.press("c")
         await wait_until(pilot, lambda: "the pattern files now" in shown(pilot))
         await pilot.press("down", "enter")
-        await wait_until(pilot, lambda: "fbfans: 1 authors gained, 1 lost, 0 changed, 0 the same" in said(pilot))
+        await wait_until(pilot, lambda: "fbfans: 1 author gained, 1 lost, 0 changed, 0 the same" in said(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -66,7 +66,7 @@ async def test_the_hits_of_a_task_fill_columns_by_label_and_pattern_wherever_the
         await wait_until(pilot, lambda: "1 of 12 patterns decided 5 posts" in said(pilot))
         await pilot.press("tab", "T", "home")
         await wait_until(pilot, lambda: "Line 3 ─ ann start" in shown(pilot) and "by task ↓" in shown(pilot))
-        assert "decided 5 posts of 1 authors in task" in said(pilot)
+        assert "decided 5 posts of 1 author in task" in said(pilot)
         await pilot.press("L", "home")
         await wait_until(pilot, lambda: "not among the patterns of task" in said(pilot))
 

@@ -112,7 +112,7 @@ def test_wait_exits_with_0_when_the_task_finishes_and_with_1_when_it_fails(ready
     with ready.workers():
         done = ready.command(*CREATE, "--wait")
         assert done.returncode == 0, done.stderr
-        assert "authors produced" in done.stdout and done.stderr == ""
+        assert "author produced" in done.stdout and done.stderr == ""
         assert "\x1b" not in done.stdout
         task_id = done.stdout.split()[0]
         ready.write_anything(refuse_rows("fbfans"))

@@ -254,7 +254,7 @@ async def test_standard_output_gets_the_rows_and_nothing_else(few_posts: TestDep
     done = few_posts.command("export", odd_task.task_id, "--format", "jsonl", "-o", "-")
     assert done.returncode == 0 and read_jsonl(done.stdout.encode()) == rows
     assert done.stderr == (
-        f"audience: {len(rows)} rows were exported, but production wrote {len(rows) - len(TEXTS)} rows:"
+        f"audience: exported {len(rows)} rows, but production wrote {len(rows) - len(TEXTS)} rows:"
         " the tables have changed since\n"
     )
     saved = few_posts.command("export", odd_task.task_id, "-o", "a.jsonl", "--json")

@@ -112,7 +112,7 @@ async def test_an_empty_range_gives_no_rows(deployment: TestDeployment) -> None:
     deployment.write_posts([])
     assert [one.rows async for one in services.preview_task(deployment, deployment.request())] == [0]
     done = deployment.command(*COMMAND)
-    assert (done.returncode, done.stdout.strip()) == (0, "the range has no rows that a task would read")
+    assert (done.returncode, done.stdout.strip()) == (0, "the range has no post that a task would read")
     assert json.loads(deployment.command(*COMMAND, "--json").stdout)["rows"] == 0
 
 
@@ -186,7 +186,7 @@ def test_the_command_prints_shares_conflicts_and_every_pattern(deployment: TestD
     assert done.returncode == 0 and done.stderr == ""
     assert_inert(done.stdout.replace("\n", ""))
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("2 rows, all of the range, in ")
+    assert lines[0].startswith("2 posts, all of the range, in ")
     assert "all\t2\t50.0\t50.0\t0.0\t0.0" in lines
     assert "/female before /male\t1" in lines
     assert "/female\t2\tann\tstart\t1\t1\t0\t1\tAnn Tan" in lines

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from patterns.lint import Kind, PatternWarning, lint
-from patterns.matcher import rule_options
 from patterns.pattern_set import Label, MatchType, Pattern, PatternSet
+from patterns.rule_search import rule_options
 from tests.helpers.oracle import as_line, matches
 from tests.unit.test_matcher import keyword_patterns, keyword_set, match_types, texts
 from tests.unit.test_rule_matcher import rule_set

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from patterns import matcher as matcher_module
+from patterns import rule_search
 from patterns.matcher import Matcher, PatternsTooLarge, RuleMatcher, build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
 from tests.helpers.oracle import decide, matches
@@ -62,10 +63,10 @@ def rule_set(patterns: dict[str, list[str]]) -> PatternSet:
 def arranged(gaps_in_set: int, block_bytes: int, short_bytes: int = 10, in_blocks: int = 100) -> Iterator[None]:
     """Change the limits that decide where a rule is searched."""
     with (
-        patch.object(matcher_module, "_MAX_GAPS_IN_SET", gaps_in_set),
-        patch.object(matcher_module, "_BLOCK_BYTES", block_bytes),
-        patch.object(matcher_module, "_MAX_IN_BLOCKS", in_blocks),
-        patch.object(matcher_module, "_SHORT_BYTES", short_bytes),
+        patch.object(rule_search, "_MAX_GAPS_IN_SET", gaps_in_set),
+        patch.object(rule_search, "_BLOCK_BYTES", block_bytes),
+        patch.object(rule_search, "_MAX_IN_BLOCKS", in_blocks),
+        patch.object(rule_search, "_SHORT_BYTES", short_bytes),
     ):
         yield
 
@@ -151,17 +152,17 @@ LARGE = {"a": ["[a-q]" + "[^u-z]" * 13 + "x", "foo"], "b": [f"b{number}.?z" for 
 
 @pytest.mark.parametrize("text", ["foo", "b7 z", "b7zfoo", "q" * 13 + "x", "q" * 14 + "x", "nothing", ""])
 def test_rules_that_are_too_large_for_a_set_decide_the_same_one_by_one(text: str) -> None:
-    with patch.object(matcher_module, "_RE2_BYTES", 20_000):
+    with patch.object(rule_search, "_RE2_BYTES", 20_000):
         matcher = RuleMatcher(rule_set(LARGE))
-    assert sum(len(block.numbers) for block in matcher._blocks) == 52
+    assert sum(len(block.numbers) for block in matcher._search._blocks) == 52
     assert_equals_the_oracle(matcher, LARGE, text)
 
 
 @pytest.mark.parametrize("text", ["foo", "b7 z", "b7zfoo", "q" * 13 + "x", "q" * 14 + "x", "nothing", ""])
 def test_rules_whose_set_fails_while_matching_decide_the_same_one_by_one(text: str) -> None:
     matcher = RuleMatcher(rule_set(LARGE))
-    assert not matcher._blocks
-    matcher._sets[0]._witness = -1  # as if RE2 had not found the empty regex
+    assert not matcher._search._blocks
+    matcher._search._sets[0]._witness = -1  # as if RE2 had not found the empty regex
     assert_equals_the_oracle(matcher, LARGE, text)
 
 
@@ -175,7 +176,7 @@ def test_more_rules_than_fit_into_blocks_decide_the_same_in_a_set() -> None:
 
 def test_rules_that_are_too_large_together_are_refused() -> None:
     with (
-        patch.object(matcher_module, "_MAX_RE2_BYTES", 2**20),
+        patch.object(rule_search, "_MAX_RE2_BYTES", 2**20),
         pytest.raises(PatternsTooLarge, match="the 40 rules together are too large"),
     ):
         build_matcher(rules_of([rf"\pL{{20}}.*x{number}" for number in range(40)]))

@@ -32,7 +32,7 @@ def document(folder: Path, *options: str) -> dict[str, Any]:
 
 def test_a_pipe_receives_a_line_for_each_suggestion_and_bad_lines_are_named(folder: Path) -> None:
     done = run_suggest(folder)
-    assert done.exit_code == 0 and "line 1003 is left out: 1 columns, not 2" in done.stderr
+    assert done.exit_code == 0 and "line 1003 is left out: expected 2 columns, not 1" in done.stderr
     header, line = (line.split("\t") for line in done.stdout.splitlines())
     assert header[:4] == ["label", "pattern", "match type", "support"]
     assert line[:3] == ["/female", "婷", "end"] and 200 < int(line[3]) < 300

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
+from console.figures import percentage, short_number
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percentage
-from console.ui.formatting import cell, short_number
+from console.ui.formatting import cell
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Choose
 from console.ui.task_words import model_words, range_words
@@ -23,6 +23,7 @@ from console.ui.widgets.pane import Pane, set_title
 from jobs.errors import AudienceError
 from jobs.model.difference import KINDS, Change, PatternChange, Side
 from jobs.model.task import Task
+from jobs.model.wording import counted
 from jobs.services import SampledDiff, TaskDiff, diff_now, diff_tasks
 
 # Changed rows that are kept as examples, and how many of them are shown for a pattern.
@@ -160,8 +161,8 @@ def _summary(found: SampledDiff | TaskDiff) -> Text:
     if isinstance(found, TaskDiff):
         text = Text("\n").join(
             Text(
-                f"{sanitize(result)}: {one.gained:,} authors gained, {one.lost:,} lost, {one.changed:,} changed,"
-                f" {one.same:,} the same"
+                f"{sanitize(result)}: {counted(one.gained, 'author')} gained, {one.lost:,} lost,"
+                f" {one.changed:,} changed, {one.same:,} the same"
             )
             for result, one in list(found.results.items())[:_MOST_RESULTS]
         )
@@ -170,10 +171,10 @@ def _summary(found: SampledDiff | TaskDiff) -> Text:
         if found.patterns is None:
             text.append("\nwhich patterns made the difference is not known: those of one task are not kept", "waiting")
     else:
-        rows = f"{'all ' if found.everything else ''}{found.rows:,} posts"
+        posts = f"{'all ' if found.everything else ''}{counted(found.rows, 'post')}"
         words = {"gained": "gain a label", "lost": "lose theirs", "changed": "change it"}
         shares = ", ".join(f"{percentage(found.shares[kind])} {words[kind]}" for kind in KINDS)
-        text = Text.assemble(("sample  ", "muted"), f"{rows}: {shares}")
+        text = Text.assemble(("sample  ", "muted"), f"{posts}: {shares}")
     if found.patterns is not None and not found.patterns:
         text.append("\nno pattern made a difference", "done")
     return text

@@ -17,8 +17,9 @@ from textual.timer import Timer
 from textual.widgets import Input, Label, Select
 from textual.worker import Worker
 
+from console.figures import short_number
 from console.sanitize import sanitize
-from console.ui.formatting import bar, number, short_number
+from console.ui.formatting import bar
 from console.ui.free_name import free_name
 from console.ui.widgets.choice import Choice
 from console.ui.widgets.key_bar import key_words
@@ -29,6 +30,7 @@ from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.model.sources import production_table
 from jobs.model.task import Task
+from jobs.model.wording import counted
 
 _FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _ALL = "all"
@@ -63,10 +65,14 @@ class ExportDialog(ModalScreen[None]):
         return len(self._tasks) == 1
 
     def compose(self) -> ComposeResult:
-        what = f"task {self._tasks[0].task_id[:8]}" if self._single else f"{len(self._tasks)} tasks, a file each"
+        what = (
+            f"task {self._tasks[0].task_id[:8]}"
+            if self._single
+            else f"{counted(len(self._tasks), 'task')}, a file each"
+        )
         results = self._tasks[0].results if self._single else []
         with Vertical(classes="dialog wide"):
-            yield Label(f"Export {what}: {number(sum(map(_rows, self._tasks)))} rows", markup=False)
+            yield Label(f"Export {what}: {counted(sum(map(_rows, self._tasks)), 'row')}", markup=False)
             with Horizontal(classes="field"):
                 yield Label("File" if self._single else "Folder")
                 place = free_name(self._stem, "csv") if self._single else "."
@@ -121,7 +127,9 @@ class ExportDialog(ModalScreen[None]):
             outcome, severity = str(error), _FAILED
         finally:
             if severity is not _DONE and self._saved:
-                outcome = f"{outcome.removesuffix('; no file was saved')}; {len(self._saved)} files were saved before"
+                outcome = (
+                    f"{outcome.removesuffix('; no file was saved')}; saved before: {counted(len(self._saved), 'file')}"
+                )
             self._end(outcome, severity)
 
     async def _save(self, path: Path) -> str:
@@ -133,7 +141,7 @@ class ExportDialog(ModalScreen[None]):
         done = await services.export_task(
             self._deployment, self._tasks[0].task_id, path, row_format, tables, progress=self._set_progress
         )
-        return f"{number(done.rows)} rows saved to {path}" + (f"; {done.remark}" if done.remark else "")
+        return f"{counted(done.rows, 'row')} saved to {path}" + (f"; {done.remark}" if done.remark else "")
 
     async def _save_all(self, folder: Path) -> str:
         """Export each task to a file of the folder, and return what came of it."""
@@ -149,8 +157,8 @@ class ExportDialog(ModalScreen[None]):
             )
             self._saved.append(path)
             rows, remarks = rows + done.rows, remarks + (done.remark is not None)
-        outcome = f"{number(rows)} rows saved to {len(self._saved)} files in {folder}"
-        return outcome + (f"; the tables of {remarks} tasks have changed since their production" if remarks else "")
+        outcome = f"{counted(rows, 'row')} saved to {counted(len(self._saved), 'file')} in {folder}"
+        return outcome + (f"; changed since production: the tables of {counted(remarks, 'task')}" if remarks else "")
 
     def _set_progress_after(self, before: int, written: int, _: int) -> None:
         self._set_progress(before + written, self._total)
@@ -162,7 +170,7 @@ class ExportDialog(ModalScreen[None]):
         share = self._written / self._total if self._total else 0.0
         rate = self._written / max(time.monotonic() - self._started, 0.1)
         text = bar(share, _BAR_WIDTH, "running")
-        text.append(f" {share:4.0%}  {number(self._written)} rows, {short_number(rate)} rows/s")
+        text.append(f" {share:4.0%}  {counted(self._written, 'row')}, {short_number(rate)} rows/s")
         self.query_one("#outcome", LiveText).set_text(text)
 
     def _end(self, outcome: str, severity: SeverityLevel) -> None:

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from console.ui.formatting import cell, number
+from console.figures import number
+from console.ui.formatting import cell
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText

@@ -75,9 +75,10 @@ class NewTaskScreen(BaseScreen):
         title = f"Rerun of {self._template.task_id[:8]}" if self._template else "New task"
         yield TaskForm(title, self._initial_values(), id="form")
         with Pane(id="plan-box"):
+            # Above the plan, where it neither scrolls away nor is far from the fields in a tall terminal.
+            yield LiveText(id="readiness")
             with VerticalScroll():
                 yield LiveText(id="plan")
-            yield LiveText(id="readiness")
 
     def _initial_values(self) -> dict[str, str]:
         defaults = TaskRequest.defaults(self.deployment.settings)

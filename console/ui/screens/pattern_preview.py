@@ -20,6 +20,7 @@ from console.ui.screens.label_matrix import Matrix
 from console.ui.screens.pattern_figures import PatternFiguresScreen
 from console.ui.screens.sample_suggestions import SampleSuggestionsScreen
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import overview
 from jobs.services.patterns import PatternFile
 from jobs.services.preview import Preview, preview_task
@@ -157,7 +158,7 @@ class PatternPreviewScreen(PatternFiguresScreen):
 def _conflicts(found: Preview) -> Matrix:
     labels = list(found.panels)
     return Matrix(
-        title=f"Texts that several labels hit ─ {found.rows:,} posts sampled",
+        title=f"Texts that several labels hit ─ {counted(found.rows, 'post')} sampled",
         about="a row is the label that decides, a column another one that hits the same text",
         rows=labels,
         columns=labels,

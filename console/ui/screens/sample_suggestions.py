@@ -5,15 +5,16 @@ from typing import ClassVar
 
 from rich.text import Text
 
+from console.figures import number, percent
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percent
-from console.ui.formatting import cell, number
+from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Choose
 from console.ui.screens.suggestions import SuggestionsScreen, line_of
 from jobs.model.task_request import TaskRequest
+from jobs.model.wording import counted
 from jobs.services import suggest_from_sample
 from patterns.frequent import FrequentSequence
 from patterns.pattern_set import Pattern
@@ -61,7 +62,7 @@ class SampleSuggestionsScreen(SuggestionsScreen):
     def about(self, row: int) -> Text:
         """See SuggestionsScreen."""
         one = self._found[row]
-        return Text(f"in {one.texts:,} texts, such as {sanitize(', '.join(one.examples))}")
+        return Text(f"in {counted(one.texts, 'text')}, such as {sanitize(', '.join(one.examples))}")
 
     async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
         """See SuggestionsScreen."""

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
-from console.ui.formatting import number
+from console.figures import number
 from console.ui.free_name import free_name
 from console.ui.sample_text import Sampled, columns_for, row_cells, row_text, shares_line, shares_text
 from console.ui.screens.base import BaseScreen, ScreenContext
@@ -28,6 +28,7 @@ from jobs import services
 from jobs.errors import AudienceError
 from jobs.model.sources import production_table
 from jobs.model.task import Task
+from jobs.model.wording import counted
 from jobs.services.panels import PanelCounts, panel_counts
 from patterns.explain import Explainer
 
@@ -183,7 +184,7 @@ class SamplesScreen(BaseScreen):
             title += f" ─ {self._status}"
         else:
             shown, total = len(self._rows_shown), sum((self._panel_totals or {}).values())
-            count = f"{number(len(self._rows))} of {number(total) if self._totals is not None else '...'} rows"
+            count = f"{number(len(self._rows))} of {counted(total, 'row') if self._totals is not None else '... rows'}"
             title += f" ─ {count}" if shown == len(self._rows) else f" ─ {number(shown)} of {count}"
         for name in (self._result, self._panel):
             title += f" ─ {name}" if name != _ALL else ""
@@ -257,7 +258,7 @@ class SamplesScreen(BaseScreen):
         if not rows:
             self.refuse("nothing to save")
             return
-        question = f"Save the {len(rows):,} rows shown as (.csv or .jsonl)"
+        question = f"Save the {counted(len(rows), 'row')} shown as (.csv or .jsonl)"
         name = await self.ask(Ask(question, free_name(f"sample-{self._task_id[:8]}", "csv")))
         if name:
             self._save(Path(name), rows)
@@ -270,7 +271,7 @@ class SamplesScreen(BaseScreen):
         except (OSError, RuntimeError) as error:  # no such home folder
             self.show_message(f"not saved: {error}", error=True)
         else:
-            self.show_message(f"{len(rows):,} rows saved to {path.expanduser().absolute()}")
+            self.show_message(f"{counted(len(rows), 'row')} saved to {path.expanduser().absolute()}")
 
 
 def _next(value: str, values: list[str]) -> str:

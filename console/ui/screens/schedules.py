@@ -25,6 +25,7 @@ from console.ui.widgets.schedule_table import ScheduleTable, run_cells, schedule
 from jobs import services
 from jobs.errors import AudienceError
 from jobs.model.schedules import Schedule
+from jobs.model.wording import counted
 from jobs.services import ScheduleStatus
 
 Change = Literal["pause", "unpause", "run", "remove"]
@@ -236,7 +237,7 @@ class SchedulesScreen(BaseScreen):
     def action_remove(self) -> None:
         """Ask, then remove the schedules."""
         targets = self.targets
-        what = f"schedule {targets[0].schedule.name}" if len(targets) == 1 else f"{len(targets)} schedules"
+        what = f"schedule {targets[0].schedule.name}" if len(targets) == 1 else counted(len(targets), "schedule")
         if targets:
             self._ask("remove", f"Remove {what}, with the list of runs? The tasks stay.", "Remove")
 

@@ -11,10 +11,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from console.figures import number, percent, percentage
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.shares import percent
-from console.ui.formatting import cell, number
+from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Confirm
@@ -22,6 +22,7 @@ from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from jobs.errors import AudienceError
+from jobs.model.wording import counted
 from jobs.services import GoldSuggestions, suggest_from_gold
 from jobs.services.patterns import add_pattern
 from patterns.files import pattern_path
@@ -183,8 +184,10 @@ class GoldSuggestionsScreen(SuggestionsScreen):
     def about(self, row: int) -> Text:
         """See SuggestionsScreen."""
         one, text = self._suggestions[row], Text()
-        text.append(f"decides {one.support:,} of {one.lines:,} texts, {one.adds:,} of them without a label now; ")
-        text.append(f"{percent(one.precision)} % right. ")
+        text.append(
+            f"decides {one.support:,} of {counted(one.lines, 'text')}, {one.adds:,} of them without a label now; "
+        )
+        text.append(f"{percentage(one.precision)} right. ")
         return text.append(
             "Surely as precise as requested." if one.sure else "More texts would show how precise it is."
         )
@@ -207,9 +210,10 @@ def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support:
     asked = f"decides {support} texts or more with a precision of {precision:.0%} or more"
     if not count:
         return Text(f"No line {asked} in the half of {name} that judges. Label more texts.", "waiting")
-    text = Text(f"Each of {count:,} lines {asked}, judged by {before.lines:,} texts of {name}. With all of them, ")
-    text.append(f"labelled {percent(before.coverage)} % becomes {percent(after.coverage)} %, ")
-    return text.append(f"right {percent(before.precision)} % becomes {percent(after.precision)} %.")
+    text = Text(f"Each of {counted(count, 'line')} {asked}, judged by {counted(before.lines, 'text')} of {name}. ")
+    text.append("With all of them, ")
+    text.append(f"labelled {percentage(before.coverage)} becomes {percentage(after.coverage)}, ")
+    return text.append(f"right {percentage(before.precision)} becomes {percentage(after.precision)}.")
 
 
 def _columns_for(wanted: Mapping[str, int], widest: str, width: int) -> dict[str, int]:

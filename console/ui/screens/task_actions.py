@@ -15,6 +15,7 @@ from console.ui.snapshot import Snapshot
 from console.ui.task_columns import Situation
 from console.ui.task_words import ABORTED, FAILED, standing, task_name
 from jobs.model.task import Task
+from jobs.model.wording import counted
 
 _SAVES_NOTHING = "this console saves no files: it is read-only, and runs elsewhere"
 
@@ -168,7 +169,8 @@ class TaskActions(BaseScreen):
     async def _confirm_abort(self, tasks: tuple[Task, ...], marked: int) -> None:
         if len(tasks) == 1:
             task = tasks[0]
-            done = f"{task.windows_done} of {task.windows} windows are" if task.windows_done else "no window is"
+            windows = counted(task.windows or 0, "window")
+            done = f"{task.windows_done} of {windows}" if task.windows_done else "no window"
             question = f"Abort task {task.task_id[:8]}? {task_name(task)}; {done} done."
         else:
             question = f"Abort {_count(tasks, marked)}?"
@@ -195,4 +197,4 @@ def _stands(task: Task) -> str:
 
 
 def _count(tasks: tuple[Task, ...], marked: int) -> str:
-    return f"{len(tasks)} tasks" + (f" of the {marked} that are marked" if marked > len(tasks) else "")
+    return counted(len(tasks), "task") + (f" of the {marked} that are marked" if marked > len(tasks) else "")

@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from console.figures import number, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import label_rate, number, short_number
+from console.ui.formatting import share_labelled
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.detail_reader import DetailReader
 from console.ui.screens.dialogs import Choose
@@ -29,6 +30,7 @@ from console.ui.widgets.task_detail import TaskDetail
 from console.ui.widgets.task_table import TaskTable
 from console.ui.widgets.text_input import FilterInput, TextInput
 from jobs.model.task import Task, TaskStatus
+from jobs.model.wording import counted
 from jobs.services import overview
 from jobs.services.overview import TaskBoard
 
@@ -260,8 +262,10 @@ def _summary(task: Task, situation: Situation) -> Text:
     text = Text(f"{task.task_id[:8]} ", "muted", no_wrap=True, overflow="ellipsis")
     if task.status is not TaskStatus.STARTED or task.waiting_for:
         return text.append_text(outcome(task, situation.board, situation.rates, situation.fleet, _ALL_OF_IT))
-    text.append(f"{number(task.windows_done or 0)} of {number(task.windows or 0)} windows", "running")
+    text.append(f"{number(task.windows_done or 0)} of {counted(task.windows or 0, 'window')}", "running")
     rate = situation.rates.rows_per_second(task)
     text.append(f"  {short_number(rate)} posts/s" if rate is not None else "")
-    share = label_rate(task)
-    return text.append(f"  {share} of {number(task.length_receive_table)} posts labelled" if share else "", "muted")
+    share = share_labelled(task)
+    return text.append(
+        f"  {share} of {counted(task.length_receive_table or 0, 'post')} labelled" if share else "", "muted"
+    )

@@ -15,7 +15,6 @@ from textual.widgets import Input
 from console.highlight import visible
 from console.sanitize import sanitize
 from console.ui import pattern_words
-from console.ui.formatting import number
 from console.ui.pattern_book import Node, SetKey
 from console.ui.pattern_columns import PatternRow, Source
 from console.ui.screens.base import ScreenContext
@@ -27,6 +26,7 @@ from console.ui.widgets.pane import Pane, set_title
 from console.ui.widgets.pattern_table import PatternTable
 from console.ui.widgets.pattern_tree import PatternTree
 from console.ui.widgets.text_input import TextInput
+from jobs.model.wording import counted
 from jobs.services import LintFinding
 from jobs.services.patterns import PatternFile
 
@@ -184,13 +184,13 @@ class WorkbenchScreen(PatternTasksScreen):
         if node is None:
             lines.append(Text(sanitize(f"no pattern files in {book.directory}"), "waiting"))
         elif file is None:
-            title = f"{node.key} ─ {node.faults} faults, {node.warnings} warnings"
+            title = f"{node.key} ─ {counted(node.faults, 'fault')}, {counted(node.warnings, 'warning')}"
             if not self._found:
                 lines.append(Text("✓ no fault, no warning", "done") if book.linted else Text("checking ...", "muted"))
         else:
-            title = f"/{file.label} {file.predict_type} ─ {number(len(file.patterns))} patterns"
+            title = f"/{file.label} {file.predict_type} ─ {counted(len(file.patterns), 'pattern')}"
             if file.faults:
-                title = f"/{file.label} {file.predict_type} ─ {len(file.faults)} faults"
+                title = f"/{file.label} {file.predict_type} ─ {counted(len(file.faults), 'fault')}"
                 lines.append(Text("no task can be created with this file", "bold failed"))
             elif self._table.sort.label != "line" or self._table.descending:
                 title += f" ─ by {self._table.sort.label} {'↓' if self._table.descending else '↑'}"

@@ -10,8 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
+from console.figures import duration, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import bar, blocks, cell, duration, graph, short_number
+from console.ui.formatting import bar, blocks, cell, graph
 from console.ui.rates import Rates
 from console.ui.screens.base import BaseScreen
 from console.ui.snapshot import Snapshot

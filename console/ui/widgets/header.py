@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from console.ui.formatting import blocks, duration, short_number
+from console.figures import duration, short_number
+from console.ui.formatting import blocks
 from console.ui.rates import Rates
 from console.ui.snapshot import ServerStatus, Snapshot
 from console.ui.task_words import STANDINGS, Standing, standing
 from console.ui.widgets.live_text import LiveText
 from jobs.deployment import Deployment
+from jobs.model.wording import counted
 
 # From this width on, the header shows the workers' recent rates.
 WIDE = 110
@@ -75,7 +77,7 @@ def _workers(snapshot: Snapshot) -> Text:
     count = sum(not worker.stale for worker in snapshot.fleet.workers)
     if not count:
         return Text("no worker", "bold waiting" if snapshot.redis.ok else "muted")
-    return Text(f"{count} worker{'' if count == 1 else 's'}", "" if snapshot.redis.ok else "muted")
+    return Text(counted(count, "worker"), "" if snapshot.redis.ok else "muted")
 
 
 def _rate(snapshot: Snapshot) -> Text:

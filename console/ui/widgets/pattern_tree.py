@@ -2,7 +2,8 @@
 
 from rich.text import Text
 
-from console.ui.formatting import cell, short_number
+from console.figures import short_number
+from console.ui.formatting import cell
 from console.ui.pattern_book import Node, PatternBook
 from console.ui.widgets.live_table import LiveTable
 
