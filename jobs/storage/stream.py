@@ -18,7 +18,7 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import Arguments, cancellable, database_error
+from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb
 from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
 from jobs.storage.values import Row
 
@@ -42,7 +42,7 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
     with _as_database_error(server):
         # The driver's own limit covers only the TCP connection, not the server's greeting.
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
+            connection = await cancellable(_open(server))
     transport = connection._transport
     try:
         await _check_session(server, connection)
@@ -51,6 +51,13 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
         # close() alone waits, over TLS, up to half a minute for a busy server to answer.
         transport.abort()
         connection.close()
+
+
+async def _open(server: Server) -> Any:
+    try:
+        return await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
+    except (*FOREIGN_BYTES, asyncmy.errors.InternalError) as error:
+        raise not_mariadb(server) from error
 
 
 async def _check_session(server: Server, connection: Any) -> None:
