@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from console.highlight import highlight, visible
+from console.highlight import highlight, highlight_part, visible
 from console.sanitize import sanitize
 from console.ui.formatting import bar, cell
 from jobs.services import SampleRow
@@ -96,7 +96,7 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
         start = first = spans[0][0]
         while start > 0 and cell_len(sanitize(text[start - 1 : first])) <= width // 4:
             start -= 1
-    shown = highlight(text[start : start + width], _within(spans, start, start + width), MATCH)
+    shown = highlight_part(text, spans, start, start + width, MATCH)
     shown.end, shown.no_wrap = "", True
     return Text("…", end="").append_text(shown) if start else shown
 
@@ -104,13 +104,6 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
 def _spans(sampled: Sampled) -> Sequence[tuple[int, int]]:
     decision = sampled.explanation.decision if sampled.explanation else None
     return decision.spans if decision else ()
-
-
-def _within(spans: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
-    """Return the spans inside of a part of the text, counted from its start."""
-    return [
-        (max(first, start) - start, min(last, end) - start) for first, last in spans if first < end and last > start
-    ]
 
 
 def row_text(sampled: Sampled) -> Text:
