@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from console.highlight import highlight, highlight_part, visible
 from console.sanitize import sanitize
-from console.ui.formatting import bar, cell
+from console.ui.formatting import bar, cell, fit
 from jobs.services import SampleRow
 from patterns.explain import Explanation
 
@@ -136,7 +136,7 @@ def shares_text(rows: Sequence[Sampled], totals: Mapping[str, int] | None, width
     text = Text(f"{'':{name_width + bar_width + 1}} sample     all", "muted")
     for panel in panels:
         share = counts[panel] / len(rows)
-        text.append("\n" + set_cell_size(sanitize(panel), name_width) + " ", "bold")
+        text.append("\n" + fit(panel, name_width) + " ", "bold")
         text.append_text(bar(share, bar_width, "accent")).append(f" {100 * share:5.1f}%")
         text.append(f" {100 * totals[panel] / total:6.1f}%" if totals and total else "      ...", "muted")
     return text

@@ -17,6 +17,7 @@ from console.ui.rates import Rates
 from jobs.model.task import Task, TaskStatus
 from jobs.services.overview import Fleet, TaskBoard
 
+_MOST_RESULTS = 12
 _SECOND = timedelta(seconds=1)
 _LAST_SECOND = time(23, 59, 59)
 
@@ -172,4 +173,5 @@ def done_words(task: Task) -> str:
     if not task.results:
         return "no post matched a pattern"
     total = sum(count or 0 for count in produced)
-    return f"{number(total)} authors in {', '.join(map(sanitize, task.results))}"
+    named, more = task.results[:_MOST_RESULTS], len(task.results) - _MOST_RESULTS
+    return f"{number(total)} authors in {', '.join(map(sanitize, named))}" + (f" and {more} more" if more > 0 else "")
