@@ -1,6 +1,6 @@
 """Shows a text with the matched characters highlighted, for both the commands and the screens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
@@ -17,6 +17,20 @@ def highlight(text: str, spans: Iterable[tuple[int, int]], style: str = STYLE) -
         shown.append(sanitize(text[max(start, position) : end]), style)
         position = max(position, end)
     return shown.append(sanitize(text[position:]))
+
+
+def highlight_part(text: str, spans: Iterable[tuple[int, int]], start: int, end: int, style: str = STYLE) -> Text:
+    """Return the part of a text from one character to another, as `highlight` shows it."""
+    inside = [(max(first, start), min(last, end)) for first, last in spans if first < end and last > start]
+    return highlight(text[start:end], [(first - start, last - start) for first, last in inside], style)
+
+
+def excerpt(text: str, spans: Sequence[tuple[int, int]], most: int, style: str = STYLE) -> Text:
+    """Return at most this many characters of a text, those around its first match; `…` stands for the rest."""
+    first, last = spans[0] if spans else (0, 0)
+    start = max(first - most // 4, 0) if last > most else 0
+    shown = highlight_part(text, spans, start, start + most, style)
+    return Text.assemble("…" if start else "", shown, "…" if start + most < len(text) else "")
 
 
 def visible(pattern: str) -> str:

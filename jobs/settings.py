@@ -18,6 +18,7 @@ from jobs.errors import InvalidValue
 from jobs.tls import read_certificates
 
 ENV_FILE = Path(".env")
+_TOKEN_CHARACTERS = 16
 QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
@@ -40,6 +41,12 @@ def _web_address(url: SecretStr) -> SecretStr:
     if text and not (usable and text.isascii() and text.isprintable() and " " not in text):
         raise PydanticCustomError("url", "expected https://<host>/<path>, with special characters %-encoded")
     return url
+
+
+def _long_enough(token: SecretStr) -> SecretStr:
+    if len(token) < _TOKEN_CHARACTERS:
+        raise PydanticCustomError("token", f"expected {_TOKEN_CHARACTERS} characters or more")
+    return token
 
 
 TlsChoice = Literal["off", "required"]
@@ -90,7 +97,7 @@ class Settings(BaseModel):
     redis_tls_ca: CaFile | None = None
     """Like `input_tls_ca`, for a `rediss://` URL."""
 
-    serve_token: SecretStr | None = Field(default=None, min_length=16)
+    serve_token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
     """What a visitor of `audience serve` has to know. Without one, it serves this machine only."""
 
     patterns_dir: Path = Path(patterns.__file__).parent

@@ -29,8 +29,6 @@ def purge(
         _ask(plan, as_json)
     task_id = plan.task.task_id  # no longer a prefix, which might fit another task by now
 
-    task_id = plan.task.task_id
-
     async def service(deployment: Deployment) -> dict[str, int]:
         with _progress(plan.rows) as advance:
             return await services.purge_task(deployment, task_id, advance)

@@ -53,7 +53,7 @@ def make_posts(rows: int, seed: int = SEED) -> Iterator[Post]:
     """Generate posts in the order of their times; the same arguments give the same posts.
 
     Authors are skewed: few write hundreds of posts, most write one or two. The project's own rules label
-    the names of three in ten. One post in a thousand has no author.
+    the names of a quarter. One post in a thousand has no author.
     """
     rng = random.Random(seed)
     authors = _authors(rng, max(rows // ROWS_PER_AUTHOR, 1))

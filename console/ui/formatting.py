@@ -37,6 +37,12 @@ def hanging(first: Text, words: str, width: int, style: str = "") -> Text:
     return text
 
 
+def fit(text: str, width: int) -> str:
+    """Return a text sanitised, and as wide as this: filled with blanks, or cut, with … in place of the rest."""
+    text = sanitize(text)
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
 def shorten_middle(text: str, width: int) -> str:
     """Return a text without its middle if it is too long, for texts that begin alike."""
     if cell_len(text) <= width:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from console.figures import percentage
-from console.highlight import highlight, visible
+from console.highlight import excerpt, visible
 from console.sanitize import sanitize
 from console.ui.judgement import Judgement, label_name
 from console.ui.pattern_columns import PatternRow, TaskCounts
@@ -19,6 +19,8 @@ from patterns.evaluation import Wrong
 from patterns.explain import Explainer, Explanation
 
 _MAX_HITS = 6
+_MOST_OF_A_TEXT = 160
+"""The characters of a text that are shown: posts are longer, and what a pattern matches may be at their end."""
 
 
 def finding_lines(findings: Iterable[LintFinding]) -> list[Text]:
@@ -45,10 +47,10 @@ def sample_lines(row: PatternRow, previewed: Preview, explainer: Explainer | Non
 def _example(text: str, explainer: Explainer | None, label: str, line: int) -> Text:
     shown = Text("  ")
     if explainer is None:
-        return shown.append(sanitize(text))
+        return shown.append_text(excerpt(text, (), _MOST_OF_A_TEXT))
     explanation = explainer.explain(text)
     hit = next((hit for hit in explanation.hits if (hit.label, hit.line) == (label, line)), None)
-    shown.append_text(highlight(text, hit.spans if hit else (), MATCH))
+    shown.append_text(excerpt(text, hit.spans if hit else (), _MOST_OF_A_TEXT, MATCH))
     decision = explanation.decision
     if hit is not None and decision is not None and decision is not hit:
         by = f"{visible(decision.pattern.text)} {decision.pattern.match_type}"
@@ -122,7 +124,7 @@ def verdict(explanation: Explanation) -> Text:
     shown = Text.assemble(
         (f"/{sanitize(decision.label)}", "bold done"),
         f" by {sanitize(visible(decision.pattern.text))} {decision.pattern.match_type}, line {decision.line}:  ",
-        highlight(text, decision.spans, MATCH),
+        excerpt(text, decision.spans, _MOST_OF_A_TEXT, MATCH),
     )
     for hit in explanation.hits[1:_MAX_HITS]:
         pattern = f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}, line {hit.line}"

@@ -39,11 +39,11 @@ def plan_text(
     else:
         lines += _planned(plan, request, tasks)
     if output is not None:
-        lines.append((output.verdict, "output", f"{output.problem}; {output.advice}"))
+        lines.append((output.verdict, "output", _of_concern(output)))
     elif isinstance(plan, Plan):
         lines.append(("ok", "output", f"{request.output_schema}: {_some(plan.results)}"))
     if queue is not None:
-        lines.append((queue.verdict, "workers", f"{queue.problem}; {queue.advice}"))
+        lines.append((queue.verdict, "workers", _of_concern(queue)))
     else:
         lines.append(("ok", "workers", f"on {request.queue}"))
     lines.append(("", "production", f"{request.countdown} s after the label job"))
@@ -80,6 +80,10 @@ def _line(verdict: str, name: str, words: str, width: int) -> Text:
     good = verdict in ("ok", "")
     first = Text.assemble((f"{glyph} ", tone), (f"{name:11}", "muted" if good else tone))
     return hanging(first, words, width, "" if good else tone.removeprefix("bold "))
+
+
+def _of_concern(concern: Concern) -> str:
+    return "; ".join(filter(None, (concern.problem, concern.advice)))
 
 
 def _some(names: Sequence[str]) -> str:

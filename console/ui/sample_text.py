@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
-from console.highlight import highlight, visible
+from console.highlight import highlight, highlight_part, visible
 from console.sanitize import sanitize
-from console.ui.formatting import bar, cell
+from console.ui.formatting import bar, cell, fit
 from jobs.services import SampleRow
 from patterns.explain import Explanation
 
@@ -96,7 +96,7 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
         start = first = spans[0][0]
         while start > 0 and cell_len(sanitize(text[start - 1 : first])) <= width // 4:
             start -= 1
-    shown = highlight(text[start : start + width], _within(spans, start, start + width), MATCH)
+    shown = highlight_part(text, spans, start, start + width, MATCH)
     shown.end, shown.no_wrap = "", True
     return Text("…", end="").append_text(shown) if start else shown
 
@@ -104,13 +104,6 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
 def _spans(sampled: Sampled) -> Sequence[tuple[int, int]]:
     decision = sampled.explanation.decision if sampled.explanation else None
     return decision.spans if decision else ()
-
-
-def _within(spans: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
-    """Return the spans inside of a part of the text, counted from its start."""
-    return [
-        (max(first, start) - start, min(last, end) - start) for first, last in spans if first < end and last > start
-    ]
 
 
 def row_text(sampled: Sampled) -> Text:
@@ -143,7 +136,7 @@ def shares_text(rows: Sequence[Sampled], totals: Mapping[str, int] | None, width
     text = Text(f"{'':{name_width + bar_width + 1}} sample     all", "muted")
     for panel in panels:
         share = counts[panel] / len(rows)
-        text.append("\n" + set_cell_size(sanitize(panel), name_width) + " ", "bold")
+        text.append("\n" + fit(panel, name_width) + " ", "bold")
         text.append_text(bar(share, bar_width, "accent")).append(f" {share:6.1%}")
         text.append(f" {totals[panel] / total:7.1%}" if totals and total else "      ...", "muted")
     return text

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from console.figures import duration, number, short_number
 from console.highlight import visible
 from console.sanitize import sanitize
-from console.ui.formatting import bar, graph, hanging, shorten_middle
+from console.ui.formatting import bar, fit, graph, hanging, shorten_middle
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
 from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing
@@ -67,8 +67,8 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
     figures = task.result_figures
     if not figures:
         return Text("No post matched a pattern." if task.produced else "Known when the label job has ended.", "muted")
-    panels = [panel for counts in data.panels.values() for panel in counts]
-    names = min(max(cell_len(sanitize(name)) for name in (*(one.result for one in figures), *panels)) + 2, width // 3)
+    panels = [f"  {panel}" for counts in data.panels.values() for panel in counts]
+    names = min(max(cell_len(sanitize(name)) for name in (*(one.result for one in figures), *panels)) + 1, width // 3)
     text = Text(f"{'':{names}}authors labelled, of all authors in the posts read", "muted")
     room = max(len(number(one.produced)) for one in figures)
     for one in figures:
@@ -76,17 +76,17 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
         counts = data.panels.get(one.result, {})
         for panel, count in counts.items():
             share = count / max(sum(counts.values()), 1)
-            text.append("\n  " + set_cell_size(sanitize(panel), names - 2), "accent")
+            text.append("\n" + fit(f"  {panel}", names - 1) + " ", "accent")
             text.append_text(bar(share, _bar_width(names, width), "accent"))
             text.append(f" {share:6.1%} ").append(f"{count:>{room},}", "muted")
     if task.produced and len(figures) > 1:
-        text.append("\n\n" + set_cell_size("together", names), "bold")
+        text.append("\n\n" + fit("together", names), "bold")
         text.append(f"{counted(sum(one.produced or 0 for one in figures), 'author')} in {len(figures)} results")
     return text
 
 
 def _result(one: ResultFigures, names: int, room: int, width: int) -> Text:
-    text = Text(set_cell_size(sanitize(one.result), names), "bold")
+    text = Text(fit(one.result, names - 1) + " ", "bold")
     if one.produced is None or one.rate is None:
         return text.append("not yet produced", "muted")
     text = Text.assemble(text, bar(one.rate / 100, _bar_width(names, width), "done"))
@@ -183,7 +183,7 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
     room = max(width - (22 if narrow else 32) - label_width, 10)
     for count in counts[:_MOST_PATTERNS]:
         text.append(f"{count.rows:>11,}{'' if narrow else f'{count.authors:>10,}'}  ")
-        text.append(set_cell_size(f"/{sanitize(count.label)}", label_width), "accent")
+        text.append(fit(f"/{count.label}", label_width), "accent")
         text.append(f" {count.line:>6} ", "muted")
         name = Text(
             shorten_middle(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}".rstrip(), room)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from console.figures import duration, number, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import bar, blocks, share_labelled
+from console.ui.formatting import bar, blocks, fit, share_labelled
 from console.ui.task_columns import Situation
 from console.ui.task_words import (
     DONE,
@@ -119,7 +119,7 @@ def _results(task: Task, panels: PanelCounts, width: int) -> Text:
     for one in figures:
         padded = "".join(f"{count:>{widest}}" for count, widest in zip(_counts(one), widths, strict=True))
         share = f"{one.rate:.1f}%" if one.rate is not None else ""
-        text.append("\n" + set_cell_size(sanitize(one.result), name_width) + " ", "bold")
+        text.append("\n" + fit(one.result, name_width) + " ", "bold")
         # As long for each result, so that the eye can compare them.
         room = width - name_width - 1 - 8 - sum(widths)
         if one.rate is not None and room >= 4:

@@ -19,6 +19,7 @@ from jobs.model.task import Task, TaskStatus
 from jobs.model.wording import counted
 from jobs.services.overview import Fleet, TaskBoard
 
+_MOST_RESULTS = 12
 _SECOND = timedelta(seconds=1)
 _LAST_SECOND = time(23, 59, 59)
 
@@ -174,4 +175,6 @@ def done_words(task: Task) -> str:
     if not task.results:
         return "no post matched a pattern"
     total = sum(count or 0 for count in produced)
-    return f"{counted(total, 'author')} in {', '.join(map(sanitize, task.results))}"
+    named, more = task.results[:_MOST_RESULTS], len(task.results) - _MOST_RESULTS
+    results = ", ".join(map(sanitize, named)) + (f" and {more} more" if more > 0 else "")
+    return f"{counted(total, 'author')} in {results}"

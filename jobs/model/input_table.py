@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
 from jobs.model.task_request import Identifier
 from jobs.model.windows import Piece
@@ -52,7 +52,7 @@ class InputTable:
     time_index: Identifier | None
     """The index that post_time leads."""
     time_decimals: int
-    time_zone: str | None
+    time_zone: Annotated[str, StringConstraints(pattern=r"^[\w/:+-]{1,64}$")] | None
     """The zone, such as +08:00, in which the times of a TIMESTAMP are read; None for a column without zone."""
     unique_id: bool
     """Whether no two rows can have the same id."""

@@ -128,6 +128,8 @@ class ShareEstimator:
     def share(self, part: Key, whole: Key) -> Share:
         """Return the share of the rows of `whole` that count for `part` too, as estimated for the population."""
         wholes, parts, weights = self._counts.get(whole, {}), self._counts.get(part, {}), self._weights
+        if wholes and not parts and len(weights) > 1:  # as below, but at once: most of a thousand labels have no row
+            return wilson(0.0, len(wholes))
         total = sum(weights[number] * count for number, count in wholes.items())
         rows = sum(wholes.values())
         if not total or len(weights) < 2:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict
+from jobs.errors import Conflict, StateUnreadable
 from jobs.services.connections import find_task, state_session
 from jobs.services.patterns import matcher_of, patterns_readable
 from jobs.storage import definitions
@@ -37,4 +37,6 @@ async def frozen_patterns(deployment: Deployment, task_id: str) -> PatternSet:
                 return (await definitions.find(session, task.ref)).patterns
         except LookupError:
             pass
+        except (ValueError, TypeError) as error:
+            raise StateUnreadable(f"cannot read the patterns of task {task.task_id}: {error}") from error
     raise Conflict(f"the patterns of task {task.task_id} are not kept; tasks of v2.1 have none")

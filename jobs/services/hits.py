@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict
+from jobs.errors import Conflict, StateUnreadable
 from jobs.model.hits import ResultHits
 from jobs.model.task import Task
 from jobs.services.connections import find_task, state_session
@@ -84,7 +84,10 @@ async def task_hits(deployment: Deployment, task_id: str) -> TaskHits:
             raise Conflict(
                 f"the label job of task {task.task_id} did not end; continue it with: audience resume {task.task_id}"
             )
-        found = {} if task.legacy else await hits.find(session, task.ref)
+        try:
+            found = {} if task.legacy else await hits.find(session, task.ref)
+        except (ValueError, TypeError, LookupError) as error:
+            raise StateUnreadable(f"cannot read the hits of task {task.task_id}: {error}") from error
     if not set(task.results) <= found.keys():
         raise Conflict(f"the hits of task {task.task_id} are not known: an earlier release labelled its rows")
     return TaskHits(task, await frozen_patterns(deployment, task.task_id), found)

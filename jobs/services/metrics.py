@@ -142,7 +142,7 @@ def _of_workers(workers: Sequence[Worker], own: str) -> list[Metric]:
     for worker in workers:
         counts[worker.queue,] += 1
         rates[worker.queue,] += worker.rows_per_second
-        peaks[worker.queue,] = max(peaks[worker.queue,], worker.peak_memory * 1e6)
+        peaks[worker.queue,] = max(peaks[worker.queue,], worker.peak_memory * 2**20)
     return [
         Metric("audience_workers", "Worker processes, by the queue that they serve.", ("queue",), counts),
         Metric("audience_rows_per_second", "Rows that the workers of a queue read a second.", ("queue",), rates),

@@ -57,7 +57,7 @@ class Preview:
     panels: dict[str, Share]
     """The share of rows that get each panel, in deciding order."""
     results: tuple[ResultShares, ...]
-    """By result, the most rows first."""
+    """By result, the most rows first; none before the sample is complete."""
     authors: int
     """Different authors met."""
     authors_labelled: Share
@@ -88,7 +88,8 @@ async def preview_task(
             for cluster in batch.clusters:
                 counts.add(table, cluster)
                 await asyncio.sleep(0)
-            yield counts.preview(batch, time.monotonic() - started)
+            # In a thread, because hundreds of labels and results have many shares.
+            yield await asyncio.to_thread(counts.preview, batch, time.monotonic() - started)
 
 
 async def sample_input(
@@ -179,7 +180,7 @@ class _Counts:
                     share(("labelled", result), ("rows", result)),
                     tuple(share(("panel", panel, result), ("rows", result)) for panel in self._panels),
                 )
-                for result, rows in self._results.most_common()
+                for result, rows in (self._results.most_common() if batch.done == 1 else ())
             ),
             authors=len(self._met),
             authors_labelled=share(_LABELLED, _ROWS, self._authors),

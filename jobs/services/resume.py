@@ -1,7 +1,7 @@
 """Resuming tasks."""
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict
+from jobs.errors import Conflict, LockTaken
 from jobs.model.sources import production_table
 from jobs.model.task import Task, TaskRef
 from jobs.model.units import whole
@@ -12,6 +12,7 @@ from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import claims, labels, state, units, windows
 from jobs.storage.connection import Session
 from jobs.storage.deletion import delete_rows
+from jobs.storage.locks import named_lock
 from jobs.storage.task_tables import ensure_task_tables
 
 
@@ -31,17 +32,27 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
         if not task.can_resume:
             raise Conflict(f"task {task.task_id} is {describe_progress(task)}; {task.refuses_resume}")
         await call_redis(redis.ping())
-        # Not in one transaction: a lane that has not noticed the abort yet holds its window, and waits for
-        # the state row.
         await ensure_task_tables(session, task.output_schema)  # of an earlier release, it lacks columns
-        if await _label_rows_missing(session, task.ref):
-            await _start_over(session, task.ref)
-        await claims.reset_attempts(session, task.ref)
-        if not await state.resume(session, task.ref, operator()):
-            raise Conflict(f"task {task.task_id} is {describe_progress(task)}; it has just changed")
+        try:
+            # Whoever starts a task over must not delete what it has written since another one resumed it.
+            async with named_lock(session, f"audience resume {task.output_schema} {task.task_id}", 0):
+                await _resume(session, await find_task(deployment, session, task.task_id))
+        except LockTaken:
+            raise Conflict(f"task {task.task_id} is being resumed already") from None
         task = await find_task(deployment, session, task.task_id)
         await enqueue_task(deployment, redis, session, task)
         return task
+
+
+async def _resume(session: Session, task: Task) -> None:
+    """Let a task go on, in several transactions: a lane that has not noticed its abort yet waits for the state row."""
+    if task.can_resume:
+        if await _label_rows_missing(session, task.ref):
+            await _start_over(session, task.ref)
+        await claims.reset_attempts(session, task.ref)
+        if await state.resume(session, task.ref, operator()):
+            return
+    raise Conflict(f"task {task.task_id} is {describe_progress(task)}; it has just changed")
 
 
 async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ def _whole_file(path: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
+            if path.exists():  # whoever could not read the file that is replaced cannot read this one
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
             _sync(file)
         _rename(part, path, overwrite)

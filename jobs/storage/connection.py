@@ -5,7 +5,9 @@ pool, so a broken connection is never reused. Every failure is raised as Databas
 """
 
 import asyncio
+import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -27,6 +29,9 @@ _STATEMENT_BYTES = 2_000
 
 Arguments = Mapping[str, object]
 """The values of a statement's named placeholders, such as %(task_id)s."""
+
+FOREIGN_BYTES = (struct.error, LookupError, UnicodeDecodeError)
+"""What the drivers raise if the bytes that they receive are not those of the protocol."""
 
 _NO_ARGUMENTS: Arguments = {}
 
@@ -177,8 +182,17 @@ async def cancellable(connecting: Awaitable[Any]) -> Any:
 
 async def _open(server: Server) -> "_Connection":
     connection = _Connection(**server.options(), autocommit=True)
-    await connection._connect()
+    try:
+        await connection._connect()
+    except (*FOREIGN_BYTES, pymysql.InternalError) as error:
+        raise not_mariadb(server) from error
     return connection
+
+
+def not_mariadb(server: Server) -> DatabaseError:
+    """Return the error for an answer that is not MariaDB's."""
+    reason = "what answers there is not a MariaDB server; check the host and the port"
+    return DatabaseError(str(server), CR.CR_SERVER_HANDSHAKE_ERR, reason)
 
 
 class _Connection(aiomysql.Connection):  # type: ignore[misc]
@@ -234,9 +248,19 @@ def database_error(server: Server, error: Exception) -> DatabaseError:
     if failure is not None:
         error = pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, failure)
     match error.args:
+        case [CR.CR_CONN_HOST_ERROR, *_] if isinstance(error.__cause__, OSError):
+            return DatabaseError(str(server), CR.CR_CONN_HOST_ERROR, f"cannot connect: {_reason(error.__cause__)}")
         case [CR.CR_SSL_CONNECTION_ERROR, str(reason)] if server.tls is not None:
             return DatabaseError(str(server), CR.CR_SSL_CONNECTION_ERROR, server.tls.refusal(reason))
         case [int(code), *rest] if code:
             return DatabaseError(str(server), code, str(rest[0]) if rest else "")
         case _:  # the driver lost its connection and gives no code
             return DatabaseError(str(server), 2006, " ".join(map(str, error.args)) or "connection lost")
+
+
+def _reason(error: OSError) -> str:
+    """Return why there is no connection, without the address, which asyncio's text repeats."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_SECONDS:.0f} seconds"
+    # The errors of a name lookup have negative numbers.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

@@ -18,7 +18,7 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import Arguments, cancellable, database_error
+from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb
 from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
 from jobs.storage.values import Row
 
@@ -61,7 +61,7 @@ async def open_reader(server: Server) -> AsyncIterator[Reader]:
     with _as_database_error(server):
         # The driver's own limit covers only the TCP connection, not the server's greeting.
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await cancellable(asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS))
+            connection = await cancellable(_open(server))
     transport = connection._transport
     try:
         await _check_session(server, connection)
@@ -77,6 +77,13 @@ async def stream(server: Server, sql: str, arguments: Arguments) -> AsyncIterato
     """Open an iterator over the batches of a query's rows. Raises DatabaseError rather than end early."""
     async with open_reader(server) as reader:
         yield reader.batches(sql, arguments)
+
+
+async def _open(server: Server) -> Any:
+    try:
+        return await asyncmy.connect(**server.options(), autocommit=True, conv=_CONVERSIONS)
+    except (*FOREIGN_BYTES, asyncmy.errors.InternalError) as error:
+        raise not_mariadb(server) from error
 
 
 async def _check_session(server: Server, connection: Any) -> None:

@@ -53,7 +53,9 @@ async def newest(session: Session, schema: str, limit: int, selection: TaskSelec
         conditions.append(f"(stat IN %(statuses)s OR {finish})")
     if since is not None:
         is_age = isinstance(since, timedelta)
-        conditions.append("create_time >= " + ("NOW() - INTERVAL %(since)s SECOND" if is_age else "%(since)s"))
+        # An age of more than two thousand years is no time of the server's calendar.
+        ago = "COALESCE(NOW() - INTERVAL %(since)s SECOND, TIMESTAMP'0001-01-01 00:00:00')"
+        conditions.append(f"create_time >= {ago if is_age else '%(since)s'}")
     if selection.schedule is not None:
         conditions.append("schedule = %(schedule)s")
     return await _select(

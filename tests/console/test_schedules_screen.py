@@ -9,6 +9,7 @@ from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
 from jobs import services
 from jobs.deployment import Deployment
+from tests.faults.proxy import proxy
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.schedules import add_schedule, look_once, make_due
 from tests.helpers.screens import console, messages, opened, said, shown, table, wait_until
@@ -138,3 +139,13 @@ async def test_a_read_only_console_shows_schedules_and_changes_none(ready: TestD
         await pilot.press("escape")
         await opened(pilot, TasksScreen)
     assert not (await services.find_schedule(ready, "nightly")).schedule.paused
+
+
+async def test_schedules_are_shown_however_long_the_server_takes_to_answer(ready: TestDeployment) -> None:
+    await add_schedule(ready)
+    with proxy(ready.settings.output_port) as between:
+        far_away = Deployment(ready.settings.model_copy(update={"output_port": between.port}))
+        async with console(far_away) as pilot:
+            between.delay(0.08)  # about a dozen times each way for a look at the schedules
+            await pilot.press("c")
+            await wait_until(pilot, lambda: table(pilot, "schedules").keys == ["nightly"])

@@ -43,9 +43,14 @@ async def test_servers_that_go_away_are_marked_and_recover_by_themselves(tmp_pat
             await pilot.press("w")
             await opened(pilot, WorkersScreen)
             await pilot.press("escape")
+            await pilot.press("n")
+            await opened(pilot, NewTaskScreen)
+            await wait_until(pilot, lambda: "not ready" in shown(pilot))
             await asyncio.to_thread(servers.start_mariadb)
+            await wait_until(pilot, lambda: says("✗ redis away") and "not ready: queue" in shown(pilot))
+            assert not re.search(r";\s*│$", shown(pilot), re.MULTILINE), "there is no advice to follow it"
             await asyncio.to_thread(servers.start_redis)
-            await wait_until(pilot, lambda: says("3 servers"))
+            await wait_until(pilot, lambda: says("3 servers") and "not ready" not in shown(pilot))
 
 
 async def test_the_console_opens_without_a_state_table_and_without_servers(deployment: TestDeployment) -> None:

@@ -19,12 +19,17 @@ class Proxy:
         self._target = target
         self._swallowing = False
         self._drop_commits = 0
+        self._seconds = 0.0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
 
     def swallow(self, on: bool) -> None:
         """Silently hold back everything, or stop doing so."""
         self._swallowing = on
+
+    def delay(self, seconds: float) -> None:
+        """Delay everything by this much each way, as the distance to a server does."""
+        self._seconds = seconds
 
     def drop_replies_to_commit(self, count: int) -> None:
         """Drop the replies to the next COMMITs, and all that follows on their connections."""
@@ -52,6 +57,7 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await asyncio.sleep(self._seconds)
                 while self._swallowing:  # what is in flight arrives late, if at all
                     await asyncio.sleep(0.05)
                 if to_server and self._drop_commits and data.endswith(_COMMIT):

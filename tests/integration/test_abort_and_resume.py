@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from jobs import services
-from jobs.errors import CannotStart
+from jobs.errors import CannotStart, Conflict
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome
@@ -58,3 +58,25 @@ async def test_resume_without_redis_is_refused_and_changes_nothing(one_post: Tes
         away = deployment.with_settings(redis_url=SecretStr("redis://127.0.0.1:1/0"))
         await services.resume_task(away, task_id)
     assert (await services.check_status(deployment, task_id)).stat == "ABORTED"
+
+
+async def test_a_task_is_started_over_by_one_operator_at_a_time(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    task_id = await services.create_task(deployment, deployment.request(**RANGE, countdown=3600))
+    with deployment.workers(1):
+        await until(lambda: deployment.count("stat = 'SUCCESS'") == 1)
+    await services.abort_task(deployment, task_id)
+    deployment.write_anything("DELETE FROM {output}.fbfans LIMIT 1")  # so that resuming starts over
+    with deployment.servers.connect() as other, other.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute(deployment.named("SELECT * FROM {output}.fbfans FOR UPDATE"))
+        first = asyncio.create_task(services.resume_task(deployment, task_id))
+        turn = f"audience resume {deployment.output_schema} {task_id}"
+        await until(lambda: deployment.rows("SELECT IS_USED_LOCK(SHA2(%s, 256))", turn) != [(None,)])
+        with pytest.raises(Conflict, match="is being resumed already"):
+            await services.resume_task(deployment, task_id)
+        cursor.execute("ROLLBACK")
+    assert (await first).stat == "PENDING"
+    with pytest.raises(Conflict, match="only a failed or aborted task can be resumed"):
+        await services.resume_task(deployment, task_id)
+    assert deployment.count("TRUE", "fbfans") == 0 and deployment.windows_done() == 0

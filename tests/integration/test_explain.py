@@ -2,8 +2,13 @@
 
 import json
 
+import pytest
+
 from jobs import services
+from jobs.errors import StateUnreadable
+from jobs.storage.compressed import deflate
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.running import run_in_process
 
 
 async def test_a_task_explains_by_the_patterns_that_it_froze(one_post: TestDeployment) -> None:
@@ -22,3 +27,17 @@ async def test_tasks_whose_patterns_are_not_kept_and_unknown_ones_are_refused(on
     for value, code in ((task_id, 409), ("0" * 32, 400), ("x", 400)):
         done = one_post.command("explain", "Annie", "--task", value, "--json")
         assert (done.returncode, json.loads(done.stdout)["error_code"]) == (1, code)
+
+
+@pytest.mark.parametrize("damage", [b"x", deflate(b"["), deflate(b"[]")])
+async def test_what_is_kept_of_a_task_but_damaged_is_an_error_with_a_code(
+    one_post: TestDeployment, damage: bytes
+) -> None:
+    task = await run_in_process(one_post, one_post.request())
+    one_post.write_anything("UPDATE {output}.task_hit SET hits = %s", damage)
+    with pytest.raises(StateUnreadable, match="cannot read the hits"):
+        await services.task_hits(one_post, task.task_id)
+    one_post.write_anything("UPDATE {output}.task_patterns SET patterns = %s", damage)
+    for call in (services.load_task_explainer, services.diff_now):
+        with pytest.raises(StateUnreadable, match="cannot read the patterns"):
+            await call(one_post, task.task_id)

@@ -85,7 +85,7 @@ async def test_they_count_tasks_windows_units_jobs_workers_and_alerts(few_posts:
             ("audience_queue_jobs", "default", "produce", queue, "ready"): 0,
             ("audience_workers", "default", queue): 2,
             ("audience_rows_per_second", "default", queue): 3_000,
-            ("audience_worker_peak_memory_bytes", "default", queue): 52e6,
+            ("audience_worker_peak_memory_bytes", "default", queue): 52 * 2**20,
         },
     )
     assert 3_600 <= found["audience_oldest_waiting_task_seconds", "default"] < 3_900

@@ -84,6 +84,7 @@ async def test_a_sample_grows_and_its_shares_come_with_their_intervals(deploymen
     assert [one.rows for one in found] == sorted(one.rows for one in found) and len(found) > 3
     assert [one.done for one in found] == sorted(one.done for one in found) and found[-1].done == 1
     final = found[-1]
+    assert final.results and not any(one.results for one in found[:-1]), "only what is shown is estimated"
     assert 3_500 < final.rows < 6_000 and not final.everything
     rows = read_by_a_task(posts, "author")
     true = sum(decide(str(one.author), PATTERNS) is not None for one in rows) / len(rows)

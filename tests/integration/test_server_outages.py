@@ -31,6 +31,40 @@ async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(o
         await asyncio.gather(create(), read())
 
 
+GREETINGS = {
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "mysql-x": bytes([5, 0, 0, 0, 11, 8, 5, 26, 0]),
+    "zeros": bytes(64),
+    "short": bytes([1, 0, 0, 0, 10]),
+}
+
+
+@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
+async def test_another_kind_of_server_is_called_that(one_post: TestDeployment, greeting: bytes) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as foreign:
+        wrong = one_post.with_settings(input_port=foreign.sockets[0].getsockname()[1])
+        with pytest.raises(CannotStart, match="not a MariaDB server; check the host and the port"):
+            await services.create_task(wrong, one_post.request())
+        with pytest.raises(DatabaseError, match="not a MariaDB server") as caught:
+            async with stream(wrong.input, "SELECT 1", {}):
+                pass
+        assert not caught.value.transient
+
+
+async def test_why_there_is_no_connection_is_said(one_post: TestDeployment) -> None:
+    for changes, reason in (({"input_port": 1}, "refused"), ({"input_host": "nosuch.invalid"}, "name")):
+        away = one_post.with_settings(**changes)
+        with pytest.raises(CannotStart, match=f"2003. cannot connect: (?i:.*{reason})"):
+            await services.create_task(away, one_post.request())
+        with pytest.raises(DatabaseError, match=f"2003. cannot connect: (?i:.*{reason})"):
+            async with stream(away.input, "SELECT 1", {}):
+                pass
+
+
 async def test_watching_a_task_continues_through_a_short_outage(one_post: TestDeployment) -> None:
     deployment = one_post
     task_id = await services.create_task(deployment, deployment.request())

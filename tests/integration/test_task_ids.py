@@ -129,6 +129,7 @@ async def test_a_list_may_be_of_some_statuses_and_of_new_tasks_only(one_post: Te
     assert listed("--status", "success") == [finished]
     assert listed("--since", "2h") == [pending] and listed("--since", "2d") == [pending, failed]
     assert listed("--since", "2020-01-31") == [pending, failed, finished] and listed("--since", "9999-01-01") == []
+    assert listed("--since", "999999w") == [pending, failed, finished]
     assert listed("--since", "1w", "--status", "failure", "--limit", "1") == [failed]
     for wrong in ("x", "-1d", "2020-01-31T00:00:00+08:00", "\udcff", "999999w9"):
         refused = one_post.command("list", "--since", wrong)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from console.ui.formatting import hanging, shorten_middle, tell_apart
+from console.ui.formatting import fit, hanging, shorten_middle, tell_apart
 
 TEXTS = st.text("ab雅婷 ", max_size=60)
 
@@ -15,6 +15,13 @@ def test_a_text_that_is_cut_fits_and_says_so(text: str, others: list[str], width
     for shown in (tell_apart(text, others, width), shorten_middle(text, width)):
         assert cell_len(shown) <= width
         assert shown == text if cell_len(text) <= width else "…" in shown
+
+
+@given(TEXTS, st.integers(1, 40))
+def test_a_text_in_a_column_is_as_wide_as_it_and_says_if_it_is_cut(text: str, width: int) -> None:
+    shown = fit(text, width)
+    assert cell_len(shown) == width
+    assert shown.rstrip() == text.rstrip() if cell_len(text) <= width else shown.endswith("…")
 
 
 def test_lines_that_begin_alike_are_shown_from_where_they_differ() -> None:

@@ -87,6 +87,15 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert path.read_text() == "theirs" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_replaces_another_may_be_read_by_the_same_people(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.touch(mode=0o600)
+    with row_file(path, RowFormat.CSV, overwrite=True) as file:
+        file.write([PLAIN])
+        assert {found.stat().st_mode & 0o777 for found in tmp_path.iterdir()} == {0o600}
+    assert path.stat().st_mode & 0o777 == 0o600 and path.stat().st_size
+
+
 def test_a_link_keeps_leading_to_the_file_that_is_replaced_and_a_device_stays_one(tmp_path: Path) -> None:
     target, link, pipe = tmp_path / "target.csv", tmp_path / "link.csv", tmp_path / "pipe.csv"
     target.write_text("old")

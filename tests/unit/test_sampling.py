@@ -128,6 +128,14 @@ def test_clusters_whose_rows_are_alike_have_a_wider_interval_than_the_same_rows_
     assert wide.high - wide.low > 2.5 * (narrow.high - narrow.low)
 
 
+def test_what_no_row_has_is_as_rare_as_the_clusters_can_tell() -> None:
+    estimator = ShareEstimator()
+    for number in range(40):
+        estimator.add(0.1, {ROWS: 10 * (number % 2), LABELLED: 10 * (number % 2)})
+    assert estimator.share(("panel", "/nobody"), ROWS) == wilson(0, 20)
+    assert estimator.share(("panel", "/nobody"), ("rows", "nowhere")).value is None
+
+
 def test_a_share_of_nothing_or_of_one_cluster_is_not_known() -> None:
     estimator = ShareEstimator()
     assert estimator.share(LABELLED, ROWS).value is None

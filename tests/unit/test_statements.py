@@ -1,10 +1,14 @@
-"""The statements that rows are inserted with fit the server's packet."""
+"""Statements: those that rows are inserted with fit the server's packet, and foreign values add nothing to any."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.model.input_table import InputTable
 from jobs.storage.values import STATEMENT_CHARACTERS, RowTooLarge, values_lists
+from tests.helpers.inputs import input_table
 
 rows = st.lists(
     st.tuples(st.integers(0, 10**9), st.text("ab'\\雅😀", max_size=60) | st.none() | st.binary(max_size=20)),
@@ -36,3 +40,11 @@ def test_a_statement_is_no_longer_than_is_quick() -> None:
     lists = list(values_lists([("x" * 1_000,)] * 1_000, 2**24))
     assert max(map(len, lists)) <= STATEMENT_CHARACTERS
     assert len(lists) < 10
+
+
+@pytest.mark.parametrize("zone", ["+00:00', @x = (SELECT SLEEP(9)), time_zone = '", "+00:00\\", "'", "", "+00:00\n"])
+def test_the_zone_in_a_definition_of_a_foreign_hand_adds_nothing_to_a_statement(zone: str) -> None:
+    known = replace(input_table(), time_zone="+08:00")
+    assert InputTable.from_json(known.to_json()) == known
+    with pytest.raises(ValueError, match="time_zone"):
+        InputTable.from_json(replace(known, time_zone=zone).to_json())

@@ -98,6 +98,8 @@ def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> N
     assert done_words(done) == "6,194 authors in Dcard, fbfans"
     assert outcome(done, BOARD, Rates(), NOBODY, 30).plain == "6,194 authors in Dcard, fbfans"
     assert outcome(done, BOARD, Rates(), NOBODY, 29).plain == "6,194 authors"
+    many = replace(done, result=",".join(f"r{number}" for number in range(400)), length_prod_table=",".join(400 * "1"))
+    assert done_words(many).startswith("400 authors in r0, r1, ") and done_words(many).endswith(" and 388 more")
     assert done_words(replace(done, result="", length_prod_table="")) == "no post matched a pattern"
 
 

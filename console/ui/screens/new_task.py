@@ -67,7 +67,7 @@ class NewTaskScreen(BaseScreen):
         self._faults: dict[str, str] = {}
         self._concerns: list[Concern] = []
         self._launching = False
-        self._input_was_ok = True
+        self._away = frozenset[str]()
         self._served: bool | None = None
         self._initial: dict[str, str] = {}
 
@@ -130,14 +130,15 @@ class NewTaskScreen(BaseScreen):
         table.offer(names, first if another_schema and table.text not in names else table.text or first)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the options again once an input server that was away is back; plan again if workers come or go."""
-        if snapshot.input.ok and not self._input_was_ok:
+        """Plan again if workers come or go, or a server that was away is back; of the input, read the options again."""
+        answers = {"input": snapshot.input.ok, "output": snapshot.output.ok, "redis": snapshot.redis.ok}
+        away = frozenset(name for name, is_there in answers.items() if not is_there)
+        back, self._away = self._away - away, away
+        if "input" in back:
             self._read_tables()
             self._read_range()
-            self._plan_soon()
-        self._input_was_ok = snapshot.input.ok
         served = snapshot.fleet.serves(self._form.value("queue")) if snapshot.fleet and self._form.is_mounted else None
-        if served != self._served:
+        if back or served != self._served:
             self._served = served
             self._plan_soon()
 

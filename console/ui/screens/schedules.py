@@ -11,6 +11,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.worker import Worker
 
 from console.sanitize import sanitize
 from console.ui.schedule_words import about
@@ -70,6 +71,7 @@ class SchedulesScreen(BaseScreen):
         super().__init__(context)
         self._statuses: dict[str, ScheduleStatus] | None = None
         self._read_at = 0.0
+        self._reading: Worker[None] | None = None
         self._error = ""
 
     def compose_body(self) -> ComposeResult:
@@ -101,15 +103,16 @@ class SchedulesScreen(BaseScreen):
         return marked or ((self.selected,) if self.selected else ())
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the schedules again every second: a snapshot comes as often."""
-        if time.monotonic() - self._read_at >= _READ_SECONDS:
+        """Read the schedules again every second, as often as a snapshot comes, but let a slow server answer first."""
+        reading = self._reading is not None and not self._reading.is_finished
+        if not reading and time.monotonic() - self._read_at >= _READ_SECONDS:
             self.read()
         self._show_all()
 
     def read(self) -> None:
-        """Read the schedules now."""
+        """Read the schedules now: what is being read may be older than a change."""
         self._read_at = time.monotonic()
-        self._read()
+        self._reading = self._read()
 
     @work(group="read", exclusive=True, exit_on_error=False)
     async def _read(self) -> None:
