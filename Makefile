@@ -16,7 +16,7 @@ demo: setup ## Open the console on 50,000 generated posts, on private servers
 
 # More than a third of the tests' time is waiting, so three processes keep two cores busy.
 test: setup ## Run all tests on private servers; JOBS= processes, default 3
-	@sh scripts/install-programs.sh tmux faketime mariadb
+	@sh scripts/install-programs.sh tmux faketime mariadb openssl
 	@$(VENV)/bin/pytest -n $(or $(JOBS),3) --dist loadgroup
 
 test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import trustme
 from pydantic import SecretStr
 
 from console.demo.servers import PrivateServers, free_port, private_servers
+from tests.helpers.certificates import key_of, make_authority, make_server_certificate
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,12 @@ class SecureServers:
 @contextmanager
 def secure_servers(folder: Path) -> Iterator[SecureServers]:
     """Run the servers for the length of the block."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    trustme.CA().cert_pem.write_to_path(folder / "other.pem")
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+    ca, other_ca = make_authority(folder, "ca"), make_authority(folder, "other")
+    certificate = make_server_certificate(folder, "certificate", ca)
     port = free_port()
-    files = {"cert": folder / "certificate.pem", "key": folder / "key.pem", "ca": folder / "ca.pem"}
+    files = {"cert": certificate, "key": key_of(certificate), "ca": ca}
     mariadb = [f"--ssl-{name}={path}" for name, path in files.items()]
     names = {"cert": "tls-cert-file", "key": "tls-key-file", "ca": "tls-ca-cert-file"}
     redis = [f"tls-port {port}", "tls-auth-clients no", *(f'{names[name]} "{path}"' for name, path in files.items())]
     with private_servers(folder / "data", *mariadb, redis_options=redis) as servers:
-        yield SecureServers(servers, port, folder / "ca.pem", folder / "other.pem")
+        yield SecureServers(servers, port, ca, other_ca)

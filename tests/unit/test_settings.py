@@ -3,13 +3,26 @@
 from pathlib import Path
 
 import pytest
-import trustme
 from pydantic import SecretStr
 
 from jobs.errors import InvalidValue
 from jobs.queue.client import redis_client
 from jobs.settings import Settings, read_settings
 from jobs.tls import Tls
+
+# It may have expired: a file of certificates is only read.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBXTCCAQSgAwIBAgIUIvAL5ur1sCK4MJ4tbA+a0zMRvaYwCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwHhcNMjYxMTI2MDcyNjQwWhcNMjYxMjI2MDcyNjQwWjAN
+MQswCQYDVQQDDAJjYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABBJdJpWRCe2u
+q7hjLn9Hrt1KQovVLbhUqpI2FguHiqQU4JzEdFVusX7ut9u5zGD7oqFs9xcyrR2u
+YsbeA++GPc6jQjBAMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMB0G
+A1UdDgQWBBSeg3PCkru9eaq/jONGr/jnXF2luDAKBggqhkjOPQQDAgNHADBEAiAh
+zMkd9zEuY+OwKTMj6zRk/ayIfOKcnVKiEnmMuRFooQIgAvKpp4WMY4ZNleNEl9wN
+EiOJKPpwlG/08KL4yVScZ4c=
+-----END CERTIFICATE-----
+"""
 
 
 def test_malformed_settings_are_named_without_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +95,7 @@ def test_settings_hide_their_secrets() -> None:
 
 @pytest.fixture
 def ca(tmp_path: Path) -> Path:
-    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
     return tmp_path / "ca.pem"
 
 
