@@ -1,5 +1,7 @@
 """The command that checks the deployment."""
 
+from contextlib import aclosing
+
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -18,12 +20,13 @@ def check(as_json: AsJson = False) -> None:
     """Check that everything a task needs is in place, and say what to do if it is not."""
 
     async def service(deployment: Deployment) -> list[Finding]:
-        findings = []
-        async for finding in check_deployment(deployment):
-            findings.append(finding)
-            if not as_json:
-                _print(finding)
-        return findings
+        found = []
+        async with aclosing(check_deployment(deployment)) as findings:
+            async for finding in findings:
+                found.append(finding)
+                if not as_json:
+                    _print(finding)
+        return found
 
     findings = run(service, as_json)
     failed = any(finding.verdict == "error" for finding in findings)

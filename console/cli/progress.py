@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING
 
 from jobs.model.task import Task, TaskStatus
@@ -19,8 +19,13 @@ _DESCRIPTIONS = {
 }
 
 
-async def follow(updates: AsyncIterator[Task]) -> Task:
+async def follow(updates: AsyncGenerator[Task, None]) -> Task:
     """Show a task's progress with each update, until the last one, and return it."""
+    async with aclosing(updates):
+        return await _follow(updates)
+
+
+async def _follow(updates: AsyncIterator[Task]) -> Task:
     progress = open_progress()
     with progress or nullcontext():
         bar = progress.add_task("waiting for a worker", total=None, words="") if progress else None

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,17 +25,16 @@ from patterns.matcher import PatternsTooLarge, build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
 
-async def check_deployment(deployment: Deployment) -> AsyncIterator[Finding]:
-    """Check everything, and yield one finding after the other. Changes nothing and raises nothing."""
+async def check_deployment(deployment: Deployment) -> AsyncGenerator[Finding, None]:
+    """Check everything, and yield one finding after the other. Changes nothing and raises nothing.
+
+    Close it if you leave it early: it has connections open.
+    """
     yield _check_env_file(ENV_FILE)
-    async for finding in check_input(deployment):
-        yield finding
-    async for finding in check_output(deployment):
-        yield finding
-    async for finding in check_redis(deployment):
-        yield finding
-    async for finding in _check_alerts(deployment):
-        yield finding
+    for check in (check_input, check_output, check_redis, _check_alerts):
+        async with aclosing(check(deployment)) as findings:
+            async for finding in findings:
+                yield finding
     for model_type in MODEL_TYPES:
         yield _check_patterns(deployment.settings.patterns_dir, model_type)
     yield _check_sources(deployment.settings.sources_file)
@@ -54,7 +53,7 @@ def _check_env_file(path: Path) -> Finding:
     return Finding("settings", "ok", ".env is readable, and by this user only")
 
 
-async def _check_alerts(deployment: Deployment) -> AsyncIterator[Finding]:
+async def _check_alerts(deployment: Deployment) -> AsyncGenerator[Finding, None]:
     waiting = Notifications(0, 0.0, None)
     with suppress(DatabaseError):  # reported above
         async with deployment.output_session() as session:

@@ -1,7 +1,7 @@
 """The check of the servers: whether they are reached, allow what is needed, and are encrypted."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
@@ -23,7 +23,7 @@ _MIN_VERSION = (10, 6)  # the first with SKIP LOCKED
 _ACCESS_DENIED = (1044, 1142, 1143)
 
 
-async def check_input(deployment: Deployment) -> AsyncIterator[Finding]:
+async def check_input(deployment: Deployment) -> AsyncGenerator[Finding, None]:
     """Yield what there is to say about the input server and the input table."""
     try:
         async with connect(deployment.input) as session:
@@ -68,7 +68,7 @@ def _encryption(name: str, host: str, version: str, advice: str) -> Finding:
     )
 
 
-async def check_output(deployment: Deployment) -> AsyncIterator[Finding]:
+async def check_output(deployment: Deployment) -> AsyncGenerator[Finding, None]:
     """Yield what there is to say about the output server, its schema and its tasks."""
     schema = deployment.settings.output_schema
     try:
@@ -139,7 +139,7 @@ async def _check_output_grants(session: Session, deployment: Deployment) -> Find
     return Finding("grants", "ok", f"all privileges that are needed in {schema}")
 
 
-async def check_redis(deployment: Deployment) -> AsyncIterator[Finding]:
+async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
     """Yield what there is to say about Redis and the workers."""
     try:
         async with open_redis(deployment.settings) as redis:

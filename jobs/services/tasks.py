@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from jobs.deployment import Deployment
 from jobs.errors import InvalidValue, StateUnreadable
@@ -83,7 +83,7 @@ async def task_events(deployment: Deployment, task: Task, limit: int = 1_000) ->
         return await events.newest(session, task.ref, limit)
 
 
-async def watch_status(deployment: Deployment, task_id: str) -> AsyncIterator[Task]:
+async def watch_status(deployment: Deployment, task_id: str) -> AsyncGenerator[Task, None]:
     """Yield how a task stands, repeatedly, until it is finished: the longer it takes, the less often.
 
     Tolerates an unreachable server for PATIENCE_SECONDS. Raises what `check_status` raises.

@@ -82,8 +82,9 @@ class BenchDeployment(Deployment):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a command."""
-        return os.environ | self._environment
+        """The environment of a command. As in an installation, no command compiles what an earlier one has."""
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return own | self._environment
 
     @contextmanager
     def workers(self, processes: int) -> Iterator[psutil.Process]:

@@ -1,8 +1,12 @@
 """Commands whose output nobody reads, or that has no room: quiet, or one line."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import termios
+import time
+from array import array
 
 import pytest
 
@@ -36,6 +40,32 @@ def test_a_command_whose_reader_has_left_ends_without_a_word(one_post: TestDeplo
         os.close(reader)
         assert run_into(writer, one_post, command, task_id) == (1, ""), command
         os.close(writer)
+
+
+@pytest.mark.parametrize("room", [100, 300, 600])
+def test_a_check_whose_reader_leaves_in_its_middle_ends_without_a_word(one_post: TestDeployment, room: int) -> None:
+    reader, writer = os.pipe()
+    filled = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4_096) - room
+    os.write(writer, b"x" * filled)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "console", "check"],
+        env=one_post.environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    while unread(reader) <= filled:  # the line that finds no room waits for the reader, or fails
+        time.sleep(0.01)
+    os.close(reader)
+    assert (process.communicate()[1], process.returncode) == ("", 1)
+
+
+def unread(reader: int) -> int:
+    """Return how many bytes a pipe holds."""
+    size = array("i", [0])
+    fcntl.ioctl(reader, termios.FIONREAD, size)
+    return size[0]
 
 
 def test_a_command_whose_output_has_no_room_says_so_in_one_line(one_post: TestDeployment, task_id: str) -> None:
