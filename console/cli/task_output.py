@@ -147,4 +147,4 @@ def _event_fields(events: Sequence[TaskEvent]) -> list[tuple[str, str]]:
 
 def _labelled(task: Task) -> str:
     labelled, read = task.length_output_table, task.length_receive_table
-    return number(labelled) + (f", {labelled / read:.1%} of those read" if labelled is not None and read else "")
+    return number(labelled) + (f" ({labelled / read:.1%})" if labelled is not None and read else "")

@@ -141,7 +141,8 @@ def range_explained(range_: str) -> str:
     """Return what a range is, in words."""
     if range_ == SINCE_LAST:
         return "from the end of the last successful run until it is due"
-    return "the whole day before" if range_ == "yesterday" else "the whole days before"
+    days = range_.removeprefix("last-").removesuffix("-days")
+    return "the whole day before" if days in ("yesterday", "1") else f"the {days} whole days before"
 
 
 def _remark(status: ScheduleStatus) -> tuple[str, str]:

@@ -208,7 +208,7 @@ def facts(task: Task, situation: Situation) -> list[tuple[str, str]]:
 def _facts_and_blanks(task: Task, situation: Situation) -> list[tuple[str, str]]:
     offset = situation.board.now - situation.board.utc_now
     received, labelled = task.length_receive_table, task.length_output_table
-    share = f", {share_labelled(task)} of those read" if received else ""
+    share = f" ({share_labelled(task)})" if received else ""
     ends = task.date_range.split(" - ", 1)
     return [
         ("id", sanitize(task.task_id)),

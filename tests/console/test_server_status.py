@@ -12,11 +12,13 @@ from pydantic import SecretStr
 
 from console.demo.servers import private_servers
 from console.ui.app import AudienceApp
+from console.ui.screens.base import ScreenContext
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workers import WorkersScreen
 from console.ui.snapshot import ServerStatus
 from console.ui.widgets.header import Header
+from jobs.deployment import Deployment
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.fixed_app import FixedApp
 from tests.helpers.posts import PATTERNS, post
@@ -89,3 +91,16 @@ async def test_a_server_that_hangs_is_named(deployment: TestDeployment, monkeypa
         async with AudienceApp(hanging).run_test(size=(120, 40)) as pilot:
             says = [f"{name}: no answer within 1 s" for name in ("input server", "output server", "Redis")]
             await wait_until(pilot, lambda: all(words in shown(pilot) for words in says))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_the_header_counts_the_tasks_whatever_else_it_has_room_for(width: int, read_only: bool) -> None:
+    app = FixedApp()
+    app.context = ScreenContext(Deployment(app.context.deployment.settings, read_only=read_only))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 5)
+        header = app.screen.query_one(Header).text
+        assert ("✗1" in header.replace(" ", "") or "1 failed" in header) and header.rstrip()[-1] in "1e"
+        assert ("read-only" in header) is read_only
+        assert "worker" in header or width == 60

@@ -7,6 +7,7 @@ from jobs import services
 from jobs.queue.client import open_redis
 from jobs.queue.presence import presence_prefix
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.fixed_app import FixedApp
 from tests.helpers.running import run_in_process
 from tests.helpers.screens import console, create_tasks, messages, opened, said, shown, table, wait_until
 
@@ -218,3 +219,10 @@ async def test_a_tall_screen_shows_how_many_tasks_each_day_had(ready: TestDeploy
         await wait_until(pilot, lambda: "2 today, at most 2" in shown(pilot))
         await pilot.resize_terminal(80, 24)
         await wait_until(pilot, lambda: "at most 2" not in shown(pilot))
+
+
+async def test_an_empty_table_offers_neither_detail_nor_marks() -> None:
+    app = FixedApp(())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_until(pilot, lambda: "No tasks yet" in shown(pilot) and "Quit" in shown(pilot))
+        assert "Detail" not in shown(pilot) and "Mark" not in shown(pilot)

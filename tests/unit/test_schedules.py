@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.ui.schedule_words import range_explained
 from jobs.errors import InvalidValue
 from jobs.model.cron import coming_times, due_times, previous_due
 from jobs.model.schedule_request import ScheduleRequest
@@ -212,3 +213,16 @@ def firing(**changes: Any) -> Firing:
 )
 def test_how_a_firing_ended(values: dict[str, Any], outcome: Outcome) -> None:
     assert firing(**values).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("range_", "words"),
+    [
+        ("yesterday", "the whole day before"),
+        ("last-1-days", "the whole day before"),
+        ("last-7-days", "the 7 whole days before"),
+        ("since-last", "from the end of the last successful run until it is due"),
+    ],
+)
+def test_a_range_is_explained_in_words(range_: str, words: str) -> None:
+    assert range_explained(range_) == words

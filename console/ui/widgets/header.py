@@ -49,18 +49,18 @@ class Header(LiveText):
         left.append_text(_servers(snapshot, now))
         counts = Counter(map(standing, snapshot.board.tasks if snapshot.board else ()))
         parts, graph = [self._read_only(), _workers(snapshot), _rate(snapshot)], self._graph()
-        # The counts need words more than the header needs a graph.
-        for form, wanted in ((_WORDS, [*parts, graph]), (_WORDS, parts), (_GLYPHS, [*parts, graph]), (_CLOSE, parts)):
-            right = _counts(counts, form)
-            line = left.copy()
-            # What has no room is left out, the least important first.
-            for part in wanted:
-                if part and line.cell_len + 2 + part.cell_len <= width:
-                    line.append("  ").append_text(part)
+        # The counts need words more than the header needs a graph, and room more than it needs the rate.
+        for form, wanted in (
+            *((_WORDS, [*parts, graph]), (_WORDS, parts), (_GLYPHS, [*parts, graph]), (_CLOSE, parts)),
+            *((_GLYPHS, parts[:2]), (_CLOSE, parts[:2]), (_CLOSE, parts[:1])),
+        ):
+            right, line = _counts(counts, form), _with(left, wanted, width)
             room = width - line.cell_len - right.cell_len - 1
             if room >= 2:
                 line.append(" " * room).append_text(right)
                 break
+        else:
+            line = _with(left, parts, width)
         self.set_text(line)
 
     def _read_only(self) -> Text:
@@ -69,6 +69,15 @@ class Header(LiveText):
     def _graph(self) -> Text:
         history = list(self._rates.fleet_history)[-_GRAPH_CELLS:]
         return Text(blocks(history), "running") if self.size.width >= WIDE and any(history) else Text()
+
+
+def _with(left: Text, parts: Iterable[Text], width: int) -> Text:
+    """Return a line with those of the parts that have room, the most important first."""
+    line = left.copy()
+    for part in parts:
+        if part and line.cell_len + 2 + part.cell_len <= width:
+            line.append("  ").append_text(part)
+    return line
 
 
 def _workers(snapshot: Snapshot) -> Text:

@@ -90,8 +90,8 @@ class TaskTable(LiveTable):
         return columns_for(self.size.width - 1, self.sort, self._tasks)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer marks if there is something to mark."""
-        return self.row_count > 0 if action in ("mark", "mark_all") else True
+        """Offer marks, and the detail, if there is a task."""
+        return self.row_count > 0 if action in ("select", "mark", "mark_all") else True
 
     def action_mark(self) -> None:
         """Mark the task under the cursor, or remove its mark, and go to the next one."""
