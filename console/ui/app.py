@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from textual import events, on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import ModalScreen, Screen
@@ -344,8 +345,12 @@ class AudienceApp(App[None]):
         """End the console from anywhere."""
         self.action_quit_console()
 
-    def notify(self, message: str, *, severity: SeverityLevel = "information", **_: object) -> None:
+    def notify(
+        self, message: str, *, severity: SeverityLevel = "information", markup: bool = True, **_: object
+    ) -> None:
         """Keep a message, and show it on the screen in place of the keys: a toast would cover rows, and be lost."""
+        if markup:  # one of Textual's own, such as what it says to ctrl+c
+            message = Content.from_markup(message).plain
         tone = {"information": "done", "warning": "waiting", "error": "failed"}[severity]
         notice = Notice(datetime.now(), " ".join(message.split()), tone)
         self.context.notices.append(notice)

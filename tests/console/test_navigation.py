@@ -152,6 +152,12 @@ async def test_a_resume_that_failed_can_be_tried_again(ready: TestDeployment) ->
         await wait_until(pilot, lambda: messages(pilot)[-1] == f"task {task_id[:8]} resumed")
 
 
+async def test_ctrl_c_says_how_to_quit_without_markup(deployment: TestDeployment) -> None:
+    async with console(deployment) as pilot:
+        await pilot.press("ctrl+c")
+        await wait_until(pilot, lambda: messages(pilot) == ["Press ctrl+q to quit the app"])
+
+
 async def test_messages_are_kept_with_their_times_and_cover_no_row(ready: TestDeployment) -> None:
     await create_tasks(ready, 1)
     async with console(ready) as pilot:

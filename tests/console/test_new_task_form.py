@@ -15,6 +15,7 @@ from console.ui.screens.tasks import TasksScreen
 from console.ui.widgets.choice import Choice
 from console.ui.widgets.live_text import LiveText
 from jobs import services
+from tests.faults.proxy import proxy
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.running import run_in_process
 from tests.helpers.screens import console, messages, opened, shown, table, wait_until
@@ -340,6 +341,24 @@ async def test_the_plan_warns_of_slow_rules(ready: TestDeployment) -> None:
         await pilot.press(*"rule", "enter")
         plan = form.query_one("#plan", LiveText)
         await wait_until(pilot, lambda: f"rule {slow} of label female is slow" in " ".join(plan.text.split()))
+
+
+async def test_a_form_that_has_become_complete_is_not_called_incomplete_while_the_servers_answer(
+    ready: TestDeployment,
+) -> None:
+    with proxy(ready.settings.input_port) as between:
+        async with console(ready.with_settings(input_port=between.port), (120, 40)) as pilot:
+            await pilot.press("n")
+            await opened(pilot, NewTaskScreen)
+            start = pilot.app.screen.query_one("#start_time", Input)
+            await wait_until(pilot, lambda: "launches it" in shown(pilot))
+            start.value = ""
+            await wait_until(pilot, lambda: "not ready: start" in shown(pilot))
+            between.swallow(True)
+            start.value = "2020-01-01"
+            await wait_until(pilot, lambda: "planning ..." in shown(pilot) and "not ready" not in shown(pilot))
+            between.swallow(False)
+            await wait_until(pilot, lambda: "launches it" in shown(pilot) and "planning" not in shown(pilot))
 
 
 async def test_the_plan_follows_workers_that_come_and_go(ready: TestDeployment) -> None:

@@ -67,6 +67,7 @@ class NewTaskScreen(BaseScreen):
         self._faults: dict[str, str] = {}
         self._concerns: list[Concern] = []
         self._launching = False
+        self._complete = True
         self._away = frozenset[str]()
         self._served: bool | None = None
         self._initial: dict[str, str] = {}
@@ -211,7 +212,11 @@ class NewTaskScreen(BaseScreen):
         if request is None:
             names = ", ".join(LABELS[name].lower() for name in self._faults)
             self._show_plan(Text("The plan shows here when the form is complete.", "muted"), not_ready(names))
+            self._complete = False
             return
+        if not self._complete:  # servers far away take seconds to answer
+            self._complete = True
+            self._show_plan(Text("planning ...", "muted"), Text())
         self._concerns = await read_concerns(self.deployment, request)
         plan: services.Plan | AudienceError
         try:

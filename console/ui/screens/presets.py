@@ -99,7 +99,7 @@ class PresetDialog(ModalScreen[dict[str, str] | None]):
         try:
             change()
         except FileExistsError:
-            self.notify("another preset has this name", severity="error")
+            self.notify("another preset has this name", severity="error", markup=False)
         except (OSError, InvalidValue) as error:
-            self.notify(sanitize(error), severity="error")
+            self.notify(sanitize(error), severity="error", markup=False)
         self._show_names(place)
