@@ -13,8 +13,8 @@ LABEL_SLICES = 1_024
 # takes about a second.
 UNIT_LABEL_ROWS = 100_000
 
-# A result with more label rows than this has two units, so that two workers share it.
-_SHARED_LABEL_ROWS = 10_000
+SHARED_LABEL_ROWS = 10_000
+"""A result with more label rows than this has two units, so that two workers share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def plan_units(label_rows: Mapping[str, int]) -> Sequence[Unit]:
     """
     units: list[Unit] = []
     for result in sorted(label_rows, key=lambda result: (-label_rows[result], result)):
-        least = 2 if label_rows[result] > _SHARED_LABEL_ROWS else 1
+        least = 2 if label_rows[result] > SHARED_LABEL_ROWS else 1
         count = min(max(-(-label_rows[result] // UNIT_LABEL_ROWS), least), LABEL_SLICES)
         edges = [LABEL_SLICES * number // count for number in range(count + 1)]
         for first, end in pairwise(edges):

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from jobs.errors import AudienceError, DatabaseError, describe_error
 from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskRef
+from jobs.model.units import SHARED_LABEL_ROWS
 from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
 from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production
@@ -195,7 +196,8 @@ async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, gen
         seconds = await state.production_due_in(session, ref)
     if seconds is not None and seconds > 0:
         raise Retry(defer=seconds)
-    if lane < (task.units or 0):
+    # A label row stands for one labelled row or more. To produce a few takes less time than another lane's start.
+    if lane < (task.units or 0) and (task.length_output_table or 0) > SHARED_LABEL_ROWS:
         await enqueue_production(redis, context.queue, ref, generation, lane + 1)
     if await ProductionLane(context, ref).run():
         await delete_author_hashes(context.deployment, ref)
