@@ -56,7 +56,8 @@ EXIT_SECONDS = 3.0
 # Textual's own bindings, which need no entry in the palette.
 _NOT_IN_PALETTE = (
     *("Focus Next", "Focus Previous", "Copy selected text", "Up", "Down", "Page up", "Page down"),
-    *("First row", "Last row", "Page Left", "Page Right", "Choose"),
+    *("First row", "Last row", "Page Up", "Page Down", "Page Left", "Page Right", "Choose"),
+    *("Scroll Up", "Scroll Down", "Scroll Left", "Scroll Right", "Scroll Home", "Scroll End"),
 )
 _TEXTUAL_COMMANDS = {"Theme", "Quit"}
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {

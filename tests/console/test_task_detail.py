@@ -155,3 +155,15 @@ async def test_a_cleaned_task_says_that_it_cannot_be_resumed_and_why() -> None:
         assert "r resumes it" not in shown(pilot) and "cleaned" in shown(pilot)
         await pilot.press("r")
         await wait_until(pilot, lambda: "it has failed; what it needs was deleted" in shown(pilot), 3)
+
+
+async def test_a_wide_page_shows_the_facts_once_beside_the_tabs_or_in_theirs() -> None:
+    async with FixedApp().run_test(size=(200, 50)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 5)
+        await pilot.press("enter")
+        await opened(pilot, TaskDetailScreen)
+        for key in ("5", "6", "5"):
+            await pilot.press(key)
+            await wait_until(pilot, lambda: "deployment" in shown(pilot))
+            await pilot.pause()
+            assert shown(pilot).count("deployment") == 1

@@ -83,11 +83,19 @@ class TaskDetailScreen(DetailReader):
         standing = self.query_one("#standing", LiveText)
         standing.set_text(standing_text(task, situation, max(standing.size.width, 20)))
         self.query_one(TabLine).choose(self._tab)
+        self._show_facts_once()
         scroll = self.query_one("#tab-scroll")
         width, height = max(scroll.scrollable_content_region.width, 20), scroll.size.height
         self.query_one("#tab", LiveText).set_text(tab_text(self._tab, task, situation, data, width, height))
         beside = self.query_one("#facts", LiveText)
         beside.set_text(tab_text("facts", task, situation, data, max(beside.size.width, 20), height))
+
+    def _show_facts_once(self) -> None:
+        """Hide the facts beside the tab while the tab shows them. Then what is drawn depends on another width."""
+        beside, alone = self.query_one("#facts-pane"), self._tab == "facts"
+        if beside.has_class("-hidden") is not alone:
+            beside.set_class(alone, "-hidden")
+            self.call_after_refresh(self.show, self.snapshot)
 
     def _read_for_tab(self, task: Task) -> None:
         """Read what the chosen tab shows, if it may have changed."""
