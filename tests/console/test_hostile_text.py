@@ -33,7 +33,7 @@ async def test_hostile_names_labels_and_errors_are_inert_on_every_screen(ready: 
         await wait_until(pilot, lambda: table(pilot).row_count == 1 and "error [/red]" in shown(pilot))
         await pilot.press("s")
         await opened(pilot, SamplesScreen)
-        await wait_until(pilot, lambda: " rows" in shown(pilot))
+        await wait_until(pilot, lambda: "Samples of" in shown(pilot) and "sampling" not in shown(pilot))
         text = shown(pilot)
         assert "Ann[/red]" in text and "Ann[a-z]{3}" in text and "\\u202eAnn" in text and "[red]female" in text
         assert_inert(text)
@@ -117,7 +117,7 @@ async def test_a_foreign_state_table_is_inert_on_the_screens(ready: TestDeployme
             await wait_until(pilot, lambda: table(pilot).cursor_key == task.task_id)
             await pilot.press("s")
             await opened(pilot, SamplesScreen)
-            await wait_until(pilot, lambda: " rows" in shown(pilot))
+            await wait_until(pilot, lambda: "Samples of" in shown(pilot) and "sampling" not in shown(pilot))
             await pilot.press("t")
             await wait_until(pilot, lambda: "forged" in shown(pilot))
             assert_inert(shown(pilot))
