@@ -5,13 +5,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import median
 
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import run_in_process
 from tests.helpers.screens import create_tasks
 from tests.helpers.terminal import in_a_pty, read_for, read_until
 
-_SECONDS = 5.0
+_SECONDS = 5
 
 
 @contextmanager
@@ -46,7 +47,8 @@ def bytes_a_second(deployment: TestDeployment, words: bytes, *keys: bytes) -> li
             os.write(main, key)
             # The first answers of the three servers, and the layout that follows them.
             read_for(main, 3)
-            written.append(len(read_for(main, _SECONDS)) / _SECONDS)
+            # On a busy machine they may come later: the median leaves them out.
+            written.append(median(len(read_for(main, 1)) for _ in range(_SECONDS)))
     return written
 
 
