@@ -7,7 +7,7 @@ import pytest
 from textual.command import CommandPalette
 
 from console.ui.app import AudienceApp
-from console.ui.screens.dialogs import Ask
+from console.ui.screens.dialogs import Ask, Confirm
 from console.ui.screens.messages import MessagesScreen
 from console.ui.screens.new_task import NewTaskScreen
 from console.ui.screens.presets import PresetDialog
@@ -151,6 +151,17 @@ async def test_a_resume_that_failed_can_be_tried_again(ready: TestDeployment) ->
         ready.write_anything("DROP TRIGGER {output}.refused")
         await pilot.press("r")
         await wait_until(pilot, lambda: messages(pilot)[-1] == f"task {task_id[:8]} resumed")
+
+
+async def test_the_keys_of_a_screen_are_not_named_while_a_dialog_takes_them(ready: TestDeployment) -> None:
+    await create_tasks(ready, 1)
+    async with console(ready) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 1 and "n New" in shown(pilot))
+        await pilot.press("a")
+        await opened(pilot, Confirm)
+        await wait_until(pilot, lambda: "n New" not in shown(pilot) and "No (n)" in shown(pilot))
+        await pilot.press("n")
+        await wait_until(pilot, lambda: "n New" in shown(pilot))
 
 
 async def test_ctrl_c_says_how_to_quit_without_markup(deployment: TestDeployment) -> None:

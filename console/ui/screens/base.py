@@ -81,10 +81,18 @@ class BaseScreen(Screen[None]):
     def on_mount(self) -> None:
         self.watch(self.app, "snapshot", self._receive)
 
+    def on_screen_suspend(self) -> None:
+        self._show_keys()
+
     def on_screen_resume(self) -> None:
         self._receive(self.snapshot)
+        self._show_keys()
         if self.context.notices and datetime.now() - self.context.notices[-1].at < _RECENT:
             self.show_notice(self.context.notices[-1])
+
+    def _show_keys(self) -> None:
+        for bar in self.query(KeyBar):  # none if the screen has been closed
+            bar.show_keys()
 
     def _receive(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

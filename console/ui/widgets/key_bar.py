@@ -31,7 +31,8 @@ def _writes(display: str) -> bool:
 class KeyBar(LiveText):
     """The keys of the screen, the app and the focused widget that are possible now. Each can be clicked.
 
-    What has no room is left out, except the last one: it opens the help, which has them all.
+    Below a dialog, which names its own, there are none: there, n is no new task. What has no room is left out, except
+    the last one: it opens the help, which has them all.
     """
 
     def __init__(self) -> None:
@@ -41,15 +42,15 @@ class KeyBar(LiveText):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
-        self._show_keys()
+        self.show_keys()
 
     def on_resize(self) -> None:
         """Leave out what no longer fits."""
-        self._show_keys()
+        self.show_keys()
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
         if self.is_attached and screen is self.screen:
-            self._show_keys()
+            self.show_keys()
 
     def show_notice(self, text: str, tone: str) -> None:
         """Show a notice in place of the keys, for some seconds: longer if it is an error."""
@@ -61,10 +62,15 @@ class KeyBar(LiveText):
 
     def _end_notice(self) -> None:
         self._notice = None
-        self._show_keys()
+        self.show_keys()
 
-    def _show_keys(self) -> None:
+    def show_keys(self) -> None:
+        """Show the keys, unless there is a notice."""
         if self._notice is not None:
+            return
+        if self.app.screen is not self.screen and self.app.screen.is_modal:
+            self._spans = []
+            self.set_text(Text())
             return
         shown: dict[str, tuple[Binding, bool]] = {}
         typing = isinstance(self.screen.focused, Input)  # which takes all keys that write something
