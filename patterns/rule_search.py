@@ -1,10 +1,10 @@
 """Searching many regular expressions in a text: which of them match, in time linear in the text's length.
 
-Most rules are in one RE2 set, whose automaton has a state for each combination of half-matched rules. Many rules with
-gaps, such as `a.{0,20}b`, have so many combinations that nearly every character leads to a new state. So these are in
-blocks behind a filter: one pass finds the literals that a match must contain, and only rules whose literals are all
-there are searched, each by an automaton of its own. Those of them that begin with `^` and repeat only classes have a
-set of their own for short texts.
+Most rules are in one RE2 set, whose automaton has a state for each combination of half-matched rules. Rules with
+gaps, such as `a.{0,20}b`, are different: with many of them, nearly every character of a text leads to a new state.
+They are searched in blocks, behind a filter: one pass finds the literals that a match requires, and only rules whose
+literals are all present are searched, each by its own automaton. In short texts, rules that begin with `^` and repeat
+only classes are searched by a second set.
 """
 
 import re

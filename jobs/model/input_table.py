@@ -88,8 +88,8 @@ class InputTable:
 
 _INPUT_TABLE = TypeAdapter(InputTable)
 
-# A row costs a third as much when rows are read in the order of the primary key as through the index on post_time.
 SCAN_COST = 1 / 3
+"""What a row costs if rows are read in the order of the primary key; through the index on post_time it costs 1."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from jobs.storage.input_table import window_query
 from jobs.storage.stream import Reader
 from jobs.storage.values import Row
 
+# The place of the estimated number of rows among the columns of EXPLAIN.
+_ROWS = 8
+
 
 async def read_window(reader: Reader, table: InputTable, window: Window) -> AsyncIterator[list[Row]]:
     """Yield the window's rows in batches, as tuples of the columns of tally.InputRow. Raises DatabaseError.
@@ -43,7 +46,7 @@ async def _favours_keys(reader: Reader, table: InputTable, window: Window) -> bo
     )
     # Estimated alike, they are wrong by the same factor.
     records = await reader.rows(f"EXPLAIN SELECT 1 {_by_time(table)} UNION ALL SELECT 1 {by_keys}", _times(window))
-    of_window, of_keys = (int(record[-2] or 0) for record in records[:2])
+    of_window, of_keys = (int(record[_ROWS] or 0) for record in records[:2])
     return of_window >= of_keys * SCAN_COST
 
 
