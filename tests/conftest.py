@@ -1,6 +1,7 @@
 """Fixtures for every test: private servers for each test process, and a fresh deployment for each test."""
 
 import itertools
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,10 @@ from console.demo.servers import PrivateServers, private_servers
 from tests.helpers.deployment import TestDeployment
 
 _numbers = itertools.count(1)
+
+# In what a shell runs in the background, SIGINT is ignored. The commands that tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Other tests run at the same time, so a slow example means nothing.
 settings.register_profile("tests", deadline=None)
