@@ -4,12 +4,12 @@ import re
 from abc import ABC, abstractmethod
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, compress, groupby
-from operator import attrgetter, itemgetter
-from typing import Any, TypeVar, cast
+from operator import itemgetter
+from typing import Any, cast
 
 from xxhash import xxh3_64_intdigest
 
@@ -30,14 +30,10 @@ LabelRow = tuple[str | int, str, str, str, str, str, int, str, int]
 Decide = Callable[[Sequence[str]], Sequence[Match | None]]
 """Returns the decision on each text."""
 
-Item = TypeVar("Item")
-
-_DECODED_SEPARATOR = SEPARATOR.decode(errors="surrogateescape")
-
-# What a tally holds before it is written, so that memory does not grow with the rows or the authors
-# of a window. A vote takes about three times as much memory as an author.
-_MAX_ENTRIES = 260_000
+# What a tally holds before it is written, so that memory does not grow with the rows or the authors of a window.
+_MAX_VOTES = 50_000
 _MAX_CHARACTERS = 3_000_000
+_MAX_AUTHORS = 85_000
 
 # How many texts a worker caches the label of before it empties the cache.
 _CACHED_TEXTS = 20_000
@@ -75,31 +71,19 @@ class AuthorHashes:
 class Vote:
     """The rows of an author that got the same label: their number, and the latest of them."""
 
-    __slots__ = ("count", "first", "latest", "match", "slice", "who")
+    __slots__ = ("count", "first", "id", "match", "post_time", "text", "who")
 
     def __init__(self, who: bytes, match: Match) -> None:
         self.who = who
-        self.match = match
         self.first = match
         """What decided about its first row."""
         self.count = 0
-        self.latest: tuple[Any, ...] = ()
-        """post_time, id, text; without the text if that is the author's name."""
-        self.slice = 0
-        """The slice of the author's label rows, once they are made."""
-
-    @property
-    def key(self) -> tuple[bytes, str]:
-        """source_author and label: votes with the same key make one label row."""
-        return self.who.replace(SEPARATOR, b"_"), self.match.label
-
-    def label_row(self) -> LabelRow:
-        """Return the row for the label table."""
-        s_id, _, name = self.who.decode(errors="surrogateescape").partition(_DECODED_SEPARATOR)
-        post_time, post_id, *text = self.latest
-        matched = text[0] if text else name
-        label, rule, _ = self.match
-        return post_id, f"{s_id}_{name}", f"/{label}", post_time, s_id, matched, self.count, rule, self.slice
+        self.match = match
+        """What decided about the latest row."""
+        self.post_time = ""
+        self.id: Any = None
+        self.text: str | None = None
+        """The text of the latest row; None if that is the author's name."""
 
 
 class WindowTally(ABC):
@@ -109,10 +93,13 @@ class WindowTally(ABC):
         self.received = 0
         """Rows read."""
         self._results_of = definition.sources.results_of
-        self._authors: Collection[bytes] = ()
         self._votes: list[Vote] = []
+        self._authors: set[bytes] = set()
+        """Authors that it must count, at least all those without a vote whose hashes it does not keep yet."""
         self._others: Counter[tuple[Vote, int]] = Counter()
         """The rows of votes that another pattern than the first decided about, by the pattern's number."""
+        self._hashes: defaultdict[bytes, array[int]] = defaultdict(_new_hashes)
+        """The hashes of authors that it has forgotten, by source. Some occur more than once."""
         self._characters = 0
 
     @abstractmethod
@@ -122,28 +109,35 @@ class WindowTally(ABC):
     @property
     def full(self) -> bool:
         """Whether it is full: it must be written, and another begun."""
-        entries = len(self._authors) + 3 * (len(self._votes) + len(self._others))
-        return entries > _MAX_ENTRIES or self._characters > _MAX_CHARACTERS
+        return len(self._votes) + len(self._others) > _MAX_VOTES or self._characters > _MAX_CHARACTERS
 
     def label_rows(self) -> dict[str, Iterator[LabelRow]]:
         """Return the label rows by result: one for each (source_author, panel), of its latest row."""
-        return {result: _label_rows(votes) for result, votes in self._votes_of.items()}
+        return {
+            result: _distinct({source: _label_rows(source, self._votes_of[source]) for source in sources})
+            for result, sources in self._sources_by_result(self._votes_of).items()
+        }
 
     def labelled_once(self) -> int:
         """Return how many rows got a label, each counted once."""
-        return _count(self._votes)
+        return sum(vote.count for vote in self._votes)
 
     def hits(self) -> dict[str, Counter[int]]:
         """Return how many rows each pattern decided about, by result and its number. A row counts for each result."""
-        found: dict[str, Counter[int]] = {}
-        for result, votes in self._votes_of.items():
-            rows = found[result] = Counter()
+        of_source: defaultdict[bytes, Counter[int]] = defaultdict(Counter)
+        for source, votes in self._votes_of.items():
+            rows = of_source[source]
             for vote in votes:
                 rows[vote.first.number] += vote.count
         for (vote, number), count in self._others.items():
-            for result in self._results_of(_source(vote.who).decode()):
-                found[result][vote.first.number] -= count
-                found[result][number] += count
+            rows = of_source[_source(vote.who)]
+            rows[vote.first.number] -= count
+            rows[number] += count
+        found: dict[str, Counter[int]] = {}
+        for result, sources in self._sources_by_result(of_source).items():
+            found[result] = Counter()
+            for source in sources:
+                found[result].update(of_source[source])
         return found
 
     def author_hashes(self) -> dict[tuple[str, int], AuthorHashes]:
@@ -152,23 +146,24 @@ class WindowTally(ABC):
         Their hashes are the same on every worker. Among ten million authors, two share a hash with a probability
         of 3 in a million.
         """
-        others: defaultdict[str, list[tuple[bytes, int]]] = defaultdict(list)
+        self._forget_authors()
+        others: defaultdict[bytes, list[tuple[bytes, int]]] = defaultdict(list)
         for vote, number in self._others:
-            for result in self._results_of(_source(vote.who).decode()):
-                others[result].append((vote.who, number))
+            others[_source(vote.who)].append((vote.who, number))
         packed: dict[tuple[str, int], AuthorHashes] = {}
-        labelled, without_label = self._votes_of, self._by_result(self._authors_without_label(), _source)
-        for result in labelled.keys() | without_label.keys():
+        for result, sources in self._sources_by_result([*self._votes_of, *self._hashes]).items():
             hashes = [array("Q") for _ in range(SLICES)]
             patterns = [array("I") for _ in range(SLICES)]
-            votes = labelled.get(result, ())
-            decided = chain(((vote.who, vote.first.number) for vote in votes), others[result])
-            for who, number in decided:
-                hash_ = xxh3_64_intdigest(who)
-                hashes[hash_ % SLICES].append(hash_)
-                patterns[hash_ % SLICES].append(number)
-            for hash_ in map(xxh3_64_intdigest, without_label.get(result, ())):
-                hashes[hash_ % SLICES].append(hash_)
+            for source in sources:
+                decided = ((vote.who, vote.first.number) for vote in self._votes_of.get(source, ()))
+                for who, number in chain(decided, others[source]):
+                    hash_ = xxh3_64_intdigest(who)
+                    hashes[hash_ % SLICES].append(hash_)
+                    patterns[hash_ % SLICES].append(number)
+            append = [of_slice.append for of_slice in hashes]
+            for source in sources:
+                for hash_ in self._hashes.get(source, ()):
+                    append[hash_ % SLICES](hash_)
             packed |= {
                 (result, number): AuthorHashes(hashes[number].tobytes(), patterns[number].tobytes())
                 for number in range(SLICES)
@@ -176,23 +171,27 @@ class WindowTally(ABC):
             }
         return packed
 
-    @abstractmethod
-    def _authors_without_label(self) -> Iterable[bytes]:
-        """Return the authors of whom no row got a label."""
+    def _forget_authors(self) -> None:
+        """Keep only the hashes of the authors without a vote, which take a tenth of the memory."""
+        hashes = self._hashes
+        self._authors.difference_update(vote.who for vote in self._votes)
+        for who in self._authors:
+            hashes[who[: who.index(SEPARATOR)]].append(xxh3_64_intdigest(who))
+        self._authors.clear()
 
     @cached_property
-    def _votes_of(self) -> dict[str, list[Vote]]:
-        """The votes by result. Not to be read before the last row is added."""
-        return self._by_result(self._votes, _source_of_vote)
+    def _votes_of(self) -> dict[bytes, list[Vote]]:
+        """The votes by source. Not to be read before the last row is added."""
+        votes_of: defaultdict[bytes, list[Vote]] = defaultdict(list)
+        for vote in self._votes:
+            votes_of[_source(vote.who)].append(vote)
+        return dict(votes_of)
 
-    def _by_result(self, items: Iterable[Item], source_of: Callable[[Item], bytes]) -> dict[str, list[Item]]:
-        by_source: defaultdict[bytes, list[Item]] = defaultdict(list)
-        for item in items:
-            by_source[source_of(item)].append(item)
-        by_result: defaultdict[str, list[Item]] = defaultdict(list)
-        for source, of_source in by_source.items():
+    def _sources_by_result(self, sources: Iterable[bytes]) -> dict[str, list[bytes]]:
+        by_result: defaultdict[str, list[bytes]] = defaultdict(list)
+        for source in dict.fromkeys(sources):
             for result in self._results_of(source.decode()):
-                by_result[result] += of_source
+                by_result[result].append(source)
         return by_result
 
 
@@ -202,33 +201,29 @@ class AuthorTally(WindowTally):
     def __init__(self, definition: Definition, decide: Decide) -> None:
         super().__init__(definition)
         self._decide = decide
-        self._authors: dict[bytes, Vote | None] = {}
-        """The votes of the authors seen so far; None for an author that no pattern matches."""
+        self._vote_of: dict[bytes, Vote] = {}
 
     def add(self, rows: Sequence[InputRow]) -> None:
         """See WindowTally."""
         self.received += len(rows)
-        authors = self._authors
         row_authors = [row[0] for row in rows]
-        if new := list(set(row_authors).difference(authors)):
+        if new := list(set(row_authors).difference(self._vote_of, self._authors)):
             self._decide_authors(new)
-        votes = [authors[who] for who in row_authors]
+        votes = list(map(self._vote_of.get, row_authors))
         for row, vote in cast("Iterator[tuple[InputRow, Vote]]", compress(zip(rows, votes, strict=True), votes)):
             vote.count += 1
-            if row[1:] > vote.latest:
-                vote.latest = row[1:]
+            _, post_time, post_id = row
+            if post_time > vote.post_time or (post_time == vote.post_time and post_id > vote.id):
+                vote.post_time, vote.id = post_time, post_id
+        if len(self._authors) > _MAX_AUTHORS:
+            self._forget_authors()  # one that occurs again is decided about again
 
     def _decide_authors(self, new: Sequence[bytes]) -> None:
-        names = [who[who.index(SEPARATOR) + 1 :].decode() for who in new]
-        for who, match in zip(new, self._decide(names), strict=True):
-            if match is None:
-                self._authors[who] = None
-            else:
-                self._authors[who] = vote = Vote(who, match)
-                self._votes.append(vote)
-
-    def _authors_without_label(self) -> Iterable[bytes]:
-        return [who for who, vote in self._authors.items() if vote is None]
+        matches = self._decide([who.split(SEPARATOR, 1)[1].decode() for who in new])
+        self._authors.update(who for who, match in zip(new, matches, strict=True) if match is None)
+        for who, match in cast("Iterator[tuple[bytes, Match]]", compress(zip(new, matches, strict=True), matches)):
+            self._vote_of[who] = vote = Vote(who, match)
+            self._votes.append(vote)
 
 
 class TextTally(WindowTally):
@@ -237,7 +232,6 @@ class TextTally(WindowTally):
     def __init__(self, definition: Definition, decide: Decide) -> None:
         super().__init__(definition)
         self._decide = decide
-        self._authors: set[bytes] = set()
         self._by_author_and_label: dict[tuple[bytes, str], Vote] = {}
 
     def add(self, rows: Sequence[InputRow]) -> None:
@@ -255,13 +249,15 @@ class TextTally(WindowTally):
             vote.count += 1
             if match is not vote.first:
                 self._others[vote, match.number] += 1
-            if row[1:] > vote.latest:
-                self._characters += len(row[3]) - (len(vote.latest[2]) if vote.latest else 0)
-                vote.latest = row[1:]
-                vote.match = match  # the latest row names the pattern that decided about it
-
-    def _authors_without_label(self) -> Iterable[bytes]:
-        return self._authors.difference(vote.who for vote in self._votes)
+            _, post_time, post_id, text = row
+            if post_time > vote.post_time or (
+                post_time == vote.post_time and (post_id, text) > (vote.id, vote.text or "")
+            ):
+                self._characters += len(text) - len(vote.text or "")
+                vote.post_time, vote.id, vote.text = post_time, post_id, text
+                vote.match = match
+        if len(self._authors) > _MAX_AUTHORS:
+            self._forget_authors()
 
 
 def new_tally(definition: Definition, decide: Decide) -> WindowTally:
@@ -278,40 +274,42 @@ def unpack_authors(packed: AuthorHashes) -> "tuple[array[int], array[int]]":
     return hashes, patterns
 
 
+def _new_hashes() -> "array[int]":
+    return array("Q")
+
+
 def _source(who: bytes) -> bytes:
     return who[: who.index(SEPARATOR)]
 
 
-def _source_of_vote(vote: Vote) -> bytes:
-    return _source(vote.who)
+def _label_rows(source: bytes, votes: Iterable[Vote]) -> Iterator[LabelRow]:
+    """Yield the rows of a source's votes, in the order of their slices, so that rows of a slice are neighbours."""
+    prefix, start = source + b"_", len(source) + 1
+    slices = [slice_of(prefix + vote.who[start:]) for vote in votes]
+    s_id, before = source.decode(errors="surrogateescape"), prefix.decode(errors="surrogateescape")
+    for slice_, vote in sorted(zip(slices, votes, strict=True), key=itemgetter(0)):
+        name = vote.who[start:].decode(errors="surrogateescape")
+        matched = name if vote.text is None else vote.text
+        label, rule, _ = vote.match
+        yield vote.id, before + name, f"/{label}", vote.post_time, s_id, matched, vote.count, rule, slice_
 
 
-def _count(votes: list[Vote]) -> int:
-    """Return how many rows these votes stand for."""
-    return sum(vote.count for vote in votes)
+def _distinct(rows_of: Mapping[bytes, Iterator[LabelRow]]) -> Iterator[LabelRow]:
+    """Merge rows with the same source_author and panel.
 
-
-def _label_rows(votes: list[Vote]) -> Iterator[LabelRow]:
-    for vote in votes:
-        vote.slice = slice_of(vote.who.replace(SEPARATOR, b"_"))
-    # In the order of their slices, so that production reads rows of one slice from neighbouring pages.
-    votes.sort(key=attrgetter("slice"))
-    if _may_collide({_source(vote.who) for vote in votes}):
-        return (_merge([vote.label_row() for vote in same]) for _, same in groupby(sorted(votes, key=_KEY), key=_KEY))
-    return map(Vote.label_row, votes)
-
-
-def _may_collide(sources: set[bytes]) -> bool:
-    """Return whether two authors may have the same source_author: "a" + "_" + "b_c" is "a_b" + "_" + "c".
-
-    It is rare, and merging costs time, so a tally looks only at the sources.
+    Two sources may have them: "a" + "_" + "b_c" is "a_b" + "_" + "c". It is rare, and merging costs time, so only
+    such sources are merged.
     """
-    return any(source[: mark.start()] in sources for source in sources for mark in re.finditer(b"_", source))
+    rows = chain.from_iterable(rows_of.values())
+    if any(source[: mark.start()] in rows_of for source in rows_of for mark in re.finditer(b"_", source)):
+        return (_merge(list(same)) for _, same in groupby(sorted(rows, key=_KEY), key=_KEY))
+    return rows
 
 
-def _merge(rows: list[LabelRow]) -> LabelRow:
+def _merge(rows: Sequence[LabelRow]) -> LabelRow:
     latest = max(rows, key=itemgetter(3, 0, 5))
     return (*latest[:6], sum(row[6] for row in rows), *latest[7:])
 
 
-_KEY = attrgetter("key")
+# In a label row: slice, source_author, panel.
+_KEY = itemgetter(8, 1, 2)

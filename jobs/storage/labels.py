@@ -1,9 +1,8 @@
 """The label tables, one a result: the label job writes them, production reads them.
 
-They have v2.1's seven columns, `votes` (how many rows of the window matched), `rule` (the pattern that decided)
-and `slice` (a part of all authors, by the hash of source_author). A row does not name its window: windows share no
-post, so no two of them write the same row. A window with more authors than a worker can hold writes rows for each
-of its parts.
+They have v2.1's seven columns, `votes` (how many rows of the window matched), `rule` (the pattern that decided),
+`slice` (a part of all authors, by the hash of source_author) and `number` (the window's, then the row's in it). A
+window with more authors than a worker can hold writes rows for each of its parts.
 """
 
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from jobs.storage.schema import Column, Key, Table
 from patterns.files import MAX_LABEL_LENGTH
 
 PANEL_WIDTH = MAX_LABEL_LENGTH + 1
+_MAX_ROWS_OF_WINDOW = 2**32
 
 
 def label_tables(definition: Definition, results: Iterable[str]) -> list[Table]:
@@ -28,9 +28,12 @@ def label_tables(definition: Definition, results: Iterable[str]) -> list[Table]:
         *_mapping(definition.input),
         Column("votes", "integer", suffix="NOT NULL DEFAULT 1"),
         Column("rule", "text", max(definition.rule_width, 255)),
-        Column("slice", "SMALLINT"),
+        Column("slice", "SMALLINT", suffix="NOT NULL DEFAULT 0"),
+        Column("number", "integer", suffix="NOT NULL DEFAULT 0"),
     ]
-    return [Table(result, columns, [Key(("task_id", "slice"))]) for result in results]
+    # The rows of a unit are neighbours in such a table, so that production reads them without looking up each.
+    clustered = Key(("task_id", "slice", "number"), primary=True)
+    return [Table(result, columns, [Key(("task_id", "slice"))], created_with=[clustered]) for result in results]
 
 
 def production_tables(table: InputTable, results: Iterable[str]) -> list[Table]:
@@ -73,14 +76,17 @@ async def count_votes(session: Session, ref: TaskRef, unit: Unit) -> int:
     return int(row[0]) if row else 0
 
 
-async def insert(session: Session, ref: TaskRef, result: str, rows: Iterable[LabelRow]) -> int:
-    """Insert label rows of a task, and return their number.
+async def insert(
+    session: Session, ref: TaskRef, result: str, window: int, rows: Iterable[LabelRow], *, before: int
+) -> int:
+    """Insert label rows of a window, after as many as are there `before`, and return their number.
 
     Raises DatabaseError, which names a row that is too large for the server.
     """
+    first = window * _MAX_ROWS_OF_WINDOW + before
     return await session.insert_many(
-        f"INSERT INTO {quote(ref.schema, result)} (task_id, id, source_author, panel, create_time,"
+        f"INSERT INTO {quote(ref.schema, result)} (task_id, number, id, source_author, panel, create_time,"
         " field_content, match_content, votes, rule, slice)",
-        ((ref.task_id, *row) for row in rows),
-        name=lambda row: f"the post with id {row[1]}",
+        ((ref.task_id, number, *row) for number, row in enumerate(rows, first)),
+        name=lambda row: f"the post with id {row[2]}",
     )

@@ -134,6 +134,8 @@ class Table:
     name: str
     columns: Sequence[Column]
     keys: Sequence[Key]
+    created_with: Sequence[Key] | None = None
+    """Keys that serve as `keys` do, and better, but that an existing table does not get: it would be rebuilt."""
 
 
 async def existing_columns(session: Session, schema: str, table: str) -> dict[str, ExistingColumn]:
@@ -259,7 +261,7 @@ async def _changes(session: Session, schema: str, tables: Sequence[Table]) -> di
         if not columns:
             definitions = [
                 *(column.definition() for column in table.columns),
-                *(key.definition() for key in table.keys),
+                *(key.definition() for key in table.created_with or table.keys),
             ]
             statements[table.name] = (
                 f"CREATE TABLE IF NOT EXISTS {quote(schema, table.name)} ({', '.join(definitions)}) "

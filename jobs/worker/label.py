@@ -77,7 +77,9 @@ class LabelLane(Lane):
         async with aclosing(self._tallies(self.window)) as tallies:
             async for part, tally in tallies:
                 for result, rows in tally.label_rows().items():
-                    label_rows[result] += await labels.insert(session, self.ref, result, rows)
+                    label_rows[result] += await labels.insert(
+                        session, self.ref, result, self.window.number, rows, before=label_rows[result]
+                    )
                 await windows.add_authors(session, self.ref, self.window, part, tally.author_hashes())
                 received += tally.received
                 labelled += tally.labelled_once()

@@ -10,10 +10,12 @@ from unittest.mock import patch
 
 from jobs import services
 from jobs.model.sources import production_table
-from jobs.storage import deletion
+from jobs.storage import deletion, production
 from jobs.worker.housekeeping import sweep
 from tests.benchmarks.deployment import OUTPUT_SCHEMA, BenchDeployment
 
+_COLUMNS = ", ".join(production.COLUMNS)
+_LABEL_COLUMNS = f"{_COLUMNS}, votes, rule, slice"
 _TASKS = 3
 _OLD_TASKS = 1
 
@@ -70,20 +72,25 @@ async def _old_tasks(deployment: BenchDeployment, rows: int) -> list[str]:
     for task_id in task_ids:
         await deployment.times_of(task_id)
         task = await services.check_status(deployment, task_id)
-        for table in (*task.results, *map(production_table, task.results)):
-            _multiply(deployment, table, task_id, rows // len(task.results))
+        for result in task.results:
+            for table, columns, copied in (
+                (production_table(result), _COLUMNS, _COLUMNS),
+                (result, f"{_LABEL_COLUMNS}, number", f"{_LABEL_COLUMNS}, number + (seq << 48)"),
+            ):
+                _multiply(deployment, table, columns, copied, task_id, rows // len(task.results))
     return task_ids
 
 
-def _multiply(deployment: BenchDeployment, table: str, task_id: str, rows: int) -> None:
-    """Copy the rows of a task until there are at least this many."""
+def _multiply(deployment: BenchDeployment, table: str, columns: str, copied: str, task_id: str, rows: int) -> None:
+    """Copy the rows of a task until there are at least this many. `copied` is what each column of copy `seq` holds."""
     name = f"{OUTPUT_SCHEMA}.{table}"
     with deployment.servers.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {name} WHERE task_id = %s", (task_id,))
         (found,) = cursor.fetchone() or (0,)
         copies = -(-rows // found) if found else 0
         cursor.execute(
-            f"INSERT INTO {name} SELECT {name}.* FROM {name}, mysql.seq_1_to_{max(copies, 1)} WHERE task_id = %s",
+            f"INSERT INTO {name} ({columns})"
+            f" SELECT {copied} FROM {name}, mysql.seq_1_to_{max(copies, 1)} WHERE task_id = %s",
             (task_id,),
         )
 

@@ -7,7 +7,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
 from unittest import mock
@@ -16,7 +16,6 @@ from xxhash import xxh3_64_intdigest
 
 from console.demo import posts
 from jobs import services
-from jobs.model.input_table import SEPARATOR
 from jobs.model.tally import SLICES, AuthorHashes, AuthorTally, unpack_authors
 from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
@@ -153,7 +152,7 @@ class _MeasuredTally(AuthorTally):
         """See WindowTally. Without hits, the labelled rows of each result would be counted."""
 
         def without_hits() -> object:
-            return {result: sum(vote.count for vote in votes) for result, votes in self._votes_of.items()}
+            return {source: sum(vote.count for vote in votes) for source, votes in self._votes_of.items()}
 
         _MeasuredTally.spent += _least_cpu_s(super().hits) - _least_cpu_s(without_hits)
         return super().hits()
@@ -163,13 +162,16 @@ class _MeasuredTally(AuthorTally):
 
         def without_hits() -> object:
             packed: dict[tuple[str, int], bytes] = {}
-            for result, authors in self._by_result(self._authors, lambda who: who[: who.index(SEPARATOR)]).items():
+            for result, sources in self._sources_by_result([*self._votes_of, *self._hashes]).items():
                 slices = [array("Q") for _ in range(SLICES)]
-                for hash_ in map(xxh3_64_intdigest, authors):
-                    slices[hash_ % SLICES].append(hash_)
+                for source in sources:
+                    labelled = (xxh3_64_intdigest(vote.who) for vote in self._votes_of.get(source, ()))
+                    for hash_ in chain(labelled, self._hashes.get(source, ())):
+                        slices[hash_ % SLICES].append(hash_)
                 packed |= {(result, number): hashes.tobytes() for number, hashes in enumerate(slices) if hashes}
             return packed
 
+        self._forget_authors()
         _MeasuredTally.spent += _least_cpu_s(super().author_hashes) - _least_cpu_s(without_hits)
         return super().author_hashes()
 

@@ -72,10 +72,11 @@ def counted(hits: TaskHits) -> tuple[Counts, Counts]:
     st.sampled_from(["author", "s_area_id", "title", "content"]),
     st.sampled_from([PATTERNS, RULES]),
     st.sampled_from([30, 200, 100_000]),
-    st.sampled_from([20, 260_000]),
+    st.sampled_from([5, 50_000]),
+    st.sampled_from([5, 85_000]),
 )
 def test_every_row_and_author_counts_for_the_pattern_that_decided_however_the_range_is_cut(
-    deployment: TestDeployment, seed: int, column: str, patterns: Patterns, window_rows: int, entries: int
+    deployment: TestDeployment, seed: int, column: str, patterns: Patterns, window_rows: int, votes: int, authors: int
 ) -> None:
     posts = odd_posts(600, seed=seed)
     deployment.write_anything("DROP DATABASE IF EXISTS {output}")
@@ -85,7 +86,7 @@ def test_every_row_and_author_counts_for_the_pattern_that_decided_however_the_ra
     deployment.write_patterns(patterns, predict_type)
     model_type = "keyword_model" if patterns is PATTERNS else "rule_model"
     request = deployment.request(**RANGE, model_type=model_type, predict_type=predict_type)
-    with patch.object(tally_module, "_MAX_ENTRIES", entries):
+    with patch.multiple(tally_module, _MAX_VOTES=votes, _MAX_AUTHORS=authors):
         task = asyncio.run(run_in_process(deployment.with_settings(window_rows=window_rows), request))
     hits = asyncio.run(services.task_hits(deployment, task.task_id))
     of_patterns, of_panels = expected(posts, patterns, RESULTS_OF, column)

@@ -13,7 +13,8 @@ from tests.helpers.running import run_in_process
 async def test_a_window_too_large_for_memory_is_written_in_parts(
     deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "_MAX_ENTRIES", 100)
+    monkeypatch.setattr(tally, "_MAX_VOTES", 20)
+    monkeypatch.setattr(tally, "_MAX_AUTHORS", 20)
     posts = odd_posts(9_000, seed=10)
     deployment.write_patterns(PATTERNS)
     deployment.write_posts(posts, index="")

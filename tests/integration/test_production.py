@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import get_args
 from unittest.mock import AsyncMock, patch
 
@@ -19,7 +20,7 @@ from jobs.model.units import LABEL_SLICES, UNIT_LABEL_ROWS, plan_units, slice_of
 from jobs.storage import labels, production
 from jobs.storage.connection import quote
 from jobs.storage.labels import label_tables, production_tables
-from jobs.storage.schema import Table, ensure_schema, ensure_tables
+from jobs.storage.schema import Table, ensure_schema, ensure_tables, has_primary_key
 from jobs.worker import lane as lane_module
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
@@ -91,8 +92,8 @@ async def _produce(
             (str(i), name, panel, time, "s", text, votes, "rule", slice_of(name.encode()))
             for i, name, panel, time, votes, text in rows
         ]
-        await labels.insert(session, task, "any", label)
-        await labels.insert(session, other_task, "any", label[:3])
+        await labels.insert(session, task, "any", 1, label, before=0)
+        await labels.insert(session, other_task, "any", 1, label[:3], before=0)
         planned = plan_units({"any": units * UNIT_LABEL_ROWS if units > 1 else 1})
         assert len(planned) == units
         count = sum([await production.insert(session, task, unit, definition.input) for unit in planned])
@@ -100,6 +101,41 @@ async def _produce(
     found = deployment.rows("SELECT id, source_author, panel, match_content FROM {output}.wh_panel_mapping_any")
     assert len(found) == count
     return count, set(found)
+
+
+async def test_the_label_table_of_an_earlier_release_takes_rows_without_being_rebuilt(
+    deployment: TestDeployment,
+) -> None:
+    definition = definition_of("utf8", unique_id=True)
+    schema = deployment.output_schema
+    task = TaskRef(schema, "t" * 32)
+    rows = [(str(i), "s_a", "/female", f"2020-01-0{i} 00:00:00", "s", "a", i, "rule", 5) for i in range(1, 4)]
+    async with deployment.output_session() as session:
+        await ensure_schema(session, schema)
+        new, produced = tables_of(definition)
+        columns = [*new.columns[:-2], replace(new.columns[-2], suffix="")]
+        assert columns[-1].name == "slice"
+        await ensure_tables(session, schema, [replace(new, columns=columns, created_with=None), produced])
+        old = [("u" * 32, *row[:-1], None) for row in rows]
+        names = "task_id, id, source_author, panel, create_time, field_content, match_content, votes, rule, slice"
+        await session.insert_many(f"INSERT INTO {quote(schema, 'any')} ({names})", old)
+
+        await ensure_tables(session, schema, [new, produced])
+        await labels.insert(session, task, "any", 1, rows, before=0)
+        assert await production.insert(session, task, whole("any"), definition.input) == 1
+        for each in (task, TaskRef(schema, "u" * 32)):
+            assert await labels.count_votes(session, each, whole("any")) == 6
+    ((_, definition_sql),) = deployment.rows("SHOW CREATE TABLE {output}.`any`")
+    assert "PRIMARY KEY" not in definition_sql and "`number` bigint" in definition_sql
+
+
+async def test_rows_of_a_unit_are_neighbours_in_a_label_table(deployment: TestDeployment) -> None:
+    schema = deployment.output_schema
+    async with deployment.output_session() as session:
+        await ensure_schema(session, schema)
+        tables = tables_of(definition_of("utf8", unique_id=True))
+        await ensure_tables(session, schema, tables)
+        assert await has_primary_key(session, schema, "any", ["task_id", "slice", "number"])
 
 
 @pytest.mark.parametrize("width", [20, 500, 3_000, None])
@@ -114,7 +150,7 @@ async def test_label_rows_look_up_their_winners_by_a_key_however_wide_the_column
         await ensure_schema(session, schema)
         await ensure_tables(session, schema, tables_of(definition))
         row = ("1", "s_a", "/female", "2020-01-01 00:00:00", "s", "a", 1, "rule", 5)
-        await labels.insert(session, task, "any", [row] * 1_000)
+        await labels.insert(session, task, "any", 1, [row] * 1_000, before=0)
         statements: list[str] = []
         with patch.object(session, "execute", AsyncMock(side_effect=lambda sql, *_, **__: statements.append(sql))):
             await production.insert(session, task, whole("any"), definition.input)

@@ -91,7 +91,7 @@ async def test_a_row_larger_than_the_output_servers_packet_fails_the_task_at_onc
     for words in (
         "output server",
         "the post with id 2",
-        "1,048,703 bytes",
+        "1,048,714 bytes",
         "max_allowed_packet is 1,048,576",
         "resume",
     ):

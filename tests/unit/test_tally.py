@@ -52,9 +52,9 @@ def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
     return tally
 
 
-@given(posts, st.sampled_from(["author", "content"]), st.integers(1, 7))
+@given(posts, st.sampled_from(["author", "content"]), st.integers(1, 7), st.integers(0, 9))
 def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_and_latest_post(
-    window: list[Post], text: str, batch: int
+    window: list[Post], text: str, batch: int, authors_held: int
 ) -> None:
     votes: Counter[tuple[str, str, str]] = Counter()
     latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
@@ -76,7 +76,8 @@ def test_a_window_has_one_label_row_per_source_author_and_panel_with_its_votes_a
                 votes[key] += 1
                 latest[key] = max(latest.get(key, ("",)), (time, post_id, matched, s_id, decided[1]))
 
-    tally = tally_of(text, window, batch)
+    with patch.object(tally_module, "_MAX_AUTHORS", authors_held):
+        tally = tally_of(text, window, batch)
     rows = [(result, *row) for result, label_rows in tally.label_rows().items() for row in label_rows]
     assert all(row[-1] == slice_of(row[2].encode()) for row in rows)
     found = {
@@ -110,7 +111,7 @@ def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
     for (result, number), packed in tally.author_hashes().items():
         hashes, _ = unpack_authors(packed)
         assert {each % SLICES for each in hashes} == {number}
-        assert not found[result] & set(hashes)
+        assert not found[result] & set(hashes)  # slices are disjoint
         found[result] |= set(hashes)
     return found
 
@@ -132,9 +133,9 @@ def test_an_author_has_the_same_hash_in_every_window_and_shares_it_with_no_other
 
 def test_a_tally_is_full_before_it_exceeds_its_limits() -> None:
     posts: list[Post] = [(number, "s", f"name {number}", "2020-01-01 00:00:00", "a" * 10) for number in range(100)]
-    with patch.object(tally_module, "_MAX_ENTRIES", 50):
-        assert not tally_of("author", posts[:10], 100).full
-        assert tally_of("author", posts, 100).full
+    with patch.object(tally_module, "_MAX_VOTES", 50):
+        assert not tally_of("author", posts[:50], 100).full
+        assert tally_of("author", posts[:51], 100).full
     with patch.object(tally_module, "_MAX_CHARACTERS", 500):
         assert not tally_of("content", posts[:50], 100).full
         assert tally_of("content", posts[:51], 100).full
