@@ -1,7 +1,6 @@
 """The `audience` command. A command's module is imported when the command runs, so that each starts quickly."""
 
 import errno
-import gc
 import io
 import os
 import sys
@@ -215,11 +214,7 @@ def _import(name: str) -> Any:
 
 
 def main() -> None:
-    """Run the `audience` command."""
-    # Imports make 100,000 objects and hardly any garbage. Looking for it takes a sixth of the time that they take.
-    gc.set_threshold(200_000, 20, 20)
-    # We use no plugins of Pydantic, and it would look for some in all packages that are installed.
-    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
+    """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -228,9 +223,7 @@ def main() -> None:
         try:
             app(prog_name="audience")
         finally:
-            # As it ends, Python looks for garbage among all objects, twice: 0.1 s for memory that goes anyway.
-            gc.freeze()
-            sys.stdout.flush()
+            print(end="", flush=True)  # sys.stdout.flush(), unless it was closed from the start
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS:
             raise

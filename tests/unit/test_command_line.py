@@ -168,3 +168,11 @@ def test_a_user_without_a_home_folder_gets_help_and_a_message(arguments: list[st
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == status and "Traceback" not in done.stderr
     assert message in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-"])
+def test_without_one_of_its_outputs_a_command_ends_as_it_would_with_it(redirection: str) -> None:
+    for arguments, status in (("--help", 0), ("nonsense", 2)):
+        command = f"'{sys.executable}' -m console {arguments} {redirection}"
+        done = subprocess.run(command, shell=True, capture_output=True, text=True)
+        assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
