@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from patterns.intervals import Share, f1, wilson
-from patterns.matcher import Matcher, build_matcher
+from patterns.match import Matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 NONE = ""

@@ -10,7 +10,8 @@ from typing import Literal
 import re2
 
 from patterns.files import pattern_path
-from patterns.matcher import Matcher, build_matcher, fold
+from patterns.match import Matcher
+from patterns.matcher import build_matcher, fold
 from patterns.pattern_set import Pattern, PatternSet
 from patterns.rule_search import rule_options
 

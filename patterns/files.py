@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import re2
-
 from patterns.pattern_set import MODEL_TYPES, Label, MatchType, ModelType, Pattern, PatternSet, PredictType
 from patterns.text_file import TextFileError, parse_toml, read_text, shortened
 
@@ -224,6 +222,8 @@ def _keyword(line: str) -> Pattern:
 def _rule(line: str) -> Pattern:
     if not line:
         raise ValueError("the line is empty and would match every text; remove it")
+    import re2  # no keyword file needs it
+
     options = re2.Options()
     options.log_errors = False
     try:

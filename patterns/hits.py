@@ -4,7 +4,8 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from patterns.matcher import Matcher, build_matcher
+from patterns.match import Matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 EXAMPLES = 5

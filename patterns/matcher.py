@@ -6,11 +6,12 @@ number decides: the first label in the set's order, by its first pattern that ma
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import ahocorasick
 import re2
 
+from patterns.match import Match, Matcher, PatternsTooLarge
 from patterns.pattern_set import MatchType, PatternSet
 from patterns.rule_search import RuleSearch
 
@@ -23,32 +24,6 @@ _BETWEEN = "\ud800"
 _FOLDED_BETWEEN = _BETWEEN.encode("utf-8", "surrogatepass")
 _IN_HAYSTACK = _FOLDED_BETWEEN.decode("latin-1")
 _NEXT_TEXT = "\xff\xfe"
-
-
-class PatternsTooLarge(Exception):
-    """The patterns are too large for a matcher of useful speed."""
-
-
-class Match(NamedTuple):
-    """The label of a text, and the pattern that decided."""
-
-    label: str
-    rule: str
-    number: int
-    """The pattern's number in deciding order, from 0."""
-
-
-class Matcher(Protocol):
-    """Decides the labels of texts. Built once for a pattern set, then used for millions of texts."""
-
-    def match(self, text: str) -> Match | None:
-        """Return the label of the text and the deciding pattern, or None if no pattern matches."""
-
-    def match_all(self, texts: Sequence[str]) -> list[Match | None]:
-        """Return what `match` returns for each text. With many short texts it is several times as fast."""
-
-    def hits(self, text: str) -> list[int]:
-        """Return the number of every pattern that matches, in deciding order."""
 
 
 def build_matcher(pattern_set: PatternSet) -> Matcher:

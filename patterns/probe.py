@@ -9,7 +9,8 @@ from statistics import median
 
 import re2
 
-from patterns.matcher import PatternsTooLarge, build_matcher, fold
+from patterns.match import PatternsTooLarge
+from patterns.matcher import build_matcher, fold
 from patterns.pattern_set import Label, Pattern, PatternSet
 from patterns.rule_search import has_gap, rule_options
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from patterns.matcher import Match, Matcher
+from patterns.match import Match, Matcher
 from patterns.pattern_set import Pattern, PatternSet
 
 Kind = Literal["gained", "lost", "changed"]

@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
 from jobs.model.units import slice_of
-from patterns.matcher import Match, Matcher
+from patterns.match import Match, Matcher
 
 InputRow = tuple[Any, ...]
 """who, post_time (as MariaDB writes it, so that it sorts as text), id, and the text unless that is the author.

@@ -21,7 +21,8 @@ from jobs.services.schedules import list_schedules
 from jobs.settings import ENV_FILE
 from jobs.storage.endpoint import is_loopback
 from patterns.files import PatternFileError, label_names, present_models, read_pattern_set
-from patterns.matcher import PatternsTooLarge, build_matcher
+from patterns.match import PatternsTooLarge
+from patterns.matcher import build_matcher
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, ModelType
 
 

@@ -15,7 +15,7 @@ from jobs.model.task_request import TaskRequest
 from jobs.model.windows import Window, key_windows, quantiles, time_windows, window_count
 from jobs.queue.client import open_redis
 from jobs.services.connections import input_session, operator, output_session
-from jobs.services.patterns import load_patterns, pattern_warnings
+from jobs.services.patterns import load_patterns
 from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import definitions, production, state, task_search, windows
 from jobs.storage.connection import Session
@@ -65,11 +65,16 @@ async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
     Takes milliseconds, and up to 0.2 s more for a rule_model, whose rules are probed.
     """
     settings = deployment.settings
+    warnings: tuple[str, ...] = ()
     patterns, sources = await asyncio.gather(
         asyncio.to_thread(load_patterns, settings.patterns_dir, request.model_type, request.predict_type),
         asyncio.to_thread(read_sources, settings.sources_file),
     )
-    warnings = await asyncio.to_thread(pattern_warnings, patterns)
+    if request.model_type == "rule_model":
+        # No keyword is slow, and no keyword task waits for this import.
+        from jobs.services.matchers import pattern_warnings
+
+        warnings = await asyncio.to_thread(pattern_warnings, patterns)
     async with input_session(deployment) as session:
         table = await describe_input(session, request.target_schema, request.target_table, request.predict_type)
         estimate = await estimate_range(session, table, request.start_time, request.end_time, settings.window_rows)

@@ -16,7 +16,8 @@ from jobs.services.explain import frozen_patterns
 from jobs.services.tasks import check_status
 from jobs.storage import production
 from jobs.storage.stream import stream
-from patterns.matcher import Matcher, build_matcher
+from patterns.match import Matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import PatternSet
 
 

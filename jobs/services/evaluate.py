@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event
 
 from jobs.errors import InvalidValue, ResultUnreadable
-from jobs.services.patterns import load_patterns, matcher_of
+from jobs.services.matchers import matcher_of
+from jobs.services.patterns import load_patterns
 from jobs.services.row_files import formula_safe
 from patterns.evaluation import Evaluation, Wrong, evaluate
 from patterns.files import pattern_path

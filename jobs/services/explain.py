@@ -6,7 +6,8 @@ from pathlib import Path
 from jobs.deployment import Deployment
 from jobs.errors import Conflict, StateUnreadable
 from jobs.services.connections import find_task, state_session
-from jobs.services.patterns import matcher_of, patterns_readable
+from jobs.services.matchers import matcher_of
+from jobs.services.patterns import patterns_readable
 from jobs.storage import definitions
 from patterns.explain import Explainer
 from patterns.files import read_pattern_set

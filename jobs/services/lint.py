@@ -6,17 +6,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from jobs.services.matchers import matcher_of, slow_patterns
 from jobs.services.patterns import (
     PatternFile,
     check_model_type,
     check_predict_type,
-    matcher_of,
     read_pattern_files,
-    slow_patterns,
 )
 from patterns.files import Fault, file_exists, pattern_path
 from patterns.lint import Kind, lint
-from patterns.matcher import PatternsTooLarge
+from patterns.match import PatternsTooLarge
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES, Label, Pattern, PatternSet
 
 

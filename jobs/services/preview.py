@@ -15,7 +15,8 @@ from jobs.model.sampling import Batch, Cluster, Key, SampleRequest, ShareEstimat
 from jobs.model.sources import Sources, read_sources
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import input_session
-from jobs.services.patterns import load_patterns, matcher_of
+from jobs.services.matchers import matcher_of
+from jobs.services.patterns import load_patterns
 from jobs.storage.cutting import estimate_range
 from jobs.storage.input_table import describe_input
 from jobs.storage.sampling import sample_rows

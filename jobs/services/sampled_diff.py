@@ -15,7 +15,8 @@ from jobs.model.task import Task
 from jobs.model.task_request import TaskRequest
 from jobs.services.connections import check_limit
 from jobs.services.explain import frozen_patterns
-from jobs.services.patterns import check_types, load_patterns, matcher_of
+from jobs.services.matchers import matcher_of
+from jobs.services.patterns import check_types, load_patterns
 from jobs.services.preview import sample_input, text_of
 from jobs.services.tasks import check_status
 from patterns.intervals import Share

@@ -12,6 +12,7 @@ from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Firing, Schedule, ScheduleRef
 from jobs.model.task import Task
 from jobs.services.connections import input_session, output_session, state_session
+from jobs.services.patterns import load_patterns
 from jobs.storage import firings, schedules, server, state, state_tables
 from jobs.storage.connection import Session
 from jobs.storage.input_table import describe_input
@@ -162,8 +163,6 @@ async def run_schedule_now(deployment: Deployment, name: str) -> Task:
 
 async def _warn_of_patterns(deployment: Deployment, request: ScheduleRequest, warn: Callable[[str], object]) -> None:
     """Warn of pattern files that cannot be used now. They are read when the schedule fires, by a worker."""
-    from jobs.services.patterns import load_patterns  # matchers take a tenth of a second to import
-
     try:
         await asyncio.to_thread(
             load_patterns, deployment.settings.patterns_dir, request.model_type, request.predict_type

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from patterns.matcher import Matcher
+from patterns.match import Matcher
 from patterns.pattern_set import Label, ModelType, Pattern, PatternSet
 
 _FIRST = "的一是不了在人有我他這個們中來上大為和國地到以說時要就出會可"

@@ -177,7 +177,7 @@ def test_into_a_pipe_a_command_on_tasks_prints_without_importing_what_only_other
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "aiomysql" in imported
-    assert not {"rich", "textual", "asyncmy", "jobs.services.row_files", "jobs.services.resume"} & imported
+    assert not {"rich", "textual", "asyncmy", "re2", "jobs.services.row_files", "jobs.services.resume"} & imported
 
 
 def test_a_terminal_shows_a_progress_bar(ready: TestDeployment) -> None:

@@ -31,6 +31,7 @@ DRIVERS = {"pydantic", "aiomysql", "asyncmy", "redis", "arq", "re2", "asyncio"}
 # What takes 2 ms or more, and what none of the commands on tasks needs before its task is queued.
 HEAVY = {"rich", "asyncmy", "aiohttp", "prometheus_client", "pyarrow", "cronsim", "pydantic_settings"}
 FILES = {"jobs.services.row_files", "gzip"}
+MATCHING = {"re2", "ahocorasick"}
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,9 @@ FILES = {"jobs.services.row_files", "gzip"}
         (["console.cli.main", "console.cli.console", *HEADLESS], {"textual"}),
         (
             ["console.cli.tasks", "jobs.services.tasks"],
-            HEAVY | FILES | {"redis", "arq", "re2", "ahocorasick", "xxhash"},
+            HEAVY | FILES | MATCHING | {"redis", "arq", "xxhash"},
         ),
-        (["console.cli.tasks", "jobs.services.create"], HEAVY | FILES | {"jobs.services.tasks"}),
+        (["console.cli.tasks", "jobs.services.create"], HEAVY | FILES | MATCHING | {"jobs.services.tasks"}),
     ],
     ids=["help", "supervisor", "headless", "list and status", "create"],
 )

@@ -16,7 +16,7 @@ from jobs.model.sources import Sources
 from jobs.model.tally import InputRow, WindowTally, new_tally
 from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
 from jobs.worker.pace import Pace
-from patterns.matcher import Match
+from patterns.match import Match
 from patterns.pattern_set import PatternSet
 from tests.helpers.inputs import input_table
 

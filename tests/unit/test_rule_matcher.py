@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from patterns import matcher as matcher_module
 from patterns import rule_search
-from patterns.matcher import Matcher, PatternsTooLarge, RuleMatcher, build_matcher
+from patterns.match import Matcher, PatternsTooLarge
+from patterns.matcher import RuleMatcher, build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
 from tests.helpers.oracle import decide, matches
 from tests.helpers.pattern_files import decision

@@ -8,7 +8,8 @@ import pytest
 
 import patterns
 from patterns.files import label_names, read_pattern_set
-from patterns.matcher import Matcher, build_matcher
+from patterns.match import Matcher
+from patterns.matcher import build_matcher
 from patterns.pattern_set import ModelType
 
 FOLDER = Path(patterns.__file__).parent
