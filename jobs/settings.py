@@ -4,12 +4,11 @@ No other module reads the environment. An environment variable overrides `.env`.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -124,7 +123,6 @@ class Settings(BaseModel):
 def read_settings(**overrides: Any) -> Settings:
     """Read the settings of this process. Raises InvalidValue that names each malformed setting or line."""
     try:
-        _check_env_file(ENV_FILE)
         return Settings(**(_given_values() | overrides))
     except ValidationError as error:
         faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
@@ -136,7 +134,7 @@ def read_settings(**overrides: Any) -> Settings:
 def _given_values() -> dict[str, Any]:
     """Return what `.env` and the environment set, by the names of the settings. An empty value sets nothing."""
     # pydantic-settings does the same with 23 modules more, and every command would wait for their import.
-    in_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+    in_file = _read_env_file(ENV_FILE) if ENV_FILE.is_file() else {}
     return {
         name.lower(): value
         for source in (in_file, os.environ)
@@ -145,10 +143,11 @@ def _given_values() -> dict[str, Any]:
     }
 
 
-def _check_env_file(path: Path) -> None:
-    """Raise InvalidValue for a malformed line, which python-dotenv would report on the screen, and ignore."""
-    if not path.is_file():
-        return
+def _read_env_file(path: Path) -> Mapping[str, str | None]:
+    """Return what a file sets. Raises InvalidValue for a malformed line, which python-dotenv would ignore."""
+    from dotenv import dotenv_values  # in a container there may be no such file
+    from dotenv.parser import parse_stream
+
     with path.open(encoding="utf-8") as file:
         for binding in parse_stream(file):
             statement = binding.original.string.lstrip()
@@ -158,3 +157,4 @@ def _check_env_file(path: Path) -> None:
             if binding.error or goes_on:
                 line = binding.original.line + blank.count("\n")
                 raise InvalidValue(f"settings: {path}, line {line}: expected NAME=value; is a quote not closed?")
+    return dotenv_values(path, encoding="utf-8")

@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "create": Command(
-        "tasks",
+        "create",
         "create",
         "Create a task: label the posts of a range, then produce.",
         '--start-time "2020-01-01 00:00:00" --end-time "2021-01-01 00:00:00" --wait',

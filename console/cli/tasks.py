@@ -1,4 +1,4 @@
-"""The commands on tasks: create, list, status, sample, abort, resume."""
+"""The commands on tasks that exist: list, status, sample, abort, resume."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from console.cli.completion import complete_schedule
-from console.cli.output import exit_with, print_envelope, print_fields, print_table, print_warning
-from console.cli.parameters import Values, option, with_parameters
+from console.cli.output import exit_with, print_envelope, print_table
+from console.cli.parameters import option
 from console.cli.progress import follow
 from console.cli.run import AsJson, Tables, TaskId, run
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task, print_tasks
@@ -17,48 +17,10 @@ from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.model.event import TaskEvent
 from jobs.model.task import Task
-from jobs.model.task_request import TaskRequest
 from jobs.model.task_selection import ListedStatus, TaskSelection, parse_since
 from jobs.model.wording import counted
 
 OutputSchema = Annotated[str | None, option("output_schema")]
-
-
-@with_parameters(TaskRequest)
-def create(
-    values: Values,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished; status 1 if it fails.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Create a task: label the posts of a range, then produce."""
-    warnings: list[str] = []
-
-    def warn(warning: str) -> None:
-        warnings.append(warning)
-        print_warning(warning)
-
-    async def service(deployment: Deployment) -> tuple[TaskRequest, str, Task | None]:
-        request = TaskRequest.from_values(deployment.settings, values)
-        task_id = await services.create_task(deployment, request, warn)
-        if not wait:
-            return request, task_id, None
-        if not as_json:
-            print(task_id, flush=True)
-        return request, task_id, await follow(services.watch_status(deployment, task_id))
-
-    request, task_id, task = run(service, as_json)
-    configuration = {
-        **request.model_dump(mode="json"),
-        "date_range": request.date_range,
-        "task_id": task_id,
-    }
-    if task is not None:
-        print_end(task, as_json, configuration, warnings=warnings)
-    elif as_json:
-        print_envelope(200, configuration, warnings=warnings)
-    else:
-        print_fields(configuration.items())
-        print(f"\nFollow it with: audience status {task_id} --watch")
 
 
 def list_tasks(

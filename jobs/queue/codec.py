@@ -8,7 +8,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskId
@@ -19,9 +19,11 @@ REJECT = "reject"
 
 _MAX_BYTES = 10_000
 _Number = Annotated[int, Field(strict=True, ge=1, le=10**9)]
-_ARGUMENTS = TypeAdapter(tuple[Identifier, TaskId, _Number, _Number])
+# Built when the first job is read: a command only writes one.
+_LATER = ConfigDict(defer_build=True)
+_ARGUMENTS = TypeAdapter(tuple[Identifier, TaskId, _Number, _Number], config=_LATER)
 """The output schema and id of a task, its generation, and the number of a lane."""
-_EnqueuedAt = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=10**14)])
+_ENQUEUED_AT = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=10**14)], config=_LATER)
 
 _JOB_ID = re.compile(rb"[0-9a-f]{32}:(label|produce):\d{1,9}:\d{1,9}")
 
@@ -55,7 +57,7 @@ def deserialize(data: bytes) -> dict[str, Any]:
         if job["f"] not in (LABEL, PRODUCE):
             raise ValueError("an unknown function")
         _ARGUMENTS.validate_python(job["a"])
-        _EnqueuedAt.validate_python(job["et"])
+        _ENQUEUED_AT.validate_python(job["et"])
         if job["k"] or job["t"] is not None:
             raise ValueError("options")
     except ValidationError as error:

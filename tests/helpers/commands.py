@@ -175,8 +175,8 @@ def _serve(path: str) -> str:
 
 if __name__ == "__main__":
     for module in (
-        *("console.cli.main", "console.cli.check", "console.cli.tasks", "console.cli.worker_process"),
-        *("jobs.services.create", "jobs.services.samples"),
+        *("console.cli.main", "console.cli.check", "console.cli.create", "console.cli.tasks"),
+        *("console.cli.worker_process", "jobs.services.create", "jobs.services.samples"),
     ):
         import_module(module)  # by the commands otherwise
     run_module(_serve(sys.argv[1]), run_name="__main__")

@@ -44,7 +44,7 @@ MATCHING = {"re2", "ahocorasick"}
             ["console.cli.tasks", "jobs.services.tasks"],
             HEAVY | FILES | MATCHING | {"redis", "arq", "xxhash"},
         ),
-        (["console.cli.tasks", "jobs.services.create"], HEAVY | FILES | MATCHING | {"jobs.services.tasks"}),
+        (["console.cli.create", "jobs.services.create"], HEAVY | FILES | MATCHING | {"jobs.services.tasks"}),
     ],
     ids=["help", "supervisor", "headless", "list and status", "create"],
 )
