@@ -1,5 +1,7 @@
 """The supervisor of `audience worker --processes N`: starts worker processes, and restarts one that dies.
 
+In a burst it restarts only those that were killed: one that fails by itself would fail again.
+
 The command replaces itself by this module, which imports nothing that a worker needs and forks before a
 worker imports it: it takes 13 MB, a worker 55.
 """
@@ -54,6 +56,7 @@ class _Supervisor:
         self._burst = burst
         self._workers: set[int] = set()
         self._stopping = False
+        self._status = 0
         # Held open by this process alone, so that its end reaches the other one whatever ends it.
         self._lifeline, self._alive = os.pipe()
 
@@ -81,7 +84,7 @@ class _Supervisor:
             if not self._workers:
                 break
             self._wait()
-        sys.exit(0)
+        sys.exit(self._status)
 
     def _fork(self) -> bool:
         """Start a process, unless it is too late. Returns True in the new one."""
@@ -106,8 +109,9 @@ class _Supervisor:
         code = os.waitstatus_to_exitcode(status)
         if self._stopping:
             return
-        if self._burst and code == 0:
+        if self._burst and code >= 0:  # it has done its work, or has said why it cannot
             self._wanted -= 1
+            self._status = max(self._status, code)
         else:
             _logger.error("worker %s exited with %s; starting another", pid, code)
             time.sleep(_RESTART_SECONDS)

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.deployment import Deployment
-from jobs.errors import DatabaseError
+from jobs.errors import CannotStart, DatabaseError, OutputUnreachable
 from jobs.model.queues import Queue
 from jobs.queue import bell, jobs, presence
-from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
+from jobs.queue.client import REDIS_ERRORS, RedisClient, open_redis, redis_client
 from jobs.queue.clock import WorkerClock
 from jobs.worker.alerts import SEND_SECONDS, send_alerts
 from jobs.worker.arq_worker import LaneWorker, create_arq_workers
@@ -39,12 +39,35 @@ def run_worker(deployment: Deployment, *, burst: bool = False, lifeline: int | N
     """Run a worker in this process until SIGTERM or SIGINT; with `burst`, until its queue is empty.
 
     It also ends when `lifeline`, a file descriptor, becomes readable: its supervisor has ended.
+
+    Raises OutputUnreachable if a burst ends without the output server.
     """
     # A batch of rows is thousands of tuples without cycles. Searching them for cycles as often as Python
     # does by default takes a quarter of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     asyncio.run(_work_until_stopped(deployment, burst, lifeline))
+
+
+async def require_servers(deployment: Deployment) -> None:
+    """Raise OutputUnreachable or CannotStart unless the output server and Redis accept this worker.
+
+    A worker waits for servers that fail. A burst does not: without them it cannot know what there is to do.
+    """
+    await _require_output(deployment)
+    try:
+        async with open_redis(deployment.settings) as redis:
+            await jobs.read_jobs(redis, deployment.queue)
+    except REDIS_ERRORS as error:
+        raise CannotStart(f"a burst cannot work: Redis: {error}; see audience check") from error
+
+
+async def _require_output(deployment: Deployment) -> None:
+    try:
+        async with deployment.output_session():
+            pass
+    except DatabaseError as error:
+        raise OutputUnreachable(f"a burst cannot work: {error}; see audience check") from error
 
 
 async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int | None) -> None:
@@ -74,10 +97,11 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
     waiting: set[asyncio.Task[Any]] = {asyncio.create_task(stop_requested.wait())}
     if burst:
         waiting.add(asyncio.create_task(_until_empty(deployment, redis, context.queue)))
-    await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    failed = any(task.exception() is not None for task in done)
     # What has not ended by then hangs in a call to a server that does not answer. It holds nothing but a
     # transaction, which ends with the process.
-    last_resort = threading.Timer(STOP_SECONDS, os._exit, (0,))
+    last_resort = threading.Timer(STOP_SECONDS, os._exit, (int(failed),))
     last_resort.daemon = True
     last_resort.start()
     others = (listening, reconciling, scheduling, sweeping, publishing, sending)
@@ -91,8 +115,9 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
         for worker in workers:
             await worker.close()
     _logger.info("worker %s: stopped", os.getpid())
-    if not working.cancelled():
-        working.result()
+    for task in done:
+        if not task.cancelled():
+            task.result()
 
 
 def _call(workers: Sequence[LaneWorker]) -> None:
@@ -105,12 +130,16 @@ async def _run_all(workers: Sequence[LaneWorker], redis: RedisClient, clock: Wor
 
 
 async def _until_empty(deployment: Deployment, redis: RedisClient, queue: Queue) -> None:
-    """Wait until a queue has no job, deferred and running ones included; then send the alerts that are due."""
+    """Wait until a queue has no job, deferred and running ones included; then send the alerts that are due.
+
+    Raises OutputUnreachable without the output server: if it refuses the worker, jobs end without being done.
+    """
     while True:
         with contextlib.suppress(*REDIS_ERRORS):
             if not await jobs.read_jobs(redis, queue):
                 break
         await asyncio.sleep(_BURST_SECONDS)
+    await _require_output(deployment)
     await _send_alerts(deployment)
 
 

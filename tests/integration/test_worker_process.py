@@ -169,6 +169,35 @@ async def test_a_supervisor_ends_when_the_queue_of_its_burst_is_empty(few_posts:
     assert (await services.check_status(deployment, task_id)).prod_stat == "finish"
 
 
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "supervised"])
+async def test_a_burst_that_a_server_refuses_says_so_once_and_fails(
+    one_post: TestDeployment, options: tuple[str, ...]
+) -> None:
+    for wrong, code in (("OUTPUT_PASSWORD", "503"), ("REDIS_URL", "500")):
+        url = one_post.servers.redis_url.replace(one_post.servers.passwords["redis"], "wrong")
+        value = url if wrong == "REDIS_URL" else "wrong"
+        ended = one_post.command("worker", "--burst", *options, **{wrong: value})
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(f"audience: {code} a burst cannot work: ")
+        assert ended.stderr.count("a burst") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "supervised"])
+async def test_a_burst_fails_if_it_is_refused_while_it_works(
+    one_post: TestDeployment, options: tuple[str, ...]
+) -> None:
+    deployment = one_post
+    await services.create_task(deployment, deployment.request(countdown=3_600))
+    account = f"ALTER USER {deployment.settings.output_user}@'127.0.0.1' ACCOUNT"
+    with deployment.workers(1, "--burst", *options) as (worker,):
+        await until(lambda: deployment.count("stat = 'SUCCESS'"))
+        deployment.write_anything(f"{account} LOCK")
+        async with open_redis(deployment.settings) as redis:
+            await redis.delete(deployment.queue.key("produce"))
+        assert worker.wait(40) == 1
+    assert "503 a burst cannot work: output server" in deployment.log()
+
+
 async def test_burst_ends_when_the_queue_is_empty(many_posts: TestDeployment, expected: Outcome) -> None:
     deployment = many_posts
     request = deployment.request(**RANGE, countdown=1)
