@@ -36,11 +36,11 @@ Tables = Annotated[
 def run(
     service: Callable[[Deployment], Awaitable[Result]],
     as_json: bool,
-    interrupted: str = "stopped waiting; tasks continue without this command",
+    interrupted: str | Callable[[], str] = "stopped",
 ) -> Result:
     """Run a service in the deployment of the settings. If it fails, print the error and exit.
 
-    `interrupted` is what Ctrl-C prints.
+    `interrupted` is what Ctrl-C prints: what is true then.
     """
 
     async def call() -> Result:
@@ -51,5 +51,10 @@ def run(
     except AudienceError as error:
         exit_with(error, as_json)
     except KeyboardInterrupt:
-        print_error(interrupted)
+        print_error(interrupted if isinstance(interrupted, str) else interrupted())
         raise typer.Exit(130) from None
+
+
+def still_running(task_id: str) -> str:
+    """Return what Ctrl-C prints while a command watches a task."""
+    return f"stopped waiting; the task goes on: audience status {task_id} --watch"

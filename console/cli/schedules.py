@@ -93,7 +93,7 @@ def add(
         request = ScheduleRequest.from_values(deployment.settings, {"name": name, **values})
         return await services.save_schedule(deployment, request, replace=replace, warn=warn)
 
-    status = run(service, as_json)
+    status = run(service, as_json, _perhaps_changed(name))
     if as_json:
         print_envelope(200, "OK", schedule=_to_json(status), warnings=warnings)
     else:
@@ -151,18 +151,19 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 def pause(name: Name, as_json: AsJson = False) -> None:
     """Keep a schedule from firing. A run that is going goes on."""
-    _change(run(lambda deployment: services.pause_schedule(deployment, name), as_json), "paused", as_json)
+    status = run(lambda deployment: services.pause_schedule(deployment, name), as_json, _perhaps_changed(name))
+    _change(status, "paused", as_json)
 
 
 def unpause(name: Name, as_json: AsJson = False) -> None:
     """Let a paused schedule fire again, from its next time on."""
-    status = run(lambda deployment: services.unpause_schedule(deployment, name), as_json)
+    status = run(lambda deployment: services.unpause_schedule(deployment, name), as_json, _perhaps_changed(name))
     _change(status, f"due next {_zoned(status, status.schedule.next_due)}", as_json)
 
 
 def run_now(name: Name, as_json: AsJson = False) -> None:
     """Run a schedule now, paused or not. Its next time stays."""
-    task = run(lambda deployment: services.run_schedule_now(deployment, name), as_json)
+    task = run(lambda deployment: services.run_schedule_now(deployment, name), as_json, _perhaps_changed(name))
     if as_json:
         print_envelope(200, "OK", task=task.to_json())
     else:
@@ -172,7 +173,7 @@ def run_now(name: Name, as_json: AsJson = False) -> None:
 
 def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a schedule and the list of its runs. Its tasks stay."""
-    schedule = run(lambda deployment: services.remove_schedule(deployment, name), as_json)
+    schedule = run(lambda deployment: services.remove_schedule(deployment, name), as_json, _perhaps_changed(name))
     if as_json:
         print_envelope(200, "OK", schedule=schedule.to_json())
     else:
@@ -186,6 +187,10 @@ group.command("pause")(pause)
 group.command("unpause")(unpause)
 group.command("run")(run_now)
 group.command("remove")(remove)
+
+
+def _perhaps_changed(name: str) -> str:
+    return f"stopped; audience schedule show {name} says if it changed anything"
 
 
 def _change(status: ScheduleStatus, outcome: str, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from console.cli.completion import complete_schedule
 from console.cli.output import exit_with, print_envelope, print_table
 from console.cli.parameters import option
 from console.cli.progress import follow
-from console.cli.run import AsJson, Tables, TaskId, run
+from console.cli.run import AsJson, Tables, TaskId, run, still_running
 from console.cli.task_output import LIST_COLUMNS, SAMPLE_COLUMNS, print_end, print_status, print_task, print_tasks
 from jobs import services
 from jobs.deployment import Deployment
@@ -69,7 +69,10 @@ def status(
 ) -> None:
     """Show how a task stands."""
     if watch:
-        print_end(run(lambda deployment: follow(services.watch_status(deployment, task_id)), as_json), as_json)
+        last = run(
+            lambda deployment: follow(services.watch_status(deployment, task_id)), as_json, still_running(task_id)
+        )
+        print_end(last, as_json)
         return
 
     async def service(deployment: Deployment) -> tuple[Task, bool | None, list[TaskEvent]]:
@@ -105,14 +108,18 @@ def sample(
 
 def abort(task_id: TaskId, as_json: AsJson = False) -> None:
     """Stop a task. What it has done is kept, and it can be resumed."""
-    task = run(lambda deployment: services.abort_task(deployment, task_id), as_json)
+    task = run(lambda deployment: services.abort_task(deployment, task_id), as_json, _perhaps_changed(task_id))
     _print_changed(task, as_json, f"aborted; continue it with: audience resume {task.task_id}")
 
 
 def resume(task_id: TaskId, as_json: AsJson = False) -> None:
     """Continue a failed or aborted task where it stopped."""
-    task = run(lambda deployment: services.resume_task(deployment, task_id), as_json)
+    task = run(lambda deployment: services.resume_task(deployment, task_id), as_json, _perhaps_changed(task_id))
     _print_changed(task, as_json, f"resumed; follow it with: audience status {task.task_id} --watch")
+
+
+def _perhaps_changed(task_id: str) -> str:
+    return f"stopped; audience status {task_id} says if the task changed"
 
 
 def _print_changed(task: Task, as_json: bool, outcome: str) -> None:

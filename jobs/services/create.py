@@ -86,9 +86,14 @@ async def plan_task(deployment: Deployment, request: TaskRequest) -> Plan:
 
 
 async def create_task(
-    deployment: Deployment, request: TaskRequest, warn: Callable[[str], object] = lambda _: None
+    deployment: Deployment,
+    request: TaskRequest,
+    warn: Callable[[str], object] = lambda _: None,
+    begin: Callable[[str], object] = lambda _: None,
 ) -> str:
-    """Create a task, queue it, and return its id. Calls `warn` with each warning of its plan.
+    """Create a task, queue it, and return its id.
+
+    Calls `warn` with each warning of its plan, and `begin` with its id before it is inserted.
 
     Raises CannotStart, UnreadablePatterns, OutputUnreachable, ReadOnly. If it raises before the task is
     in the state table, nothing has been written. If it raises later, the task is there as FAILURE.
@@ -99,6 +104,7 @@ async def create_task(
         prepared = await prepare_task(deployment, request, warn)
         async with output_session(deployment, OutputUnreachable, CANNOT_CONNECT) as session:
             await prepare_tables(session, prepared)
+            begin(prepared.ref.task_id)
             async with session.transaction():
                 await insert_task(session, prepared)
             task = await task_search.find(session, prepared.ref)

@@ -3,6 +3,8 @@
 import json
 import os
 import pty
+import signal
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -14,6 +16,7 @@ from console.cli.main import app
 from tests.helpers.assertions import assert_inert
 from tests.helpers.deployment import YEAR_END, YEAR_START, TestDeployment
 from tests.helpers.posts import PATTERNS, post
+from tests.helpers.running import until
 from tests.helpers.triggers import refuse_rows
 
 CREATE = ("create", "--start-time", YEAR_START, "--end-time", YEAR_END)
@@ -281,3 +284,27 @@ def test_create_warns_of_slow_rules_and_creates_the_task(ready: TestDeployment) 
     assert slow in warning and warning in done.stderr
     assert document(ready, *CREATE)["warnings"] == []
     assert ready.count("stat = 'PENDING'") == 3
+
+
+async def test_ctrl_c_while_a_task_is_planned_says_that_none_was_created(one_post: TestDeployment) -> None:
+    arguments = ("create", "--start-time", YEAR_START, "--end-time", YEAR_END, "--wait")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = one_post.start("console", *arguments, INPUT_PORT=str(silent.getsockname()[1]))
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+    assert one_post.log() == "audience: stopped; no task was created\n"
+
+
+async def test_ctrl_c_while_a_task_is_awaited_says_that_it_goes_on(one_post: TestDeployment) -> None:
+    arguments = ("create", "--start-time", YEAR_START, "--end-time", YEAR_END, "--wait")
+    process = one_post.start("console", *arguments)
+    task_id = await until(lambda: one_post.log().strip())  # nobody works on it
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert one_post.log().splitlines()[1] == (
+        f"audience: stopped waiting; the task goes on: audience status {task_id} --watch"
+    )
+    assert one_post.count("stat = 'PENDING'") == 1
