@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 import patterns
 from jobs.errors import InvalidValue
@@ -125,10 +125,29 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**(_given_values() | overrides))
     except ValidationError as error:
-        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault_words(fault)}" for fault in error.errors())
         raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error}") from None
+
+
+def fault_words(fault: ErrorDetails) -> str:
+    """Return in words what is wrong with a value, without the value, which may be secret."""
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "literal_error":
+            return "expected " + str(limits["expected"]).replace("'", "")
+        case "string_pattern_mismatch" if limits["pattern"] == QUEUE_NAME:
+            return "expected 1 to 64 letters, digits, and . - _"
+        case "greater_than_equal":
+            return f"expected {limits['ge']:,} or more"
+        case "less_than_equal":
+            return f"expected {limits['le']:,} or less"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "expected a whole number"
+        case "string_too_long":
+            return f"expected {limits['max_length']:,} characters or fewer"
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _given_values() -> dict[str, Any]:

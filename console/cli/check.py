@@ -17,7 +17,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
 def check(as_json: AsJson = False) -> None:
-    """Check that everything a task needs is in place, and say what to do if it is not."""
+    """Check that everything is in place, and say what to do if not."""
 
     async def service(deployment: Deployment) -> list[Finding]:
         found = []

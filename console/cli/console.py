@@ -20,7 +20,7 @@ def console(
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse everything that writes.")] = False,
     in_browser: Annotated[bool, typer.Option("--in-browser", hidden=True, help="Used by audience serve.")] = False,
 ) -> None:
-    """Open the console: configure, launch, watch and sample tasks in the terminal."""
+    """Open the console: create, watch and sample tasks on a screen."""
     try:
         deployment = services.load_deployment(read_only=read_only)
         services.require_redis_url(deployment)

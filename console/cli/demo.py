@@ -27,9 +27,10 @@ def demo(
     rows: Annotated[int, typer.Option(min=1, max=100_000_000, help="Number of posts to generate.")] = 50_000,
     headless: Annotated[bool, typer.Option("--headless", help="Run one task and print its result.")] = False,
 ) -> None:
-    """Show how it works, on private servers with generated posts: in the console, or headless.
+    """Show how it works, on private servers with generated posts.
 
-    Touches nothing else on this machine.
+    Opens the console; headless, or without a terminal, runs one task and prints its result. Touches
+    nothing else on this machine.
     """
     signal.signal(signal.SIGTERM, _exit_on_signal)
     signal.signal(signal.SIGHUP, _exit_on_signal)

@@ -78,7 +78,10 @@ def diff(
     limit: Annotated[int, typer.Option(min=1, max=services.MAX_ROWS, help="The most authors to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two tasks, or a task and the pattern files now: who gained, lost or changed a label, and why."""
+    """Compare two tasks, or a task with the pattern files now.
+
+    Shows who gained, lost or changed a label, and which patterns made the difference.
+    """
 
     async def service(deployment: Deployment) -> TaskDiff | SampledDiff:
         if now and task_b is None:
@@ -123,7 +126,7 @@ def _print(found: TaskDiff) -> None:
 
 
 def _print_sampled(found: SampledDiff) -> None:
-    drawn = "all" if found.everything else "a random"
+    drawn = "all" if found.everything else "a random sample of"
     posts = counted(found.rows, "post")
     print_lines(f"{drawn} {posts} of the range, by the patterns of the task and by the pattern files now")
     print_table({"posts": itemgetter(0), "%": lambda item: percent(item[1])}, found.shares.items())

@@ -56,7 +56,10 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the pattern files by texts whose right label is known. An empty label: none is right."""
+    """Judge the pattern files by texts whose right label is known.
+
+    An empty label in the gold file says that no label is right.
+    """
     try:
         types = services.check_types(**values)
         directory = services.load_deployment().settings.patterns_dir

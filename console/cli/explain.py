@@ -37,7 +37,10 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which label a text gets: every pattern that matches it, and why the others do not decide."""
+    """Show which label a text gets, and why.
+
+    Lists every pattern that matches it, and says why the others do not decide.
+    """
 
     async def service(deployment: Deployment) -> Explainer:
         if task is None:

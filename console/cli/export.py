@@ -32,9 +32,9 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a task's production rows to a CSV, JSON Lines or Parquet file.
+    """Write all rows that a task has produced to a file.
 
-    A file appears whole, or not at all.
+    CSV, JSON Lines or Parquet. A file appears whole, or not at all.
     """
     target: Path | IO[bytes] = output
     if output == _STANDARD_OUTPUT:

@@ -57,7 +57,10 @@ def hits(
     limit: Annotated[int, typer.Option(min=1, help="The most patterns of a result to show on a terminal.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many posts and authors each pattern of a task decided about, and the patterns without a hit."""
+    """Show how many posts and authors each pattern of a task decided.
+
+    Names the patterns without a hit, too.
+    """
     found = run(lambda deployment: services.task_hits(deployment, task_id), as_json)
     if as_json:
         print_envelope(200, "OK", **_to_json(found))

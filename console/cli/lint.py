@@ -43,7 +43,10 @@ def lint(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 for warnings too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the pattern files: faults, and lines that probably do not do what they seem to."""
+    """Check the pattern files for faults and doubtful lines.
+
+    A doubtful line probably does not do what it seems to.
+    """
     try:
         directory = services.load_deployment().settings.patterns_dir
         findings = services.lint_patterns(directory, model_type, predict_type)

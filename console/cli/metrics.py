@@ -30,7 +30,7 @@ def metrics(
         ),
     ] = None,
 ) -> None:
-    """Print the metrics of the deployment in Prometheus text format, or serve them."""
+    """Print metrics in the text format of Prometheus, or serve them."""
     if listen is not None:
         _serve(*_parse(listen))
         return

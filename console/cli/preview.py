@@ -45,7 +45,10 @@ def preview(
     rows: Annotated[int, typer.Option(help="About how many posts to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the pattern files as they are would do to a range, from a random sample. Nothing is written."""
+    """Show what the pattern files would do to a range of posts.
+
+    Estimates it from a random sample. Nothing is written.
+    """
 
     async def service(deployment: Deployment) -> Preview:
         request = TaskRequest.from_values(deployment.settings, values)

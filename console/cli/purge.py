@@ -20,9 +20,9 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a task that has ended, with all its rows, those in production too. Asks first.
+    """Delete a task that has ended, with all its rows; asks first.
 
-    If it is interrupted, run it again: it continues.
+    The rows in production are deleted, too. If it is interrupted, run it again: it continues.
     """
     plan = run(lambda deployment: services.plan_purge(deployment, task_id), as_json)
     if not yes:

@@ -72,7 +72,7 @@ _MORE_COLUMNS: dict[str, Callable[[ScheduleStatus], object]] = {
 
 
 def schedule() -> None:
-    """Let workers create tasks by themselves: add, list, show, pause, unpause, run, remove."""
+    """Let workers create tasks by themselves, at the times you choose."""
 
 
 @with_parameters(ScheduleRequest, *(name for name in ScheduleRequest.model_fields if name != "name"))
@@ -101,7 +101,7 @@ def add(
 
 
 def list_schedules(as_json: AsJson = False) -> None:
-    """List the schedules: when each is due next, and how its last run ended."""
+    """List the schedules: the next time, and how the last run ended."""
     statuses = run(services.list_schedules, as_json)
     if as_json:
         print_envelope(200, "OK", content=[_to_json(status) for status in statuses])

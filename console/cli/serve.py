@@ -22,10 +22,10 @@ def serve(
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse everything that writes.")] = False,
 ) -> None:
-    """Show the console in a browser: to this machine, or to whoever knows the token.
+    """Show the console in a browser.
 
-    Each visitor has a console of their own, which ends when they leave. Whoever knows the token may do in it what the
-    account that runs this command may do.
+    It is served to this machine, or to whoever knows the token. Each visitor has a console of their own, which
+    ends when they leave. Whoever knows the token may do in it what the account that runs this command may do.
     """
     try:
         deployment = services.load_deployment(read_only=read_only)

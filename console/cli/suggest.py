@@ -61,9 +61,10 @@ def suggest(
     rows: Annotated[int, typer.Option(help="About how many posts of the range to draw at random.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
-    """Suggest lines for the pattern files, learnt from one half of a gold file and judged by the other.
+    """Suggest lines for the pattern files.
 
-    Without a gold file: show what texts of a range have in common that get no label.
+    They are learnt from one half of a gold file, and judged by the other. Without a gold file: what
+    texts of a range have in common that get no label.
     """
     if gold is None:
         if values["start_time"] is None or values["end_time"] is None:

@@ -107,7 +107,7 @@ def sample(
 
 
 def abort(task_id: TaskId, as_json: AsJson = False) -> None:
-    """Stop a task. What it has done is kept, and it can be resumed."""
+    """Stop a task; what it has done is kept, and it can be resumed."""
     task = run(lambda deployment: services.abort_task(deployment, task_id), as_json, _perhaps_changed(task_id))
     _print_changed(task, as_json, f"aborted; continue it with: audience resume {task.task_id}")
 

@@ -13,7 +13,7 @@ def worker(
     burst: Annotated[bool, typer.Option("--burst", help="Exit when the queue is empty.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every job.")] = False,
 ) -> None:
-    """Run workers, until SIGTERM or Ctrl-C. Stopping them loses nothing."""
+    """Run workers until Ctrl-C or SIGTERM; stopping loses nothing."""
     if processes > 1:
         replace_process(processes, queue=queue, burst=burst, verbose=verbose)
     from console.cli.worker_process import run

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def demo_deployment(folder: Path, rows: int) -> Iterator[Deployment]:
             environment = _environment(servers)
             _write_env_file(folder / ".env", environment)
             running.enter_context(_worker(folder, environment))
-        print(f"worker started. In another terminal: cd {folder} && audience list\n")
+        print(f"worker started. In another terminal: cd {shlex.quote(str(folder))} && {_command()} list\n")
         settings = {name.lower(): value for name, value in environment.items()}
         yield Deployment(read_settings(**settings))
 
@@ -116,6 +117,12 @@ def _environment(servers: PrivateServers) -> dict[str, str]:
         "QUEUE": "demo",
         "COUNTDOWN": "2",
     }
+
+
+def _command() -> str:
+    """Return how a shell in another folder starts `audience`: by its path, if it is in an environment not activated."""
+    beside = Path(sys.executable).with_name("audience")
+    return "audience" if shutil.which("audience") or not beside.exists() else shlex.quote(str(beside))
 
 
 def _write_env_file(path: Path, environment: dict[str, str]) -> None:

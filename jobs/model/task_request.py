@@ -17,7 +17,7 @@ from pydantic import (
 
 from jobs.errors import InvalidRange, InvalidValue
 from jobs.model.task import Task
-from jobs.settings import QUEUE_NAME, Settings
+from jobs.settings import QUEUE_NAME, Settings, fault_words
 from patterns.pattern_set import ModelType, PredictType
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
@@ -158,6 +158,6 @@ def validated(kind: type[Request], settings: Settings, values: Mapping[str, obje
     try:
         return kind.model_validate(default_values(kind, settings) | given)
     except ValidationError as error:
-        faults = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
+        faults = {str(fault["loc"][0]): fault_words(fault) for fault in error.errors()}
         message = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
         raise InvalidValue(message, faults) from None

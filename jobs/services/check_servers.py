@@ -80,9 +80,11 @@ async def check_output(deployment: Deployment) -> AsyncGenerator[Finding, None]:
             yield await _check_output_grants(session, deployment)
             columns = await existing_columns(session, schema, "state")
             if not columns:
-                yield Finding("state", "ok", f"no state table in {schema} yet; the first create_task creates it")
+                yield Finding("state", "ok", f"no state table in {schema} yet; the first task creates it")
             elif "production_due" not in columns:
-                yield Finding("state", "warning", f"the state table in {schema} is of v2.1", "create_task migrates it")
+                yield Finding(
+                    "state", "warning", f"the state table in {schema} is of v2.1", "the next task migrates it"
+                )
             else:
                 yield Finding("state", "ok", f"the state table in {schema} exists")
                 async for finding in _check_tasks(session, schema):
@@ -124,7 +126,7 @@ async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
         yield Finding(
             "output",
             "error",
-            "innodb_force_primary_key is ON, with which the server refuses the result tables: they have no primary key",
+            "innodb_force_primary_key is ON: the server refuses the production tables, which have no primary key",
             "SET GLOBAL innodb_force_primary_key = OFF, and set it in the server's configuration",
         )
 

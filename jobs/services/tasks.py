@@ -33,7 +33,7 @@ async def task_list(
     async with state_session(deployment) as session:
         columns = (await state_tables.read_columns(session)).get(await server.stored_name(session, schema))
         if columns is None:
-            raise StateUnreadable(f"cannot connect to state table: {schema} has none; the first create_task creates it")
+            raise StateUnreadable(f"cannot connect to state table: {schema} has none; the first task creates it")
         if selection.schedule is not None and "schedule" not in columns:
             return []  # of an earlier release, which had no schedules
         return await task_search.newest(session, schema, limit, selection)

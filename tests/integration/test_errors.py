@@ -103,7 +103,7 @@ async def test_500_unreadable_state_table(deployment: TestDeployment) -> None:
     with pytest.raises(StateUnreadable, match="cannot connect to state table") as caught:
         await services.task_list(deployment.with_settings(output_port=CLOSED_PORT))
     assert caught.value.code == 500
-    with pytest.raises(StateUnreadable, match="the first create_task creates it"):
+    with pytest.raises(StateUnreadable, match="the first task creates it"):
         await services.task_list(deployment)
 
 

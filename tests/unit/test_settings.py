@@ -107,7 +107,7 @@ def test_contradictory_tls_settings_are_refused(ca: Path, monkeypatch: pytest.Mo
     with pytest.raises(InvalidValue, match="takes no ssl_ options"):
         redis_client(settings.model_copy(update={"redis_url": unverified}))
     monkeypatch.setenv("INPUT_TLS", "perhaps")
-    with pytest.raises(InvalidValue, match=r"INPUT_TLS: .*'off' or 'required'"):
+    with pytest.raises(InvalidValue, match="INPUT_TLS: expected off or required"):
         read_settings()
 
 

@@ -61,6 +61,23 @@ def test_422_a_malformed_value_is_named(name: str, value: str) -> None:
     assert list(caught.value.faults) == [name]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("model_type", "nope", "expected keyword_model or rule_model"),
+        ("queue", "a b", "expected 1 to 64 letters, digits, and . - _"),
+        ("countdown", "-1", "expected 0 or more"),
+        ("countdown", "9999999", "expected 2,592,000 or less"),
+        ("countdown", "soon", "expected a whole number"),
+        ("target_table", "t" * 65, "expected 64 characters or fewer"),
+    ],
+)
+def test_422_says_which_values_are_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        request(**{name: value})
+    assert caught.value.faults == {name: expected}
+
+
 def test_422_every_malformed_value_is_named_at_once() -> None:
     with pytest.raises(InvalidValue, match=r"model_type: .*; countdown: "):
         request(model_type="x", countdown="y")
