@@ -12,7 +12,7 @@ from console.sanitize import sanitize
 from console.ui.formatting import bar, fit, graph, hanging, shorten_middle
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
-from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing
+from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing, unlabelled_words
 from jobs.model.event import EventKind
 from jobs.model.task import ResultFigures, Task, TaskStatus
 from jobs.model.windows import WindowState
@@ -66,7 +66,8 @@ def tab_text(tab: str, task: Task, situation: Situation, data: TaskData, width: 
 def _results(task: Task, situation: Situation, data: TaskData, width: int, height: int) -> Text:
     figures = task.result_figures
     if not figures:
-        return Text("No post matched a pattern." if task.produced else "Known when the label job has ended.", "muted")
+        empty = f"{unlabelled_words(task).capitalize()}." if task.produced else "Known when the label job has ended."
+        return Text(empty, "muted")
     panels = [f"  {panel}" for counts in data.panels.values() for panel in counts]
     names = min(max(cell_len(sanitize(name)) for name in (*(one.result for one in figures), *panels)) + 1, width // 3)
     text = Text(f"{'':{names}}authors labelled, of all authors in the posts read", "muted")

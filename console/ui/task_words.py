@@ -169,11 +169,16 @@ def producing_words(task: Task, board: TaskBoard) -> str:
     return f"producing, {task.units_done or 0} of {counted(task.units, 'unit')}" if task.units else "producing"
 
 
+def unlabelled_words(task: Task) -> str:
+    """Return why a finished task has no results."""
+    return "no posts in the range" if task.length_receive_table == 0 else "no post got a label"
+
+
 def done_words(task: Task) -> str:
     """Return how many authors a finished task has labelled."""
     produced = [figures.produced for figures in task.result_figures]
     if not task.results:
-        return "no post matched a pattern"
+        return unlabelled_words(task)
     total = sum(count or 0 for count in produced)
     named, more = task.results[:_MOST_RESULTS], len(task.results) - _MOST_RESULTS
     results = ", ".join(map(sanitize, named)) + (f" and {more} more" if more > 0 else "")

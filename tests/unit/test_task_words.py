@@ -100,7 +100,9 @@ def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> N
     assert outcome(done, BOARD, Rates(), NOBODY, 29).plain == "6,194 authors"
     many = replace(done, result=",".join(f"r{number}" for number in range(400)), length_prod_table=",".join(400 * "1"))
     assert done_words(many).startswith("400 authors in r0, r1, ") and done_words(many).endswith(" and 388 more")
-    assert done_words(replace(done, result="", length_prod_table="")) == "no post matched a pattern"
+    unlabelled = replace(done, result="", length_prod_table="")
+    assert done_words(replace(unlabelled, length_receive_table=7)) == "no post got a label"
+    assert done_words(replace(unlabelled, length_receive_table=0)) == "no posts in the range"
 
 
 @given(st.integers(0, 985), st.integers(16, 60))

@@ -141,11 +141,12 @@ def _columns(width: int) -> dict[str, int]:
 
 
 def _queue_columns(width: int) -> dict[str, int]:
-    """Return the columns for a width: fewer in a narrow one. The deferred tasks get what is left."""
+    """Return the columns for a width: fewer in a narrow one. The deferred tasks get what is left, if it is enough."""
     if width < _NARROW:
         return {"queue": max(width - 23, 6), "ready": 5, "oldest waits": 12}
     columns = {"queue": 16, "workers": 7, "ready": 5, "oldest waits": 12, "deferred": 8, "next due": 8}
-    return columns | {"deferred tasks": max(width - sum(needed + 2 for needed in columns.values()) - 2, 8)}
+    room = width - sum(needed + 2 for needed in columns.values()) - 2
+    return columns | ({"deferred tasks": room} if room >= len("deferred tasks") else {})
 
 
 def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
