@@ -45,7 +45,7 @@ class Rates:
 
     def record_fleet(self, fleet: Fleet) -> None:
         """Record what the workers say about themselves."""
-        self.fleet_history.append(sum(worker.rows_per_second for worker in fleet.workers if not worker.stale))
+        self.fleet_history.append(sum(worker.rows_per_second for worker in fleet.workers if not worker.silent))
         for worker in fleet.workers:
             history = self._workers.setdefault(worker.key, deque(maxlen=_WORKER_POINTS))
             history.append((worker.rows_per_second, worker.memory or worker.peak_memory))

@@ -162,7 +162,7 @@ def window_standings(task: Task, situation: Situation, windows: Sequence[WindowS
     they work on the task: a claim itself cannot be seen from outside.
     """
     workers = situation.fleet.workers if situation.fleet and task.status is TaskStatus.STARTED else ()
-    running = sum(task.task_id in worker.tasks and not worker.stale for worker in workers)
+    running = sum(task.task_id in worker.tasks and not worker.silent for worker in workers)
     match = _FAILED_WINDOW.match(task.error or "")
     failed = int(match[1]) if match else 0
     kinds = []

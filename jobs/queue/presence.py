@@ -49,7 +49,7 @@ class Worker:
     """Seconds since it started."""
 
     @property
-    def stale(self) -> bool:
+    def silent(self) -> bool:
         """Whether it is overdue."""
         return self.age > 3 * PUBLISH_SECONDS
 

@@ -169,7 +169,7 @@ async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
         yield Finding("workers", "error", str(error))
         return
     queue = deployment.settings.queue
-    count = sum(worker.queue == queue and not worker.stale for worker in fleet.workers)
+    count = sum(worker.queue == queue and not worker.silent for worker in fleet.workers)
     if count:
         yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:

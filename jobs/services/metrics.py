@@ -119,7 +119,7 @@ async def _read_redis(deployment: Deployment) -> list[Metric]:
     name, own = deployment.settings.deployment, deployment.settings.queue
     try:
         async with open_redis(deployment.settings) as redis:
-            workers = [worker for worker in await read_workers(redis, name) if not worker.stale]
+            workers = [worker for worker in await read_workers(redis, name) if not worker.silent]
             jobs = await count_jobs(redis, name, own)
     except REDIS_ERRORS as error:
         raise StateUnreadable(f"cannot read the queues: Redis: {error}") from error

@@ -63,7 +63,7 @@ class Fleet:
 
     def serves(self, queue: str) -> bool:
         """Return whether a live worker takes jobs from this queue."""
-        return any(worker.queue == queue and not worker.stale for worker in self.workers)
+        return any(worker.queue == queue and not worker.silent for worker in self.workers)
 
 
 async def read_board(deployment: Deployment, limit: int = MOST_TASKS, known: TaskBoard | None = None) -> TaskBoard:

@@ -57,7 +57,7 @@ async def _check_queue(deployment: Deployment, queue: str) -> Concern | None:
         return Concern("queue", "error", str(error))
     if fleet.serves(queue):
         return None
-    served = sorted({worker.queue for worker in fleet.workers if not worker.stale})
+    served = sorted({worker.queue for worker in fleet.workers if not worker.silent})
     advice = f"the task waits until one does: audience worker --queue {queue}"
     if not served:
         return Concern("queue", "warning", "no worker is running", advice)

@@ -25,7 +25,7 @@ from jobs.storage.windows import AuthorCounts, ResultRows
 from jobs.worker.context import decide_function
 from jobs.worker.lane import Lane
 from jobs.worker.memory import peak_memory
-from jobs.worker.pace import Pace
+from jobs.worker.row_feeder import RowFeeder
 
 _logger = logging.getLogger(__name__)
 
@@ -131,10 +131,10 @@ class LabelLane(Lane):
         """Tally the window's rows: in one part, or in several if a tally fills up."""
         context, table = self.context, self.definition.input
         server = replace(context.deployment.input, time_zone=table.time_zone)
-        part, tally, pace = 0, new_tally(self.definition, self.decide), Pace()
+        part, tally, feeder = 0, new_tally(self.definition, self.decide), RowFeeder()
         async with open_reader(server) as reader:
             async for rows in read_window(reader, table, window):
-                await pace.add(tally, rows)
+                await feeder.add(tally, rows)
                 context.rows += len(rows)
                 if tally.full:
                     yield part, tally

@@ -9,7 +9,7 @@ from tests.helpers.running import finished
 from tests.helpers.screens import console, create_tasks, opened, shown, wait_until
 
 
-async def test_workers_and_queues_are_shown_and_a_killed_worker_becomes_stale(ready: TestDeployment) -> None:
+async def test_workers_and_queues_are_shown_and_a_killed_worker_becomes_silent(ready: TestDeployment) -> None:
     await create_tasks(ready, 1)
     with ready.workers() as (worker,):
         async with console(ready) as pilot:
@@ -25,8 +25,8 @@ async def test_workers_and_queues_are_shown_and_a_killed_worker_becomes_stale(re
             await wait_until(pilot, lambda: "Pace ─ the last" in shown(pilot))
             await pilot.resize_terminal(40, 10)
             # There is room for one, which may be a killed worker of another test.
-            await wait_until(pilot, lambda: re.search(r"\d+ +0 +(idle|stale)", shown(pilot)))
+            await wait_until(pilot, lambda: re.search(r"\d+ +0 +(idle|silent)", shown(pilot)))
             await wait_until(pilot, lambda: "oldest waits" in shown(pilot) and "Pace" not in shown(pilot))
             await pilot.resize_terminal(80, 24)
             worker.kill()
-            await wait_until(pilot, lambda: "stale" in shown(pilot), 20)
+            await wait_until(pilot, lambda: "silent" in shown(pilot), 20)

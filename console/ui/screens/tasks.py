@@ -106,7 +106,7 @@ class TasksScreen(DetailReader):
         """Show the snapshot's tasks, unless the table is paused."""
         if not self._paused or self._board is None:
             self._board = snapshot.board
-        served = {worker.queue for worker in snapshot.fleet.workers if not worker.stale} if snapshot.fleet else None
+        served = {worker.queue for worker in snapshot.fleet.workers if not worker.silent} if snapshot.fleet else None
         situation = self._situation
         if situation is not None and (self._board, served, snapshot.stale) != self._tabled:
             self._tabled = (self._board, served, snapshot.stale)

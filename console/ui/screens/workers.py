@@ -82,7 +82,7 @@ class WorkersScreen(BaseScreen):
         names = _queue_columns(table.size.width - 1)
         table.set_columns(names)
         table.show(list(queues), lambda key: _queue_cells(queues[key], older, names))
-        total = sum(worker.rows_per_second for worker in older if not worker.stale)
+        total = sum(worker.rows_per_second for worker in older if not worker.silent)
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
         self._show_pace()
@@ -150,13 +150,13 @@ def _queue_columns(width: int) -> dict[str, int]:
 
 
 def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
-    style = "muted" if worker.stale else ""
-    kind = FAILED if worker.stale else RUNNING if worker.tasks else DONE
+    style = "muted" if worker.silent else ""
+    kind = FAILED if worker.silent else RUNNING if worker.tasks else DONE
     width = _GRAPH if look.columns.get("memory", 0) > 7 else _SHORT_GRAPH
     history = look.rates.worker_history(worker)[-width:]
     pace, memory = Text(no_wrap=True, end=""), Text(no_wrap=True, end="", justify="right")
     if look.columns["posts/s"] > 7:
-        share = 0 if worker.stale or not look.fastest else worker.rows_per_second / look.fastest
+        share = 0 if worker.silent or not look.fastest else worker.rows_per_second / look.fastest
         pace.append_text(bar(share, _METER, "running"))
         graph_ = blocks([rate for rate, _ in history]) if any(rate for rate, _ in history) else ""
         pace.append(f" {graph_:{width}}", "running")
@@ -169,8 +169,8 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
         done.append(f" ✗{short_number(worker.parts_failed)}", "failed")
     works_on = ", ".join(_name(task_id, look.tasks) for task_id in worker.tasks) or "idle"
     state = cell(works_on, "" if worker.tasks else "muted")
-    if worker.stale:
-        state = cell(f"stale for {duration(worker.age)}", "failed")
+    if worker.silent:
+        state = cell(f"silent for {duration(worker.age)}", "failed")
     cells = {
         "": cell(kind.glyph, kind.tone),
         "host": cell(worker.host, style),
@@ -192,7 +192,7 @@ def _name(task_id: str, tasks: Mapping[str, Task]) -> str:
 
 def _queue_cells(queue: QueueDepth, workers: Sequence[Worker], columns: Mapping[str, int]) -> tuple[Text, ...]:
     due = "" if queue.due_in is None else f"in {duration(queue.due_in)}"
-    serving = sum(worker.queue == queue.name and not worker.stale for worker in workers)
+    serving = sum(worker.queue == queue.name and not worker.silent for worker in workers)
     needed = queue.ready or queue.deferred
     cells = {
         "queue": cell(queue.name),

@@ -83,7 +83,7 @@ def _with(left: Text, parts: Iterable[Text], width: int) -> Text:
 def _workers(snapshot: Snapshot) -> Text:
     if snapshot.fleet is None:
         return Text()
-    count = sum(not worker.stale for worker in snapshot.fleet.workers)
+    count = sum(not worker.silent for worker in snapshot.fleet.workers)
     if not count:
         return Text("no worker", "bold waiting" if snapshot.redis.ok else "muted")
     return Text(counted(count, "worker"), "" if snapshot.redis.ok else "muted")
@@ -91,7 +91,7 @@ def _workers(snapshot: Snapshot) -> Text:
 
 def _rate(snapshot: Snapshot) -> Text:
     workers = snapshot.fleet.workers if snapshot.fleet else ()
-    rate = sum(worker.rows_per_second for worker in workers if not worker.stale)
+    rate = sum(worker.rows_per_second for worker in workers if not worker.silent)
     return Text(f"{short_number(rate)} posts/s", "running") if rate else Text()
 
 

@@ -1,4 +1,4 @@
-"""The pace of matching: every row is added once and in order, and the event loop is never held for long."""
+"""The row feeder: every row is added once and in order, and the event loop is never held for long."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
 from jobs.model.tally import InputRow, WindowTally, new_tally
 from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
-from jobs.worker.pace import Pace
+from jobs.worker.row_feeder import RowFeeder
 from patterns.match import Match
 from patterns.pattern_set import PatternSet
 from tests.helpers.inputs import input_table
@@ -45,9 +45,9 @@ def rows_of(texts: list[str]) -> list[InputRow]:
 
 
 async def add_all(decide: DecideOne, batches: list[list[InputRow]]) -> WindowTally:
-    tally, pace = tally_by(decide), Pace()
+    tally, feeder = tally_by(decide), RowFeeder()
     for batch in batches:
-        await pace.add(tally, batch)
+        await feeder.add(tally, batch)
     return tally
 
 

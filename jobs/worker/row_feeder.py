@@ -1,4 +1,4 @@
-"""The pace of matching: it never holds the event loop, which heartbeats, signals and other lanes need."""
+"""The row feeder: matching never holds the event loop, which heartbeats, signals and other lanes need."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from time import thread_time
 from jobs.model.tally import InputRow, WindowTally
 from jobs.storage.stream import BATCH_CHARACTERS, BATCH_ROWS
 
-# A slice is quick if these rows take this time; then a batch takes 32 ms at most. Smaller slices cost more.
+# A piece is quick if these rows take this time; then a batch takes 32 ms at most. Smaller pieces cost more.
 _QUICK_ROWS = 250
 _QUICK_SECONDS = 0.004
-# How long a thread works on a slice. A process that ends waits for its threads.
+# How long a thread works on a piece. A process that ends waits for its threads.
 _THREAD_SECONDS = 0.1
 
 
-class Pace:
-    """Adds batches of rows to tallies, in slices as large as the time of the last one allows.
+class RowFeeder:
+    """Adds batches of rows to tallies, in pieces as large as the time of the last one allows.
 
-    Quick slices are matched in the event loop. Others, and any whose time is not known, are matched in a
+    Quick pieces are matched in the event loop. Others, and any whose time is not known, are matched in a
     thread, because one text can take seconds. RE2 lets other threads run while it searches; the rest of a
     tally's work consists of steps of milliseconds.
     """
