@@ -19,22 +19,25 @@ async def read_window(reader: Reader, table: InputTable, window: Window) -> Asyn
     The keys of posts usually rise with their times. Then the rows between the first and the last key of a time window
     are few more than its own, and a scan of them is several times as fast as looking up one row after the other.
     """
-    between_keys = await _set_keys(reader, table, window) and await _favours_keys(reader, table, window)
+    between_keys = False
+    if not window.by_key and table.key is not None and table.time_index is not None:
+        # A post that gets another key meanwhile, as by REPLACE, is not missed.
+        await reader.begin_snapshot()
+        await _set_keys(reader, table, window)
+        between_keys = await _favours_keys(reader, table, window)
     async for rows in reader.batches(*window_query(table, window, between_keys=between_keys)):
         yield rows
 
 
-async def _set_keys(reader: Reader, table: InputTable, window: Window) -> bool:
-    """Set @first_key and @last_key to those of a time window. Returns False if there is no key to read it by.
+async def _set_keys(reader: Reader, table: InputTable, window: Window) -> None:
+    """Set @first_key and @last_key to those of a time window.
 
     They stay in the server, because a key that is converted to UTF-8 may not be the same when it comes back.
     Reads only the index on post_time, in a tenth of the time that reading the rows through it takes.
     """
-    if window.by_key or table.key is None or table.time_index is None:
-        return False
+    assert table.key is not None
     key = quote(table.key.name)
     await reader.rows(f"SELECT MIN({key}), MAX({key}) INTO @first_key, @last_key {_by_time(table)}", _times(window))
-    return True
 
 
 async def _favours_keys(reader: Reader, table: InputTable, window: Window) -> bool:

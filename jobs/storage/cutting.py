@@ -24,6 +24,10 @@ _COUNTED_ROWS = 20_000
 _COUNTED_PIECES = 3
 _MOST_COUNTED_ROWS = 400_000
 
+# No estimate of a partitioned table is below a row for each partition, so not even an empty piece may get small. One
+# or two halvings may lessen nothing elsewhere, because no estimate is above half of the table.
+_FUTILE_HALVINGS = 4
+
 _EXPLAINED_AT_ONCE = 50
 _SAMPLES_OF_A_WINDOW = 16
 _SAMPLED_AT_ONCE = 100
@@ -91,20 +95,26 @@ async def cut_keys(session: Session, table: InputTable, estimate: RangeEstimate,
 
 
 async def key_after(session: Session, table: InputTable, from_key: Key | None, rows: int) -> Key | None:
-    """Return the key that this many rows precede, from a key on. None if there are fewer.
+    """Return the key that this many rows precede, from a key on. None if there are fewer, or the key cannot be sent.
 
     Reads the keys, ten million in a second if they are in memory.
     """
     assert table.key is not None
-    key = quote(table.key.name)
+    key, source = quote(table.key.name), f"{quote(table.schema, table.table)} FORCE INDEX (PRIMARY)"
     condition = f"WHERE {key} >= %(from_key)s" if from_key is not None else ""
     found = await session.rows(
-        f"SELECT {key} FROM {quote(table.schema, table.table)} FORCE INDEX (PRIMARY) {condition}"
-        f" ORDER BY {key} LIMIT 1 OFFSET {rows:d}",
+        f"SELECT {key} FROM {source} {condition} ORDER BY {key} LIMIT 1 OFFSET {rows:d}",
         {"from_key": from_key},
         seconds=None,
     )
-    return found[0][0] if found else None
+    if not found:
+        return None
+    # A character that Unicode does not have arrives as a question mark. Cutting there again and again would never end.
+    further = f"AND {key} > %(from_key)s" if from_key is not None else ""
+    arrived = await session.row(
+        f"SELECT 1 FROM {source} WHERE {key} = %(key)s {further}", {"key": found[0][0], "from_key": from_key}
+    )
+    return found[0][0] if arrived else None
 
 
 @dataclass(frozen=True)
@@ -124,16 +134,25 @@ class _Index(Generic[Point]):
         # No estimate is below one row, however short the piece.
         most = max(min(whole.rows / _PIECES, window_rows / _PIECES_OF_A_WINDOW), 1.0)
         done: list[Piece[Point]] = []
-        pending = [whole]
+        # With each piece, how many halvings in a row have not lessened the estimate of either half.
+        pending: list[tuple[Piece[Point], int]] = [(whole, 0)]
         while pending:
+            divided: list[tuple[Piece[Point], int]] = []
             halves: list[Piece[Point]] = []
-            for piece in pending:
+            for piece, futile in pending:
                 middle = piece.middle
-                if piece.rows <= most or middle is None:
+                if futile == _FUTILE_HALVINGS:
+                    done.append(replace(piece, rows=piece.rows / 2**futile))
+                elif piece.rows <= most or middle is None:
                     done.append(piece)
                 else:
+                    divided.append((piece, futile))
                     halves += [Piece(piece.start, middle, 0), Piece(middle, piece.end, 0)]
-            pending = await self._estimate(halves)
+            estimated = await self._estimate(halves)
+            pending = []
+            for (piece, futile), lower, upper in zip(divided, estimated[::2], estimated[1::2], strict=True):
+                futile = futile + 1 if min(lower.rows, upper.rows) >= piece.rows else 0
+                pending += [(lower, futile), (upper, futile)]
         done.sort(key=lambda piece: piece.start)
         return await self._corrected(done)
 

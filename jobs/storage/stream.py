@@ -43,6 +43,11 @@ class Reader:
         self._server = server
         self._connection = connection
 
+    async def begin_snapshot(self) -> None:
+        """Have all queries from here on see the data as they are when the first one is run, if the engine can."""
+        await self.rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
+        await self.rows("START TRANSACTION READ ONLY", {})
+
     async def rows(self, sql: str, arguments: Arguments) -> list[Row]:
         """Return the few rows of a query, which may take as long as a batch."""
         with _as_database_error(self._server):

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from jobs import services
+from jobs.model.input_table import InputTable
 from jobs.model.windows import Window
+from jobs.storage import access_path
 from jobs.storage.access_path import read_window
 from jobs.storage.connection import Arguments, connect
 from jobs.storage.input_table import describe_input, window_query
@@ -112,6 +114,21 @@ async def test_a_table_that_only_a_scan_can_cut_is_cut_by_the_workers_as_they_go
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
 
 
+async def test_a_table_whose_keys_are_not_in_unicode_is_read_in_few_windows(deployment: TestDeployment) -> None:
+    posts = odd_posts(600, seed=12)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type="VARCHAR(64) CHARACTER SET big5 COLLATE big5_bin PRIMARY KEY", index="")
+    # Half of them begin with a character that has no place in Unicode, so that the client gets a question mark.
+    deployment.write_anything("UPDATE {input}.{table} SET id = CONCAT(X'C8FE', id) WHERE id >= 300")
+    deployment.write_anything("ALTER TABLE {input}.{table} FORCE")
+    task = await run_in_process(deployment.with_settings(window_rows=50), deployment.request(**RANGE))
+    expected = outcome(posts, PATTERNS, SOURCES, START, END)
+    assert (task.error, task.prod_stat) == (None, "finish")
+    assert 4 < (task.windows or 0) < 12
+    assert task.length_receive_table == expected.received
+    assert task.length_prod_table == expected.length_prod_table
+
+
 async def test_workers_share_windows_of_the_primary_key(deployment: TestDeployment) -> None:
     posts = odd_posts(20_000, seed=8)
     deployment.write_patterns(PATTERNS)
@@ -144,6 +161,18 @@ async def test_the_plan_says_how_many_rows_a_range_has_whatever_part_of_the_tabl
             "SELECT COUNT(*) FROM {input}.{table} WHERE post_time BETWEEN %s AND %s", first, str(end)[:19]
         )
         assert 0.8 * rows <= estimate <= 1.25 * rows, share
+
+
+async def test_a_partitioned_table_is_cut_although_its_empty_parts_seem_to_have_rows(
+    deployment: TestDeployment,
+) -> None:
+    posts = odd_posts(600, seed=15)
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type=KEYS["number"])
+    deployment.write_anything("ALTER TABLE {input}.{table} PARTITION BY HASH(id) PARTITIONS 32")
+    task = await run_in_process(deployment.with_settings(window_rows=100), deployment.request(**RANGE))
+    assert 3 <= (task.windows or 0) <= 60
+    assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END, integer_id=True))
 
 
 async def test_windows_of_one_row_are_cut_and_labelled(deployment: TestDeployment) -> None:
@@ -209,6 +238,30 @@ async def test_a_window_of_times_is_read_by_keys_only_if_they_follow_the_times_a
         received = [row async for rows in read_window(reader, table, window) for row in rows]
     assert sorted(received) == sorted(expected) and len(expected) > 200
     assert [("PRIMARY" in query) for query in queries] == [ORDERS[order].by_key]
+
+
+async def test_a_post_that_gets_another_key_between_finding_the_keys_and_reading_is_not_missed(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = sorted(odd_posts(1_000, seed=14), key=lambda post: (post.post_time, post.id))
+    numbered = [replace(post, id=str(10_000 + nth)) for nth, post in enumerate(posts)]
+    deployment.write_posts(numbered, id_type=KEYS["number"])
+    window = Window(1, posts[300].post_time, posts[500].post_time)
+    favours_keys = access_path._favours_keys
+
+    async def favours_keys_late(reader: Reader, table: InputTable, window: Window) -> bool:
+        favoured = await favours_keys(reader, table, window)
+        deployment.write_anything("UPDATE {input}.{table} SET id = id + 50000 WHERE id BETWEEN 10310 AND 10490")
+        return favoured
+
+    monkeypatch.setattr(access_path, "_favours_keys", favours_keys_late)
+    async with connect(deployment.input) as session:
+        table = await describe_input(session, deployment.input_schema, deployment.table, "author_name")
+    async with open_reader(deployment.input) as reader:
+        expected = [row async for rows in reader.batches(*window_query(table, window)) for row in rows]
+    async with open_reader(deployment.input) as reader:
+        assert sorted([row async for rows in read_window(reader, table, window) for row in rows]) == sorted(expected)
+    assert deployment.rows("SELECT COUNT(*) FROM {input}.{table} WHERE id > 50000") == [(181,)]
 
 
 async def test_a_window_without_rows_is_read(deployment: TestDeployment) -> None:
