@@ -61,7 +61,7 @@ class InputTable:
     time_zone: TimeZone | None
     """The zone, such as +08:00, in which the times of a TIMESTAMP are read; None for a column without zone."""
     unique_id: bool
-    """Whether no two rows can have the same id."""
+    """Whether no two rows that a task reads can have the same id."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a column that no task reads: the definition may come from a foreign hand."""

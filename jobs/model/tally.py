@@ -190,7 +190,7 @@ class WindowTally(ABC):
     def _sources_by_result(self, sources: Iterable[bytes]) -> dict[str, list[bytes]]:
         by_result: defaultdict[str, list[bytes]] = defaultdict(list)
         for source in dict.fromkeys(sources):
-            for result in self._results_of(source.decode()):
+            for result in self._results_of(source.decode(errors="surrogatepass")):
                 by_result[result].append(source)
         return by_result
 
@@ -219,7 +219,8 @@ class AuthorTally(WindowTally):
             self._forget_authors()  # one that occurs again is decided about again
 
     def _decide_authors(self, new: Sequence[bytes]) -> None:
-        matches = self._decide([who.split(SEPARATOR, 1)[1].decode() for who in new])
+        # MariaDB takes halves of surrogate pairs, which are no UTF-8, for characters.
+        matches = self._decide([who.split(SEPARATOR, 1)[1].decode(errors="surrogatepass") for who in new])
         self._authors.update(who for who, match in zip(new, matches, strict=True) if match is None)
         for who, match in cast("Iterator[tuple[bytes, Match]]", compress(zip(new, matches, strict=True), matches)):
             self._vote_of[who] = vote = Vote(who, match)

@@ -92,6 +92,7 @@ async def describe_input(session: Session, schema: str, table: str, predict_type
         raise CannotStart(f"post_time of input table {schema}.{table} is {time.data_type}, not DATETIME")
     _refuse_inexact(f"{schema}.{table}", columns, ("id", "s_id", "author", matched))
     indexes = await _indexes(session, schema, table)
+    key = _key(indexes.get("PRIMARY", []), columns)
     # MariaDB reads it in the zone of the session.
     zone = await session.row("SELECT @@SESSION.time_zone") if time.data_type == "timestamp" else None
     description = InputTable(
@@ -101,11 +102,13 @@ async def describe_input(session: Session, schema: str, table: str, predict_type
         s_id=_column(columns["s_id"]),
         author=_column(columns["author"]),
         matched=_column(columns[matched]),
-        key=_key(indexes.get("PRIMARY", []), columns),
+        key=key,
         time_index=next((name for name, names in indexes.items() if names[0] == "post_time"), None),
         time_decimals=time.width or 0,
         time_zone=str(zone[0]) if zone else None,
-        unique_id=any(names == ["id"] for names in await _unique_indexes(session, schema, table)),
+        # A post that gets another key while the task runs, as by REPLACE, may be read in two windows of the key.
+        unique_id=(key is None or key.name.lower() == "id")
+        and any(names == ["id"] for names in await _unique_indexes(session, schema, table)),
     )
     # Fails if the account may not read one of them.
     query, arguments = window_query(description, Window(1, datetime(2020, 1, 1), datetime(2020, 1, 1)))

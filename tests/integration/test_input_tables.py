@@ -7,6 +7,8 @@ import pytest
 from jobs import services
 from jobs.errors import CannotStart
 from jobs.storage import state
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Post, outcome
@@ -182,3 +184,47 @@ async def test_the_run_time_is_right_where_the_servers_clock_goes_back_an_hour(d
     finally:
         deployment.write_anything("SET GLOBAL time_zone = 'SYSTEM'")
     assert 0 <= ((await services.check_status(deployment, task_id)).run_time or -1) < 1
+
+
+@pytest.mark.parametrize("model_type", ["keyword_model", "rule_model"])
+async def test_authors_and_sources_with_half_a_surrogate_pair_are_labelled_unchanged(
+    deployment: TestDeployment, model_type: str
+) -> None:
+    deployment.write_patterns({"female": ["ann"]} if model_type == "rule_model" else PATTERNS)
+    deployment.write_posts([post(1, "Annie", str(START))])
+    deployment.write_anything(
+        "INSERT INTO {input}.{table} (id, s_id, author, post_time) VALUES"
+        " (2, 'WH_F0045', _utf8mb4 X'616E6EEDA080', %s), (3, _utf8mb4 X'73EDA080', 'anna', %s)",
+        *(START, START),
+    )
+    task = await run_in_process(deployment, deployment.request(**RANGE, model_type=model_type))
+    assert (task.error, task.length_prod_table) == (None, "2,1")
+    names = "SELECT HEX(source_author) FROM {output}.wh_panel_mapping_%s ORDER BY id"
+    assert deployment.rows(names % "fbfans")[1] == ((b"WH_F0045_ann\xed\xa0\x80").hex().upper(),)
+    assert deployment.rows(names % "other") == [((b"s\xed\xa0\x80_anna").hex().upper(),)]
+
+
+async def test_a_post_that_gets_another_key_while_a_task_runs_has_one_row_in_production(
+    deployment: TestDeployment,
+) -> None:
+    posts = [post(number, f"ann {number}", "2020-03-02 00:00:00") for number in range(40)]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, index=", UNIQUE (id), number INT AUTO_INCREMENT INVISIBLE PRIMARY KEY")
+    cut = deployment.with_settings(window_rows=10)
+    ref = deployment.ref(await services.create_task(cut, deployment.request(**RANGE)))
+    assert deployment.count("from_key IS NOT NULL OR before_key IS NOT NULL", "task_window") > 1
+    context = WorkerContext(cut)
+    async with deployment.output_session() as session:
+        lane = LabelLane(context, ref)
+        await lane.start(session)
+        async with session.transaction():
+            assert await lane.claim(session)
+            await lane.work(session)
+    # As REPLACE of a post with the same text does; another author's name is a change of its text.
+    deployment.write_anything("UPDATE {input}.{table} SET number = number + 1000 ORDER BY number LIMIT 3")
+    deployment.write_anything("UPDATE {input}.{table} SET author = 'anna' WHERE number = 1001")
+    await work_in_process(cut, ref)
+    task = await services.check_status(deployment, ref.task_id)
+    rows = deployment.production()["wh_panel_mapping_fbfans"]
+    assert len(rows) == len({row[1:3] for row in rows}) == 41
+    assert (task.error, task.length_prod_table) == (None, "41")
