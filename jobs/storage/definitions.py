@@ -19,17 +19,20 @@ from patterns.pattern_set import PatternSet
 async def insert(session: Session, ref: TaskRef, definition: Definition) -> None:
     """Store the definition of a new task. Call this in the transaction that inserts its state.
 
-    Patterns that are there already stay locked until it ends, so that `delete_unused_patterns` waits for it.
+    Patterns that are there already stay locked until it ends, so that `delete_unused_patterns` waits for it. If they
+    are damaged, they are stored again, for all tasks that have them.
     """
-    patterns = {"pattern_hash": definition.patterns.hash}
-    known = f"SELECT 1 FROM {_patterns(ref.schema)} WHERE pattern_hash = %(pattern_hash)s LOCK IN SHARE MODE"
-    if await session.row(known, patterns) is None:
+    content = definition.patterns.to_json()
+    patterns: dict[str, object] = {"pattern_hash": definition.patterns.hash}
+    known = f"SELECT patterns FROM {_patterns(ref.schema)} WHERE pattern_hash = %(pattern_hash)s LOCK IN SHARE MODE"
+    row = await session.row(known, patterns)
+    if row is None or not _holds(row[0], content):
         await session.execute(
             f"""
             INSERT INTO {_patterns(ref.schema)} (pattern_hash, patterns) VALUES (%(pattern_hash)s, %(patterns)s)
-            ON DUPLICATE KEY UPDATE pattern_hash = pattern_hash
+            ON DUPLICATE KEY UPDATE patterns = %(patterns)s
             """,
-            patterns | {"patterns": deflate(definition.patterns.to_json())},
+            patterns | {"patterns": deflate(content)},
         )
     await session.execute(
         f"INSERT INTO {_table(ref)} (task_id, sources, input) VALUES (%(task_id)s, %(sources)s, %(input)s)",
@@ -54,7 +57,11 @@ async def find_sources(session: Session, ref: TaskRef) -> Sources:
 async def find(session: Session, ref: TaskRef) -> Definition:
     """Return the definition of a task. Raises what `find_input` raises."""
     own, *others = await _row(session, ref, "patterns, sources, input")
-    patterns = _pattern_set(await _shared_patterns(session, ref) if own is None else bytes(own))
+    try:
+        patterns = _pattern_set(await _shared_patterns(session, ref) if own is None else bytes(own))
+    except ValueError as error:
+        repair = "; creating a task with the same pattern files stores its patterns again" if own is None else ""
+        raise ValueError(f"{error}{repair}") from error
     sources, input_table = map(_definition, others)
     return Definition(patterns, Sources.from_json(sources), InputTable.from_json(input_table))
 
@@ -81,7 +88,7 @@ async def _shared_patterns(session: Session, ref: TaskRef) -> bytes:
     )
     if row is None:
         raise LookupError(f"{ref.schema}.task_patterns has no patterns of the task")
-    return bytes(row[0])
+    return bytes(row[0] or b"")
 
 
 async def _row(session: Session, ref: TaskRef, columns: str) -> Row:
@@ -91,6 +98,14 @@ async def _row(session: Session, ref: TaskRef, columns: str) -> Row:
     if row is None:
         raise LookupError(f"{ref.schema}.task_definition has no definition of the task")
     return row
+
+
+def _holds(stored: bytes | None, content: bytes) -> bool:
+    """Return whether stored patterns are these."""
+    try:
+        return inflate(bytes(stored or b""), "definition") == content
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=4)

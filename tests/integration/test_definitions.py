@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from jobs import services
 from jobs.storage import cleaning, definitions
 from jobs.storage.connection import Session
@@ -43,6 +45,20 @@ async def test_patterns_that_an_earlier_release_kept_with_the_task_are_read(one_
     await services.abort_task(one_post, task_id)
     await services.purge_task(one_post, task_id)
     assert one_post.count("TRUE", "task_definition") == 0
+
+
+@pytest.mark.parametrize("damage", ["LEFT(patterns, 9)", "NULL", "CONCAT('x', patterns)"])
+async def test_damaged_patterns_are_stored_again_by_the_next_task_that_has_them(
+    one_post: TestDeployment, damage: str
+) -> None:
+    first = await services.create_task(one_post, one_post.request())
+    one_post.write_anything(f"UPDATE {{output}}.task_patterns SET patterns = {damage}")
+    async with one_post.output_session() as session:
+        with pytest.raises(ValueError, match="same pattern files stores its patterns again"):
+            await definitions.find(session, one_post.ref(first))
+    second = await services.create_task(one_post, one_post.request())
+    assert one_post.count("TRUE", "task_patterns") == 1
+    assert [await label_of(one_post, task_id) for task_id in (first, second)] == ["ann start"] * 2
 
 
 async def test_a_task_that_is_created_while_the_last_one_with_its_patterns_is_purged_keeps_them(
