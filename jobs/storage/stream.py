@@ -178,5 +178,13 @@ def _as_database_error(server: Server) -> Iterator[None]:
         yield
     except asyncmy.errors.MySQLError as error:
         raise database_error(server, error) from error
+    except UnicodeDecodeError as error:
+        wrong = error.object[error.start : error.start + 4].hex().upper()
+        raise DatabaseError(
+            str(server),
+            ER.INVALID_CHARACTER_STRING,
+            f"a text that is read has bytes that are not UTF-8, from X'{wrong}' on, as half a surrogate pair has;"
+            " LOCATE finds them in a text as BINARY; correct the text",
+        ) from error
     except (OSError, UnicodeError) as error:  # TimeoutError among them
         raise DatabaseError(str(server), 2003, str(error) or "no answer") from error

@@ -204,6 +204,19 @@ async def test_authors_and_sources_with_half_a_surrogate_pair_are_labelled_uncha
     assert deployment.rows(names % "other") == [((b"s\xed\xa0\x80_anna").hex().upper(),)]
 
 
+async def test_a_text_with_half_a_surrogate_pair_fails_its_task_at_once_with_what_to_look_for(
+    deployment: TestDeployment,
+) -> None:
+    deployment.write_patterns(PATTERNS, "content")
+    deployment.write_posts([post(1, "Annie", str(START))])
+    deployment.write_anything("UPDATE {input}.{table} SET content = _utf8mb4 X'616E6EEDA080'")
+    task = await run_in_process(deployment, deployment.request(**RANGE, predict_type="content"))
+    assert task.stat == "FAILURE" and task.error is not None
+    assert "not UTF-8, from X'EDA080' on" in task.error and "audience resume" in task.error
+    found = "SELECT COUNT(*) FROM {input}.{table} WHERE LOCATE(X'EDA080', BINARY content)"
+    assert deployment.rows(found) == [(1,)]
+
+
 async def test_a_post_that_gets_another_key_while_a_task_runs_has_one_row_in_production(
     deployment: TestDeployment,
 ) -> None:
