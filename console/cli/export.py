@@ -36,13 +36,7 @@ def export(
 
     CSV, JSON Lines or Parquet. A file appears whole, or not at all.
     """
-    target: Path | IO[bytes] = output
-    if output == _STANDARD_OUTPUT:
-        if as_json:
-            raise typer.BadParameter("--json prints a document about a file: name one with --output")
-        if sys.stdout.isatty():
-            exit_with(InvalidValue("standard output is a terminal: name a file with --output, or use a pipe"), as_json)
-        target = sys.stdout.buffer
+    target = _target(output, as_json)
     chosen = row_format or services.format_of(output, services.RowFormat.CSV)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
@@ -71,6 +65,17 @@ def export(
         print_envelope(200, "OK", rows=done.rows, tables=done.tables, file=str(output))
     elif isinstance(target, Path):
         print_lines(f"{counted(done.rows, 'row')} of {done.task.task_id} saved to {output}")
+
+
+def _target(output: Path, as_json: bool) -> Path | IO[bytes]:
+    """Return where the rows go. Exits if that is a terminal, or where a JSON document goes."""
+    if output != _STANDARD_OUTPUT:
+        return output
+    if as_json:
+        raise typer.BadParameter("--json prints a document about a file: name one with --output")
+    if sys.stdout.isatty():
+        exit_with(InvalidValue("standard output is a terminal: name a file with --output, or use a pipe"), as_json)
+    return sys.stdout.buffer
 
 
 def _stop(number: int, _: object) -> None:

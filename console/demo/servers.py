@@ -90,17 +90,7 @@ class PrivateServers:
         temporary.mkdir(exist_ok=True)
         user = ["--user=root"] if os.geteuid() == 0 else []  # mariadbd starts as root only with this option
         if not (data / "mysql").is_dir():
-            # Created under another name and renamed, so that half-created data is never used. Through a link,
-            # because the installer is a shell script that cannot handle a path with a blank.
-            shutil.rmtree(self._folder / "mariadb.new", ignore_errors=True)
-            link = self._sockets / "folder"
-            link.symlink_to(self._folder.absolute())
-            program = _program("mariadb-install-db")
-            install = [program, "--no-defaults", *user, f"--datadir={link}/mariadb.new", "--skip-test-db"]
-            with log.open("wb") as output:
-                if subprocess.run(install, stdout=output, stderr=output).returncode:
-                    raise ServersMissing(f"mariadb-install-db failed; {_excerpt(log)}")
-            (self._folder / "mariadb.new").rename(data)
+            self._create_data(data, user, log)
         accounts = self._sockets / "accounts.sql"
         accounts.touch(mode=0o600)
         accounts.write_text(
@@ -133,6 +123,19 @@ class PrivateServers:
             self._mariadb = popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         _wait_until(lambda: self.connect().close(), pymysql.Error, self._mariadb, "mariadbd", log)
         accounts.unlink()
+
+    def _create_data(self, data: Path, user: list[str], log: Path) -> None:
+        # Created under another name and renamed, so that half-created data is never used. Through a link,
+        # because the installer is a shell script that cannot handle a path with a blank.
+        shutil.rmtree(self._folder / "mariadb.new", ignore_errors=True)
+        link = self._sockets / "folder"
+        link.symlink_to(self._folder.absolute())
+        program = _program("mariadb-install-db")
+        install = [program, "--no-defaults", *user, f"--datadir={link}/mariadb.new", "--skip-test-db"]
+        with log.open("wb") as output:
+            if subprocess.run(install, stdout=output, stderr=output).returncode:
+                raise ServersMissing(f"mariadb-install-db failed; {_excerpt(log)}")
+        (self._folder / "mariadb.new").rename(data)
 
     def start_redis(self) -> None:
         """Start Redis on the data in the folder."""

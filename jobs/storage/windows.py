@@ -3,7 +3,7 @@
 import json
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
@@ -186,8 +186,7 @@ async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -
     """Count the distinct authors of all windows, by result. Exact, in flat memory.
 
     `labels` has the label of each pattern. A few slices are held at a time, fewer the more windows and results there
-    are. The condition on the last row is spelled out because the server does not use an index for a comparison of
-    row values.
+    are.
     """
     counts = AuthorCounts()
     row = await session.row(f"SELECT COUNT(*) FROM {_authors(ref)} WHERE task_id = %(task_id)s", _task(ref))
@@ -195,35 +194,47 @@ async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -
     for first in range(0, SLICES, slices_at_once):
         authors: defaultdict[str, set[int]] = defaultdict(set)
         decided: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
-        last: tuple[int, int, int, str] = (first, -1, -1, "")
-        while last[0] < first + slices_at_once:
-            rows = await session.rows(
-                f"""
-                SELECT slice, number, part, result, authors, patterns FROM {_authors(ref)}
-                WHERE task_id = %(task_id)s AND (
-                  slice > %(slice)s AND slice <= %(last_slice)s
-                  OR slice = %(slice)s AND number > %(number)s
-                  OR slice = %(slice)s AND number = %(number)s AND part > %(part)s
-                  OR slice = %(slice)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
-                ORDER BY slice, number, part, result LIMIT {_AUTHOR_ROWS}
-                """,
-                _task(ref)
-                | {"last_slice": first + slices_at_once - 1}
-                | dict(zip(("slice", "number", "part", "result"), last, strict=True)),
-            )
-            for _, _, _, result, packed, patterns in rows:
-                hashes, numbers = unpack_authors(AuthorHashes(packed, patterns or b""))
-                authors[result].update(hashes)
-                decided[result].update(zip(hashes, numbers, strict=False))
-            if len(rows) < _AUTHOR_ROWS:
-                break
-            last = rows[-1][:4]
+        async for result, packed, patterns in _packed_authors(session, ref, first, first + slices_at_once - 1):
+            hashes, numbers = unpack_authors(AuthorHashes(packed, patterns or b""))
+            authors[result].update(hashes)
+            decided[result].update(zip(hashes, numbers, strict=False))
         for result, found in authors.items():
             counts.all[result] += len(found)
             counts.by_pattern[result].update(map(itemgetter(1), decided[result]))
             with_label = {(author, labels[number]) for author, number in decided[result]}
             counts.by_label[result].update(map(itemgetter(1), with_label))
     return counts
+
+
+async def _packed_authors(
+    session: Session, ref: TaskRef, first_slice: int, last_slice: int
+) -> AsyncIterator[tuple[str, bytes, bytes | None]]:
+    """Yield the result, the authors and their patterns of each row in a run of slices.
+
+    The condition on the last row is spelled out because the server does not use an index for a comparison of row
+    values.
+    """
+    last: tuple[int, int, int, str] = (first_slice, -1, -1, "")
+    while True:
+        rows = await session.rows(
+            f"""
+            SELECT slice, number, part, result, authors, patterns FROM {_authors(ref)}
+            WHERE task_id = %(task_id)s AND (
+              slice > %(slice)s AND slice <= %(last_slice)s
+              OR slice = %(slice)s AND number > %(number)s
+              OR slice = %(slice)s AND number = %(number)s AND part > %(part)s
+              OR slice = %(slice)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
+            ORDER BY slice, number, part, result LIMIT {_AUTHOR_ROWS}
+            """,
+            _task(ref)
+            | {"last_slice": last_slice}
+            | dict(zip(("slice", "number", "part", "result"), last, strict=True)),
+        )
+        for row in rows:
+            yield row[3:]
+        if len(rows) < _AUTHOR_ROWS:
+            return
+        last = rows[-1][:4]
 
 
 async def tasks_with_authors(session: Session, schema: str) -> list[str]:

@@ -99,25 +99,28 @@ async def _work_until_stopped(deployment: Deployment, burst: bool, lifeline: int
         waiting.add(asyncio.create_task(_until_empty(deployment, redis, context.queue)))
     done, _ = await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     failed = any(task.exception() is not None for task in done)
+    await _stop({working, *waiting, listening, reconciling, scheduling, sweeping, publishing, sending}, int(failed))
+    with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
+        for worker in workers:
+            await worker.close()
+    _logger.info("worker %s: stopped", os.getpid())
+    for task in {working, *done}:
+        if not task.cancelled():
+            task.result()
+
+
+async def _stop(running: set[asyncio.Task[Any]], status: int) -> None:
+    """Cancel tasks, and wait for their ends. Ends the process with this status if that takes too long."""
     # What has not ended by then hangs in a call to a server that does not answer. It holds nothing but a
     # transaction, which ends with the process.
-    last_resort = threading.Timer(STOP_SECONDS, os._exit, (int(failed),))
+    last_resort = threading.Timer(STOP_SECONDS, os._exit, (status,))
     last_resort.daemon = True
     last_resort.start()
-    others = (listening, reconciling, scheduling, sweeping, publishing, sending)
-    running: set[asyncio.Task[Any]] = {working, *others, *waiting}
     # Repeatedly, because before Python 3.12 `asyncio.wait_for`, which arq and redis use, may lose a cancellation.
     while running:
         for task in running:
             task.cancel()
         _, running = await asyncio.wait(running, timeout=0.2)
-    with contextlib.suppress(*REDIS_ERRORS, asyncio.CancelledError):
-        for worker in workers:
-            await worker.close()
-    _logger.info("worker %s: stopped", os.getpid())
-    for task in done:
-        if not task.cancelled():
-            task.result()
 
 
 def _call(workers: Sequence[LaneWorker]) -> None:
