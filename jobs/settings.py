@@ -97,7 +97,7 @@ class Settings(BaseModel):
     """Like `input_tls_ca`, for a `rediss://` URL."""
 
     serve_token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
-    """What a visitor of `audience serve` has to know. Without one, it serves this machine only."""
+    """The token that visitors of `audience serve` must enter. Without one, it serves this machine only."""
 
     patterns_dir: Path = Path(patterns.__file__).parent
     """Folder of the pattern files. Default: the project's own."""
@@ -112,7 +112,7 @@ class Settings(BaseModel):
     """The most rows that a window should have: the work that a killed worker loses."""
 
     label_rows_days: int = Field(default=7, ge=0, le=36_500)
-    """Workers delete the label rows, windows, units and hashes of tasks that ended so long ago. 0: never."""
+    """Workers delete the label rows, windows, units and hashes of tasks that ended this many days ago. 0: never."""
 
     notify_url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
     """Where alerts are posted to, as JSON. Secret, except for its host. Empty: there are no alerts."""

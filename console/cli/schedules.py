@@ -150,7 +150,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 def pause(name: Name, as_json: AsJson = False) -> None:
-    """Keep a schedule from firing. A run that is going goes on."""
+    """Keep a schedule from firing. A run that has begun continues."""
     status = run(lambda deployment: services.pause_schedule(deployment, name), as_json, _perhaps_changed(name))
     _change(status, "paused", as_json)
 
@@ -162,7 +162,7 @@ def unpause(name: Name, as_json: AsJson = False) -> None:
 
 
 def run_now(name: Name, as_json: AsJson = False) -> None:
-    """Run a schedule now, paused or not. Its next time stays."""
+    """Run a schedule now, paused or not. Its next time does not change."""
     task = run(lambda deployment: services.run_schedule_now(deployment, name), as_json, _perhaps_changed(name))
     if as_json:
         print_envelope(200, "OK", task=task.to_json())

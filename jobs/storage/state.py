@@ -128,7 +128,7 @@ async def complete_label_job(
         {"task_id": ref.task_id, "result": result, "uniq_source_author": uniq_source_author, "units": units},
     )
     if changed:
-        await events.record(session, ref, EventKind.LABELLED, result.replace(",", ", ") or "no post matched a pattern")
+        await events.record(session, ref, EventKind.LABELLED, result.replace(",", ", ") or "no post")
     return changed == 1
 
 

@@ -42,7 +42,7 @@ class RowFeeder:
 
 
 def _add(tally: WindowTally, rows: Sequence[InputRow]) -> float:
-    """Add rows to a tally, and return the CPU seconds that it took: on a busy machine, time passes for nothing."""
+    """Add rows to a tally, and return the CPU seconds that it took. Other processes do not count."""
     started = thread_time()
     tally.add(rows)
     return max(thread_time() - started, 1e-9)
