@@ -13,7 +13,7 @@ from console.cli.output import exit_with, print_envelope, print_lines, print_war
 from console.cli.progress import open_progress, progress_words
 from console.cli.run import AsJson, Tables, TaskId, run
 from jobs import services
-from jobs.errors import InvalidValue
+from jobs.errors import CannotWrite, InvalidValue
 from jobs.model.wording import counted
 
 _STANDARD_OUTPUT = Path("-")
@@ -36,7 +36,7 @@ def export(
 
     CSV, JSON Lines or Parquet. A file appears whole, or not at all.
     """
-    target = _target(output, as_json)
+    target = _target(output, overwrite, as_json)
     chosen = row_format or services.format_of(output, services.RowFormat.CSV)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
@@ -67,9 +67,11 @@ def export(
         print_lines(f"{counted(done.rows, 'row')} of {done.task.task_id} saved to {output}")
 
 
-def _target(output: Path, as_json: bool) -> Path | IO[bytes]:
-    """Return where the rows go. Exits if that is a terminal, or where a JSON document goes."""
+def _target(output: Path, overwrite: bool, as_json: bool) -> Path | IO[bytes]:
+    """Return where the rows go. Exits if that is a file that stays, a terminal, or where a JSON document goes."""
     if output != _STANDARD_OUTPUT:
+        if output.exists() and not overwrite:
+            exit_with(CannotWrite(f"not saved: {output} exists; choose another name, or give --overwrite"), as_json)
         return output
     if as_json:
         raise typer.BadParameter("--json prints a document about a file: name one with --output")

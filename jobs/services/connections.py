@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.deployment import Deployment
 from jobs.errors import (
+    ACCESS_DENIED,
     AudienceError,
     CannotStart,
     DatabaseError,
@@ -57,7 +58,7 @@ async def input_session(deployment: Deployment) -> AsyncIterator[Session]:
         async with connect(deployment.input) as session:
             yield session
     except DatabaseError as error:
-        raise CannotStart(f"failed to start a labelling task: {error}") from error
+        raise CannotStart(f"failed to start a labelling task: {_advised(error)}") from error
 
 
 @asynccontextmanager
@@ -67,7 +68,12 @@ async def output_session(deployment: Deployment, kind: type[AudienceError], mess
         async with deployment.output_session() as session:
             yield session
     except DatabaseError as error:
-        raise kind(f"{message}: {error}") from error
+        raise kind(f"{message}: {_advised(error)}") from error
+
+
+def _advised(error: DatabaseError) -> str:
+    """Return an error in words, with what to do if there is no connection."""
+    return f"{error}; see audience check" if error.unreachable or error.code == ACCESS_DENIED else str(error)
 
 
 def state_session(
