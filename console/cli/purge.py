@@ -51,7 +51,12 @@ def _ask(plan: services.PurgePlan, as_json: bool) -> None:
     for table, rows in {**plan.production, **plan.label}.items():
         kind = "production" if table in plan.production else "label"
         print(f"  {counted(rows, f'{kind} row'):>29} in {sanitize(table)}", file=sys.stderr)
-    if not typer.confirm("Delete them, and the task? This cannot be undone.", err=True):
+    try:
+        agreed = typer.confirm("Delete them, and the task? This cannot be undone.", err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        agreed = False
+        print(file=sys.stderr)
+    if not agreed:
         print("nothing is deleted", file=sys.stderr)
         raise typer.Exit(1)
 

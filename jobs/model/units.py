@@ -9,8 +9,8 @@ from xxhash import xxh3_64_intdigest
 LABEL_SLICES = 1_024
 """How many slices the authors of a label table are spread over."""
 
-# Its grouped rows fit into the 16 MB that MariaDB by default gives a temporary table in memory, and its statement
-# takes about a second.
+# The grouped rows of such a unit fit into the 16 MB that MariaDB by default gives a temporary table in
+# memory, and its statement takes about a second.
 UNIT_LABEL_ROWS = 100_000
 
 SHARED_LABEL_ROWS = 10_000

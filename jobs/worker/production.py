@@ -39,7 +39,7 @@ class ProductionLane(Lane):
         return self.context.productions
 
     async def start(self, session: Session) -> list[Table]:
-        """Read how the input's ids compare."""
+        """Read how the input's ids compare, and record that this worker has joined."""
         self.input = await definitions.find_input(session, self.ref)
         await events.record(session, self.ref, EventKind.JOINED, f"worker {self.context.name}, for production")
         task = await task_search.find(session, self.ref)

@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -117,6 +121,19 @@ def test_the_command_asks_unless_told_not_to(few_posts: TestDeployment) -> None:
     before = everything(few_posts)
     asked = few_posts.command("purge", task.task_id)
     assert (asked.returncode, asked.stdout) == (2, "") and "give --yes" in asked.stderr
+    assert everything(few_posts) == before
+    main, terminal = pty.openpty()
+    os.write(main, b"\x04")  # the end of the input, instead of an answer
+    unanswered = subprocess.run(
+        [sys.executable, "-m", "console", "purge", task.task_id],
+        env=few_posts.environment(),
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+    )
+    os.close(terminal)
+    os.close(main)
+    assert unanswered.returncode == 1 and unanswered.stderr.endswith("nothing is deleted\n")
     assert everything(few_posts) == before
     with pytest.raises(ReadOnly):
         read_only = few_posts.with_settings()
