@@ -180,13 +180,16 @@ def remove(name: Name, as_json: AsJson = False) -> None:
         print(f"schedule {name} removed; its tasks stay")
 
 
-group.command("add")(add)
-group.command("list")(list_schedules)
-group.command("show")(show)
-group.command("pause")(pause)
-group.command("unpause")(unpause)
-group.command("run")(run_now)
-group.command("remove")(remove)
+for _function, _example in (
+    (add, 'add nightly --cron "15 3 * * *" --timezone Asia/Taipei --range yesterday'),
+    (list_schedules, "list"),
+    (show, "show nightly"),
+    (pause, "pause nightly"),
+    (unpause, "unpause nightly"),
+    (run_now, "run nightly"),
+    (remove, "remove nightly"),
+):
+    group.command(_example.split()[0], epilog=f"Example: audience schedule {_example}")(_function)
 
 
 def _perhaps_changed(name: str) -> str:

@@ -53,7 +53,7 @@ def suggest(
     values: Values,
     gold: Annotated[
         Path | None,
-        typer.Argument(metavar="[GOLD.csv]", help="CSV with the columns text and label.  [default: sample a range]"),
+        typer.Argument(metavar="GOLD.csv", help="CSV with the columns text and label.  [default: sample a range]"),
     ] = None,
     label: Annotated[str | None, typer.Option(help="Suggest lines for this label only.")] = None,
     precision: Annotated[float, typer.Option(help="The least precision of a line, below 1.")] = 0.97,

@@ -77,6 +77,12 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"Example: audience {command}" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["add", "list", "show", "pause", "unpause", "run", "remove"])
+def test_every_command_of_schedule_has_help_with_an_example(command: str) -> None:
+    done = CliRunner().invoke(app, ["schedule", command, "--help"])
+    assert f"Example: audience schedule {command}" in done.stdout
+
+
 def test_create_has_an_option_for_each_parameter_with_its_description() -> None:
     shown = " ".join(CliRunner().invoke(app, ["create", "--help"]).stdout.split())
     for name, field in TaskRequest.model_fields.items():
