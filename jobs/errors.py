@@ -142,7 +142,12 @@ class DatabaseError(Exception):
 
 def describe_error(error: Exception) -> str:
     """Return an error in words: ours and a server's as they are, any other with its type."""
-    return str(error) if isinstance(error, AudienceError | DatabaseError) else f"{type(error).__name__}: {error}"
+    return str(error) if unexpected(error) is None else f"{type(error).__name__}: {error}"
+
+
+def unexpected(error: Exception) -> Exception | None:
+    """Return an error that a log shows with its traceback. None for ours and a server's, which explain themselves."""
+    return None if isinstance(error, AudienceError | DatabaseError) else error
 
 
 class LockTaken(Exception):

@@ -89,7 +89,7 @@ async def _check_schedules(deployment: Deployment) -> AsyncIterator[Finding]:
     try:
         statuses = await list_schedules(deployment)
     except AudienceError:
-        return  # said of the output server
+        return  # reported above
     if not statuses:
         return
     obstacles = {status.schedule.name: await obstacle(deployment, status.schedule) for status in statuses}

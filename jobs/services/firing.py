@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from jobs.deployment import Deployment
-from jobs.errors import AudienceError, CannotStart, Conflict, DatabaseError, OutputUnreachable, describe_error
+from jobs.errors import (
+    CannotStart,
+    Conflict,
+    DatabaseError,
+    OutputUnreachable,
+    describe_error,
+    unexpected,
+)
 from jobs.model.alert import AlertEvent, schedule_alert
 from jobs.model.cron import local_time
 from jobs.model.schedule_request import task_values
@@ -46,9 +53,7 @@ async def fire_if_due(deployment: Deployment, schedule: Schedule) -> Task | None
     try:
         return await _fire(deployment, schedule.ref)
     except Exception as error:
-        # A server's error and ours explain themselves. For any other, the traceback says more.
-        expected = isinstance(error, AudienceError | DatabaseError)
-        _logger.error("schedule %s: %s", schedule.name, error, exc_info=None if expected else error)
+        _logger.error("schedule %s: %s", schedule.name, error, exc_info=unexpected(error))
         await _keep_error(deployment, schedule, error)
         return None
 

@@ -10,7 +10,7 @@ from arq import Retry, func
 from arq.worker import Worker
 from redis.exceptions import ResponseError
 
-from jobs.errors import AudienceError, DatabaseError, describe_error
+from jobs.errors import DatabaseError, describe_error, unexpected
 from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskRef
 from jobs.model.units import SHARED_LABEL_ROWS
@@ -152,9 +152,7 @@ def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunct
             if isinstance(error, DatabaseError) and error.transient:
                 _logger.warning("task %s: %s; retrying", task_id, error)
                 raise Retry(defer=1) from error
-            # A server's error and ours explain themselves. For any other, the traceback says more.
-            expected = isinstance(error, AudienceError | DatabaseError)
-            _logger.error("task %s: %s", task_id, error, exc_info=None if expected else error)
+            _logger.error("task %s: %s", task_id, error, exc_info=unexpected(error))
             try:
                 await context.fail(ref, describe_error(error))
             except DatabaseError as second:

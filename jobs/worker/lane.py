@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from jobs.errors import LOCK_WAIT_TIMEOUT, AudienceError, DatabaseError, describe_error
+from jobs.errors import LOCK_WAIT_TIMEOUT, DatabaseError, describe_error, unexpected
 from jobs.model.event import EventKind
 from jobs.model.task import TaskRef, TaskStatus
 from jobs.storage import claims, events, state
@@ -177,9 +177,7 @@ class Lane(ABC):
         transient = isinstance(error, DatabaseError) and error.transient
         self.context.parts_failed += self.claimed is not None
         reason = f"{self.claimed}: {describe_error(error)}" if self.claimed else describe_error(error)
-        # A server's error and ours explain themselves. For any other, the traceback says more.
-        expected = isinstance(error, AudienceError | DatabaseError)
-        _logger.warning("task %s: %s", self.ref.task_id, reason, exc_info=None if expected else error)
+        _logger.warning("task %s: %s", self.ref.task_id, reason, exc_info=unexpected(error))
         try:
             async with self.context.deployment.output_session() as session:
                 if transient:
