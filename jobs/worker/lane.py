@@ -136,7 +136,10 @@ class Lane(ABC):
                 if await state.read_status(session, self.ref) != self.status:
                     return Step.ENDED
                 async with claims.kept_alive(session):
-                    return Step.COMPLETED if await self.complete(session) else Step.ENDED
+                    if not await self.complete(session):
+                        # Rolls back: units without the results of the label job would pass for a finished label job.
+                        raise TaskStopped(self.ref.task_id)
+                return Step.COMPLETED
 
     async def _work_on_part(self, session: Session) -> bool:
         async with session.transaction():

@@ -2,17 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import pytest
 from pydantic import SecretStr
 
 from jobs import services
 from jobs.errors import CannotStart, Conflict
+from jobs.model.task import TaskRef
+from jobs.storage import windows
+from jobs.storage.connection import Session
+from jobs.storage.windows import AuthorCounts
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome
 from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
-from tests.helpers.running import finished, until
+from tests.helpers.running import finished, until, work_in_process
 
 
 async def test_abort_stops_a_task_at_its_check_point_and_resume_finishes_it(many_posts: TestDeployment) -> None:
@@ -48,6 +55,28 @@ async def test_abort_and_resume_do_not_wait_for_a_lane_that_has_not_noticed_them
             assert time.monotonic() - started < 5
         task = await finished(deployment, task_id)
     assert_outcome(deployment, task, outcome(posts, PATTERNS, SOURCES, START, END))
+
+
+async def test_an_abort_while_the_label_job_is_being_completed_leaves_no_units_and_resume_completes_it(
+    few_posts: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = few_posts
+    ref = deployment.ref(await services.create_task(deployment, deployment.request(**RANGE)))
+    count_authors = windows.count_authors
+
+    async def abort_meanwhile(session: Session, ref: TaskRef, labels: Sequence[str]) -> AuthorCounts:
+        counts = await count_authors(session, ref, labels)
+        await services.abort_task(deployment, ref.task_id)
+        return counts
+
+    with monkeypatch.context() as patched:
+        patched.setattr(windows, "count_authors", abort_meanwhile)
+        assert not await LabelLane(WorkerContext(deployment), ref).run()
+    assert deployment.count("TRUE", "task_unit") == 0
+    assert (await services.resume_task(deployment, ref.task_id)).stat == "PENDING"
+    await work_in_process(deployment, ref)
+    task = await services.check_status(deployment, ref.task_id)
+    assert_outcome(deployment, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
 
 
 async def test_resume_without_redis_is_refused_and_changes_nothing(one_post: TestDeployment) -> None:
