@@ -246,7 +246,11 @@ async def resume(session: Session, ref: TaskRef, by: str) -> bool:
 
     If production has been cut into units, the label job is done: the task goes on with them at once.
     """
-    units = f"EXISTS (SELECT 1 FROM {quote(ref.schema, 'task_unit')} WHERE task_id = %(task_id)s)"
+    # An earlier release could store units without completing the label job, which counts the authors.
+    units = (
+        f"(EXISTS (SELECT 1 FROM {quote(ref.schema, 'task_unit')} WHERE task_id = %(task_id)s)"
+        " AND uniq_source_author IS NOT NULL)"
+    )
     changed = await session.execute(
         f"""
         UPDATE {_table(ref.schema)} SET

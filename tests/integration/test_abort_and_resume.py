@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from jobs import services
 from jobs.errors import CannotStart, Conflict
 from jobs.model.task import TaskRef
-from jobs.storage import windows
+from jobs.storage import units, windows
 from jobs.storage.connection import Session
-from jobs.storage.windows import AuthorCounts
+from jobs.storage.windows import AuthorCounts, ResultRows
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from tests.helpers.assertions import assert_outcome
@@ -73,6 +73,18 @@ async def test_an_abort_while_the_label_job_is_being_completed_leaves_no_units_a
         patched.setattr(windows, "count_authors", abort_meanwhile)
         assert not await LabelLane(WorkerContext(deployment), ref).run()
     assert deployment.count("TRUE", "task_unit") == 0
+    assert (await services.resume_task(deployment, ref.task_id)).stat == "PENDING"
+    await work_in_process(deployment, ref)
+    task = await services.check_status(deployment, ref.task_id)
+    assert_outcome(deployment, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
+
+
+async def test_units_that_an_earlier_release_stored_without_results_are_not_produced(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    ref = deployment.ref(await services.create_task(deployment, deployment.request(**RANGE)))
+    await services.abort_task(deployment, ref.task_id)
+    async with deployment.output_session() as session:
+        await units.replace(session, ref, {"fbfans": ResultRows(1, 1)})
     assert (await services.resume_task(deployment, ref.task_id)).stat == "PENDING"
     await work_in_process(deployment, ref)
     task = await services.check_status(deployment, ref.task_id)
