@@ -41,7 +41,7 @@ async def test_a_fault_is_shown_at_its_field_while_typing(ready: TestDeployment)
         assert pilot.app.screen is form
         form.query_one("#start_time", Input).value = "2020-01-01 00:00:00"
         form.query_one("#countdown", Input).value = "soon"
-        await wait_until(pilot, lambda: "integer" in fault("countdown"))
+        await wait_until(pilot, lambda: "expected a whole number" in fault("countdown"))
     assert not ready.output_exists()
 
 
