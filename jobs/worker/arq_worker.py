@@ -34,6 +34,8 @@ MAX_PRODUCTION_LANES = 4
 JOB_SECONDS = 86_400
 # How often a worker looks for jobs without having been called.
 LOOK_SECONDS = 0.25
+# How many jobs of a queue it sees with one look.
+SEEN_JOBS = 250
 
 _INPUT_WAIT_SECONDS = 5.0
 
@@ -80,6 +82,7 @@ class LaneWorker(Worker):
             # A job is retried until it is done. Failures are counted in MariaDB.
             max_tries=10**9,
             poll_delay=LOOK_SECONDS,
+            queue_read_limit=SEEN_JOBS,
             health_check_interval=60,
             health_check_key=f"{health_prefix(worker.deployment)}{worker.host}:{worker.pid}:{kind}",
             keep_result=0,
@@ -120,7 +123,14 @@ class LaneWorker(Worker):
         # A job's score is the time it is due, in milliseconds since 1970.
         if valid and (undated := await self.pool.zremrangebyscore(self.queue_name, "-inf", 0)):
             _logger.warning("queue: discarded %s entries without a due time", undated)
+        running = len(self.tasks)
         await super().start_jobs(list(filter(self._has_room, valid)))
+        # Jobs stay in the queue while they run. If many workers run all that one look sees, the next one looks behind
+        # them, at once.
+        goes_on = len(job_ids) == self.queue_read_limit and len(self.tasks) == running
+        self._queue_read_offset = self._queue_read_offset + len(job_ids) if goes_on else 0
+        if goes_on:
+            self.look()
 
     async def run_job(self, job_id: str, score: int) -> None:
         """Run a job. Discards it if the keys beside it are not arq's."""

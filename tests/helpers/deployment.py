@@ -173,7 +173,13 @@ class TestDeployment(Deployment):
     @contextmanager
     def workers(self, count: int = 1, *options: str, **changes: str) -> Iterator[list[Process]]:
         """Run worker processes for the length of the block. They log to `worker.log`."""
-        processes = [self.start("console", "worker", *options, **changes) for _ in range(count)]
+        with self.processes(count, "console", "worker", *options, **changes) as processes:
+            yield processes
+
+    @contextmanager
+    def processes(self, count: int, module: str, *arguments: str, **changes: str) -> Iterator[list[Process]]:
+        """Run processes of a module for the length of the block, as `start` does."""
+        processes = [self.start(module, *arguments, **changes) for _ in range(count)]
         try:
             yield processes
         finally:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from arq.constants import in_progress_key_prefix
 
 from jobs import services
+from jobs.model.queues import LABEL
+from jobs.queue import codec
 from jobs.queue.client import open_redis
-from jobs.worker import arq_worker
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import Outcome, outcome
@@ -48,18 +50,31 @@ async def test_sigterm_ends_a_worker_within_five_seconds_and_the_next_one_contin
 
 
 async def test_workers_start_a_job_when_the_bell_rings_however_rarely_they_look_for_jobs(
-    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment,
 ) -> None:
-    monkeypatch.setattr(arq_worker, "LOOK_SECONDS", 3_600.0)
     deployment.write_patterns(PATTERNS)
     deployment.write_posts(odd_posts(3_000, seed=15))
     cut = deployment.with_settings(window_rows=500)
-    with deployment.workers(2):
+    with deployment.processes(2, "tests.helpers.queue_worker", "LOOK_SECONDS=3600"):
         for _ in range(3):
             task = await finished(deployment, await services.create_task(cut, deployment.request(**RANGE)))
             assert task.prod_stat == "finish"
             async with open_redis(deployment.settings) as redis:  # they listen again
                 await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
+
+
+async def test_a_worker_takes_jobs_behind_any_number_that_others_run(few_posts: TestDeployment) -> None:
+    tasks = [await services.create_task(few_posts, few_posts.request(**RANGE)) for _ in range(6)]
+    async with open_redis(few_posts.settings) as redis:
+        running = [in_progress_key_prefix + codec.job_id(LABEL, task_id, 1, 1) for task_id in tasks[:5]]
+        for key in running:
+            await redis.set(key, "1", px=60_000)
+        with few_posts.processes(1, "tests.helpers.queue_worker", "SEEN_JOBS=2"):
+            await finished(few_posts, tasks[5])
+            assert few_posts.count("stat = 'SUCCESS'") == 1
+            await redis.delete(*running)
+            for task_id in tasks:
+                await finished(few_posts, task_id)
 
 
 def children(pid: int) -> list[int]:
