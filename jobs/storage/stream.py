@@ -1,8 +1,8 @@
 """Streams a query's rows from the input server, in batches, with a fast driver.
 
-asyncmy reads rows six times as fast as aiomysql, but it is young. Each stream has a connection of its
-own, which is closed hard. Once the stream has begun, the connection is used for another query, how many rows the server
-has sent, only after all have arrived: the first would end early, without an error.
+asyncmy reads rows six times as fast as aiomysql, but it is young. Each stream has a connection of its own, which is
+closed hard. Until all rows have arrived, nothing else may be asked on it. Then it is asked how many the server sent,
+because a stream that is cut off would end early, without an error.
 """
 
 import asyncio
