@@ -16,7 +16,7 @@ from jobs.model.task import TaskRef
 from jobs.model.units import SHARED_LABEL_ROWS
 from jobs.queue import codec
 from jobs.queue.client import REDIS_ERRORS, RedisClient
-from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production
+from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, find_waiting
 from jobs.queue.permissions import health_prefix
 from jobs.storage import state, task_search
 from jobs.worker.context import MAX_PRODUCTIONS, WorkerContext
@@ -123,10 +123,11 @@ class LaneWorker(Worker):
         # A job's score is the time it is due, in milliseconds since 1970.
         if valid and (undated := await self.pool.zremrangebyscore(self.queue_name, "-inf", 0)):
             _logger.warning("queue: discarded %s entries without a due time", undated)
+        # Jobs stay in the queue while they run. arq would ask about each of them on its own.
+        waiting = await find_waiting(self.pool, [job_id.decode() for job_id in filter(self._has_room, valid)])
         running = len(self.tasks)
-        await super().start_jobs(list(filter(self._has_room, valid)))
-        # Jobs stay in the queue while they run. If many workers run all that one look sees, the next one looks behind
-        # them, at once.
+        await super().start_jobs([job_id for job_id in valid if job_id.decode() in waiting])
+        # If others run all that one look sees, the next one looks behind them, at once.
         goes_on = len(job_ids) == self.queue_read_limit and len(self.tasks) == running
         self._queue_read_offset = self._queue_read_offset + len(job_ids) if goes_on else 0
         if goes_on:
