@@ -46,7 +46,7 @@ class TaskHeartbeat:
 
 
 class Heartbeats:
-    """Records the heartbeats of all tasks of a worker, over one connection, once a second.
+    """Records the heartbeats of all tasks of a worker, once a second.
 
     It keeps trying while the output server is unreachable.
     """
@@ -71,13 +71,12 @@ class Heartbeats:
     async def _record(self) -> None:
         while self._heartbeats:
             try:
+                # Not kept open: it may be the last connection that the account may have, and lanes wait for one.
                 async with self._deployment.output_session() as session:
-                    while self._heartbeats:
-                        for heartbeat in tuple(self._heartbeats):
-                            status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
-                            if status != heartbeat.expected:
-                                heartbeat.stopped.set()
-                        await asyncio.sleep(HEARTBEAT_SECONDS)
+                    for heartbeat in tuple(self._heartbeats):
+                        status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
+                        if status != heartbeat.expected:
+                            heartbeat.stopped.set()
             except DatabaseError as error:
                 _logger.warning("no heartbeat: %s", error)
-                await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
