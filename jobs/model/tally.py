@@ -30,7 +30,8 @@ LabelRow = tuple[str | int, str, str, str, str, str, int, str, int]
 Decide = Callable[[Sequence[str]], Sequence[Match | None]]
 """Returns the decision on each text."""
 
-# What a tally holds before it is written, so that memory does not grow with the rows or the authors of a window.
+# So that memory does not grow with the rows or the authors of a window: with more votes, or longer texts, a tally is
+# written and another begun; with more authors who have no vote, only the hashes of these are kept.
 _MAX_VOTES = 50_000
 _MAX_CHARACTERS = 3_000_000
 _MAX_AUTHORS = 85_000
@@ -95,7 +96,7 @@ class WindowTally(ABC):
         self._results_of = definition.sources.results_of
         self._votes: list[Vote] = []
         self._authors: set[bytes] = set()
-        """Authors that it must count, at least all those without a vote whose hashes it does not keep yet."""
+        """The authors seen whose hashes it does not keep yet. Those with a vote may be missing."""
         self._others: Counter[tuple[Vote, int]] = Counter()
         """The rows of votes that another pattern than the first decided about, by the pattern's number."""
         self._hashes: defaultdict[bytes, array[int]] = defaultdict(_new_hashes)

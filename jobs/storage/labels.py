@@ -2,7 +2,7 @@
 
 They have v2.1's seven columns, `votes` (how many rows of the window matched), `rule` (the pattern that decided),
 `slice` (a part of all authors, by the hash of source_author) and `number` (the window's, then the row's in it). A
-window with more authors than a worker can hold writes rows for each of its parts.
+window with more labelled authors than a worker can hold writes rows for each of its parts.
 """
 
 from collections.abc import Iterable

@@ -73,10 +73,7 @@ async def test_an_abort_while_the_label_job_is_being_completed_leaves_no_units_a
         patched.setattr(windows, "count_authors", abort_meanwhile)
         assert not await LabelLane(WorkerContext(deployment), ref).run()
     assert deployment.count("TRUE", "task_unit") == 0
-    assert (await services.resume_task(deployment, ref.task_id)).stat == "PENDING"
-    await work_in_process(deployment, ref)
-    task = await services.check_status(deployment, ref.task_id)
-    assert_outcome(deployment, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
+    await _assert_resumed_from_labelling(deployment, ref)
 
 
 async def test_units_that_an_earlier_release_stored_without_results_are_not_produced(few_posts: TestDeployment) -> None:
@@ -85,10 +82,14 @@ async def test_units_that_an_earlier_release_stored_without_results_are_not_prod
     await services.abort_task(deployment, ref.task_id)
     async with deployment.output_session() as session:
         await units.replace(session, ref, {"fbfans": ResultRows(1, 1)})
-    assert (await services.resume_task(deployment, ref.task_id)).stat == "PENDING"
-    await work_in_process(deployment, ref)
-    task = await services.check_status(deployment, ref.task_id)
-    assert_outcome(deployment, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
+    await _assert_resumed_from_labelling(deployment, ref)
+
+
+async def _assert_resumed_from_labelling(few_posts: TestDeployment, ref: TaskRef) -> None:
+    assert (await services.resume_task(few_posts, ref.task_id)).stat == "PENDING"
+    await work_in_process(few_posts, ref)
+    task = await services.check_status(few_posts, ref.task_id)
+    assert_outcome(few_posts, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
 
 
 async def test_resume_without_redis_is_refused_and_changes_nothing(one_post: TestDeployment) -> None:
