@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-unit bench faults pictures bare lint clean
+.PHONY: help setup demo test test-unit test-terminal bench faults pictures bare lint clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -21,6 +21,10 @@ test: setup ## Run all tests on private servers; JOBS= processes, default 3
 
 test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds
 	@$(VENV)/bin/pytest tests/unit
+
+test-terminal: setup ## Run the tests of the console in a terminal, in half a minute
+	@sh scripts/install-programs.sh tmux
+	@$(VENV)/bin/pytest tests/console/test_terminal.py
 
 bench: setup ## Measure the main job; ROWS=, ONLY=words, GROWTH=10, BENCH_FOLDER=, BENCH_JSON=file, PROFILE=1
 	@sh scripts/install-programs.sh mariadb

@@ -329,7 +329,7 @@ class AudienceApp(App[None]):
         """Open screens from screens, not from dialogs, and do not leave a form by a slip of a key."""
         if action == "open":
             is_open = isinstance(self.top_screen, _GLOBAL_SCREENS[str(parameters[0])])
-            possible = self.top_screen in (self.screen, self.screen_stack[-2])
+            possible = self.top_screen in self.screen_stack[-2:]
             return possible and not is_open and not isinstance(self.screen, ModalScreen)
         if action == "quit_console":
             return isinstance(self.screen, TasksScreen)
@@ -355,7 +355,7 @@ class AudienceApp(App[None]):
         tone = {"information": "done", "warning": "waiting", "error": "failed"}[severity]
         notice = Notice(datetime.now(), " ".join(message.split()), tone)
         self.context.notices.append(notice)
-        if isinstance(self.top_screen, BaseScreen) and self.top_screen.is_mounted:
+        if isinstance(self.top_screen, BaseScreen):
             self.top_screen.show_notice(notice)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

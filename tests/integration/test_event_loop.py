@@ -1,11 +1,8 @@
 """Matching leaves the event loop to heartbeats and signals, however slow the patterns and however long the texts."""
 
-import asyncio
 import random
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -13,29 +10,14 @@ from jobs import services
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from tests.helpers.deployment import TestDeployment
+from tests.helpers.event_loop import longest_hold
 from tests.helpers.posts import post
 from tests.helpers.running import until
 
 # Two thirds of all letters, so that nearly every position begins a match, and no literal that a filter could look for.
 SLOW_RULES = [f"[a-q][^u-z]{{{length}}}[xyz]{length}" for length in range(30, 60)]
 HELD_SECONDS = 0.5
-"""Far above what the loop is held for, 50 ms, because other tests run at the same time."""
-
-
-@asynccontextmanager
-async def longest_pause() -> AsyncIterator[list[float]]:
-    """Measure how long the event loop was held at most during the block."""
-    pauses = [0.0]
-
-    async def watch() -> None:
-        while True:
-            due = time.perf_counter() + 0.001
-            await asyncio.sleep(0.001)
-            pauses[0] = max(pauses[0], time.perf_counter() - due)
-
-    watching = asyncio.create_task(watch())
-    yield pauses
-    watching.cancel()
+"""Far above what the loop is held for, 50 ms."""
 
 
 def write_contents(deployment: TestDeployment, count: int, length: int) -> None:
@@ -56,10 +38,10 @@ async def test_slow_rules_do_not_hold_the_event_loop(deployment: TestDeployment,
     request = deployment.request(predict_type="content", model_type="rule_model")
     task_id = await services.create_task(deployment, request)
     started = time.process_time()
-    async with longest_pause() as pauses:
+    async with longest_hold() as held:
         await LabelLane(WorkerContext(deployment), deployment.ref(task_id)).run()
     assert time.process_time() - started > 2 * HELD_SECONDS, "the rules are not slow"
-    assert pauses[0] < HELD_SECONDS
+    assert held[0] < HELD_SECONDS
     assert (await services.check_status(deployment, task_id)).length_receive_table == count
 
 
@@ -77,9 +59,9 @@ async def test_a_long_text_and_many_keywords_do_not_hold_the_event_loop(deployme
         text,
     )
     task_id = await services.create_task(deployment, deployment.request(predict_type="content"))
-    async with longest_pause() as pauses:
+    async with longest_hold() as held:
         await LabelLane(WorkerContext(deployment), deployment.ref(task_id)).run()
-    assert pauses[0] < HELD_SECONDS
+    assert held[0] < HELD_SECONDS
     labelled = any(word in text * 2 for word in words)
     assert (await services.check_status(deployment, task_id)).length_output_table == labelled
 
