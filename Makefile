@@ -22,7 +22,7 @@ test: setup ## Run all tests on private servers; JOBS= processes, default 3
 test-unit: $(VENV)/installed ## Run the tests that need no server, in seconds
 	@$(VENV)/bin/pytest tests/unit
 
-test-terminal: setup ## Run the tests of the console in a terminal, in half a minute
+test-terminal: setup ## Run the tests of the console in a terminal, in seconds
 	@sh scripts/install-programs.sh tmux
 	@$(VENV)/bin/pytest tests/console/test_terminal.py
 
