@@ -138,7 +138,8 @@ class Session:
     @asynccontextmanager
     async def _cursor(self, seconds: float | None, kind: type[Any]) -> AsyncIterator[Any]:
         with _as_database_error(self._server, seconds):
-            async with asyncio.timeout(seconds), self._turn, self._connection.cursor(kind) as cursor:
+            # The wait for its turn does not count: the statement before it may have no deadline.
+            async with self._turn, asyncio.timeout(seconds), self._connection.cursor(kind) as cursor:
                 yield cursor
 
 

@@ -1,5 +1,6 @@
 """Sessions on servers whose defaults would change what is read or written."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -88,3 +89,11 @@ async def test_rows_that_do_not_arrive_are_noticed(deployment: TestDeployment, m
             async for _ in batches:
                 pass
     assert caught.value.transient
+
+
+async def test_a_statement_that_waits_for_one_without_a_deadline_is_not_late(deployment: TestDeployment) -> None:
+    async with deployment.output_session() as session:
+        long = asyncio.create_task(session.row("SELECT SLEEP(1.5)"))
+        await asyncio.sleep(0)
+        assert await session.execute("DO 0", seconds=1) == 0
+        assert await long == (0,)
