@@ -141,9 +141,9 @@ def _column(column: ExistingColumn) -> InputColumn:
     if data_type in INTEGERS:
         return InputColumn(name, "integer", 20)
     if data_type == "decimal":
-        digits, decimals = column.column_type.partition("(")[2].partition(")")[0].split(",")
-        # A sign and a point.
-        return InputColumn(name, "decimal", int(digits) + 2, int(decimals))
+        digits, decimals = map(int, column.column_type.partition("(")[2].partition(")")[0].split(","))
+        # A sign and a point; and a zero before the point if there is no other digit.
+        return InputColumn(name, "decimal", max(digits, decimals + 1) + 2, decimals)
     # A value has fewer characters than this.
     return InputColumn(name, "other", 64)
 

@@ -122,6 +122,12 @@ async def test_decimal_ids_compare_as_numbers(deployment: TestDeployment) -> Non
     deployment.write_anything("ALTER TABLE {input}.{table} MODIFY id DECIMAL(30,3)")
     task = await run_in_process(deployment, deployment.request(**RANGE))
     assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == f"{10**19}.000"
+    deployment.write_anything("DELETE FROM {output}.wh_panel_mapping_fbfans")
+    deployment.write_anything("UPDATE {input}.{table} SET id = -9 / (100 + id %% 89)")
+    deployment.write_anything("ALTER TABLE {input}.{table} MODIFY id DECIMAL(31,31)")
+    await run_in_process(deployment, deployment.request(**RANGE))
+    ((greatest,),) = deployment.rows("SELECT CAST(MAX(id) AS CHAR) FROM {input}.{table}")
+    assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == greatest
 
 
 @pytest.mark.parametrize(
