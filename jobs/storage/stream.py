@@ -18,7 +18,7 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb
+from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb, not_utf8
 from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
 from jobs.storage.values import Row
 
@@ -179,12 +179,6 @@ def _as_database_error(server: Server) -> Iterator[None]:
     except asyncmy.errors.MySQLError as error:
         raise database_error(server, error) from error
     except UnicodeDecodeError as error:
-        wrong = error.object[error.start : error.start + 4].hex().upper()
-        raise DatabaseError(
-            str(server),
-            ER.INVALID_CHARACTER_STRING,
-            f"a text that is read has bytes that are not UTF-8, from X'{wrong}' on, as half a surrogate pair has;"
-            " LOCATE finds them in a text as BINARY; correct the text",
-        ) from error
+        raise not_utf8(server, error) from error
     except (OSError, UnicodeError) as error:  # TimeoutError among them
         raise DatabaseError(str(server), 2003, str(error) or "no answer") from error
