@@ -31,6 +31,9 @@ _WIDE_COLUMN = 4_000
 # The longest wait for a batch. The first row of a range without an index may take a scan of the table.
 READ_SECONDS = 600.0
 
+# Rows that are not committed may never be, whatever the server's default.
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
 _TIMES = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE)
 # Times stay text, as MariaDB writes them: they sort as text, are inserted as text, and cost nothing to read.
 _CONVERSIONS = {key: convert for key, convert in conversions.items() if key not in _TIMES}
@@ -45,7 +48,6 @@ class Reader:
 
     async def begin_snapshot(self) -> None:
         """Have all queries from here on see the data as they are when the first one is run, if the engine can."""
-        await self.rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
         await self.rows("START TRANSACTION READ ONLY", {})
 
     async def rows(self, sql: str, arguments: Arguments) -> list[Row]:
@@ -99,6 +101,7 @@ async def _check_session(server: Server, connection: Any) -> None:
                 server.require_encryption(await cursor.fetchone())
             await cursor.execute(REQUIRED_VARIABLES)
             server.require_variables(await cursor.fetchone())
+            await cursor.execute(_ISOLATION)
 
 
 async def _batches(server: Server, connection: Any, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:
