@@ -35,7 +35,7 @@ class InputColumn:
     name: Identifier
     """As the table spells it."""
     kind: Literal["utf8", "text", "integer", "decimal", "other"]
-    """`utf8` is a text in utf8mb4, `text` one in another character set. `other` has a canonical text."""
+    """`utf8` is a text in UTF-8, `text` one in another character set. `other` has a canonical text."""
     width: int | None
     """The maximum number of characters; None for any number."""
     decimals: int = 0

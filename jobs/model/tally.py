@@ -36,7 +36,7 @@ _MAX_VOTES = 50_000
 _MAX_CHARACTERS = 3_000_000
 _MAX_AUTHORS = 85_000
 
-# How many texts a worker caches the label of before it empties the cache.
+# How many texts a worker caches the label of before it begins another cache.
 _CACHED_TEXTS = 20_000
 
 # The distinct authors of a task are counted one slice of their hashes at a time, to bound memory.
@@ -51,12 +51,13 @@ class Decisions:
         self._cache: dict[str, Match | None] = {}
 
     def decide(self, texts: Sequence[str]) -> list[Match | None]:
-        """Return the decision on each text."""
-        if len(self._cache) > _CACHED_TEXTS:
-            self._cache.clear()
-        new = list(set(texts).difference(self._cache))
-        self._cache.update(zip(new, self.matcher.match_all(new), strict=True))
-        return [self._cache[text] for text in texts]
+        """Return the decision on each text. Several threads may call it."""
+        cache = self._cache
+        if len(cache) > _CACHED_TEXTS:
+            cache = self._cache = {}  # not emptied, because another thread may be about to look into it
+        new = list(set(texts).difference(cache))
+        cache.update(zip(new, self.matcher.match_all(new), strict=True))
+        return [cache[text] for text in texts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,11 +100,19 @@ def key_windows(start: datetime, end: datetime, cuts: Sequence[Key]) -> list[Win
 
 
 def time_windows(start: datetime, end: datetime, cuts: Sequence[datetime]) -> list[Window]:
-    """Return windows that cover [start, end], each microsecond in exactly one. Each cut begins a window."""
-    inner = sorted({cut for cut in cuts if start < cut <= end})
+    """Return windows that cover [start, end], each microsecond in exactly one. Each cut begins a window.
+
+    A cut between two months is moved by a second: for the server, 2020-03-00 is between them, and in one window then.
+    """
+    moved = {cut - timedelta(seconds=1) if cut == _month_of(cut) else cut for cut in cuts if start < cut}
+    inner = sorted({cut for cut in moved if start < cut <= end})
     starts = [start, *inner]
     ends = [cut - TICK for cut in inner] + [end]
     return [Window(number, *edges) for number, edges in enumerate(zip(starts, ends, strict=True), start=1)]
+
+
+def _month_of(moment: datetime) -> datetime:
+    return datetime(moment.year, moment.month, 1)
 
 
 def _part(length: timedelta | int, share: float) -> timedelta | int:

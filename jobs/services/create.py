@@ -22,7 +22,7 @@ from jobs.storage.connection import Session
 from jobs.storage.cutting import cut_keys, estimate_range
 from jobs.storage.input_table import describe_input
 from jobs.storage.labels import label_tables, production_tables
-from jobs.storage.schema import columns_of, ensure_tables
+from jobs.storage.schema import columns_of, ensure_tables, require_transactions
 from jobs.storage.server import read_identity
 from jobs.storage.task_tables import ensure_task_tables
 
@@ -161,9 +161,10 @@ async def prepare_tables(session: Session, task: PreparedTask) -> None:
 
 
 async def _refuse_foreign_tables(session: Session, schema: str, results: Sequence[str]) -> None:
-    """Raise OutputUnreachable if a table that rows would go to exists, but is not a result table."""
-    tables = await columns_of(session, schema, [*results, *map(production_table, results)])
-    for table, columns in tables.items():
+    """Raise OutputUnreachable if a table that rows would go to exists, but cannot be a result table."""
+    names = [*results, *map(production_table, results)]
+    await require_transactions(session, schema, names)
+    for table, columns in (await columns_of(session, schema, names)).items():
         missing = [name for name in production.COLUMNS if columns and name not in columns]
         if missing:
             raise OutputUnreachable(

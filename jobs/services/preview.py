@@ -111,9 +111,9 @@ async def sample_input(
 
 
 def text_of(table: InputTable, row: Row) -> str:
-    """Return the text of a row that is matched."""
+    """Return the text of a row that is matched. What stands for half a surrogate pair can be printed."""
     who: bytes = row[0]
-    return who[who.index(SEPARATOR) + 1 :].decode() if table.matches_author else str(row[3])
+    return who[who.index(SEPARATOR) + 1 :].decode(errors="replace") if table.matches_author else str(row[3])
 
 
 _ROWS, _LABELLED = ("rows",), ("labelled",)
@@ -138,7 +138,7 @@ class _Counts:
         for row in cluster.rows:
             label = self._hits.add(text_of(table, row))
             who: bytes = row[0]
-            results = self._sources.results_of(who[: who.index(SEPARATOR)].decode())
+            results = self._sources.results_of(who[: who.index(SEPARATOR)].decode(errors="replace"))
             counts[_ROWS] += 1
             if label is not None:
                 counts[_LABELLED] += 1

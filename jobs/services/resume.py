@@ -11,7 +11,7 @@ from jobs.services.connections import find_task, operator, state_session
 from jobs.services.queueing import call_redis, enqueue_task
 from jobs.storage import claims, labels, state, units, windows
 from jobs.storage.connection import Session
-from jobs.storage.deletion import delete_rows
+from jobs.storage.deletion import count_rows, delete_rows
 from jobs.storage.locks import named_lock
 from jobs.storage.task_tables import ensure_task_tables
 
@@ -19,7 +19,7 @@ from jobs.storage.task_tables import ensure_task_tables
 async def resume_task(deployment: Deployment, task_id: str) -> Task:
     """Continue a failed or aborted task with the windows, or the units of production, that are not done.
 
-    If label rows have been deleted meanwhile, all windows are labelled again.
+    If label or production rows have been deleted meanwhile, all windows are labelled again.
 
     Raises UnknownTask, InvalidTaskId, Conflict, CannotStart, StateUnreadable, ReadOnly.
     """
@@ -47,7 +47,7 @@ async def resume_task(deployment: Deployment, task_id: str) -> Task:
 async def _resume(session: Session, task: Task) -> None:
     """Let a task go on, in several transactions: a lane that has not noticed its abort yet waits for the state row."""
     if task.can_resume:
-        if await _label_rows_missing(session, task.ref):
+        if await _label_rows_missing(session, task.ref) or await _production_rows_missing(session, task.ref):
             await _start_over(session, task.ref)
         await claims.reset_attempts(session, task.ref)
         if await state.resume(session, task.ref, operator()):
@@ -61,6 +61,13 @@ async def _label_rows_missing(session: Session, ref: TaskRef) -> bool:
         if await labels.count_votes(session, ref, whole(result)) != rows.labelled:
             return True
     return False
+
+
+async def _production_rows_missing(session: Session, ref: TaskRef) -> bool:
+    """Return whether there are fewer production rows than the units that are done have written."""
+    totals = await units.totals(session, ref)
+    produced = {production_table(result): total.rows for result, total in totals.items() if total.rows}
+    return await count_rows(session, ref, produced) != produced
 
 
 async def _start_over(session: Session, ref: TaskRef) -> None:

@@ -35,7 +35,7 @@ FOREIGN_BYTES = (struct.error, LookupError, UnicodeDecodeError)
 
 _NO_ARGUMENTS: Arguments = {}
 
-_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
 
 
 class _Quiet:
@@ -138,7 +138,8 @@ class Session:
     @asynccontextmanager
     async def _cursor(self, seconds: float | None, kind: type[Any]) -> AsyncIterator[Any]:
         with _as_database_error(self._server, seconds):
-            async with asyncio.timeout(seconds), self._turn, self._connection.cursor(kind) as cursor:
+            # The wait for its turn does not count: the statement before it may have no deadline.
+            async with self._turn, asyncio.timeout(seconds), self._connection.cursor(kind) as cursor:
                 yield cursor
 
 
@@ -195,6 +196,16 @@ def not_mariadb(server: Server) -> DatabaseError:
     return DatabaseError(str(server), CR.CR_SERVER_HANDSHAKE_ERR, reason)
 
 
+def not_utf8(server: Server, error: UnicodeDecodeError) -> DatabaseError:
+    """Return the error for a text that a driver cannot decode."""
+    wrong = error.object[error.start : error.start + 4].hex().upper()
+    reason = (
+        f"a text that is read has bytes that are not UTF-8, from X'{wrong}' on, as half a surrogate pair has;"
+        " LOCATE finds them in a text as BINARY; correct the text"
+    )
+    return DatabaseError(str(server), ER.INVALID_CHARACTER_STRING, reason)
+
+
 class _Connection(aiomysql.Connection):  # type: ignore[misc]
     """The driver's connection, with two corrections for TLS."""
 
@@ -238,6 +249,8 @@ def _as_database_error(server: Server, seconds: float | None) -> Iterator[None]:
         raise DatabaseError(str(server), 2013, f"no answer within {seconds:.0f} seconds") from error
     except (OSError, asyncio.IncompleteReadError) as error:
         raise DatabaseError(str(server), 2013, f"connection lost: {error}") from error
+    except UnicodeDecodeError as error:
+        raise not_utf8(server, error) from error
     except UnicodeError as error:  # not a possible host name
         raise DatabaseError(str(server), 2003, f"not a host name: {error}") from error
 

@@ -20,7 +20,8 @@ _WRONG_VALUE_FOR_VARIABLE = 1231
 LOCK_SECONDS = 15
 
 # What we rely on, whatever the server's defaults and its init_connect. Texts are UTF-8 both ways, a query
-# returns all its rows, and no session ends between two keepalives. Each is read back after it is set.
+# returns all its rows, and no session ends between two keepalives, or while a worker matches what it has read.
+# Each is read back after it is set.
 _REQUIRED = {
     "character_set_client": "utf8mb4",
     "character_set_connection": "utf8mb4",
@@ -31,6 +32,9 @@ _REQUIRED = {
     "sql_safe_updates": "0",
     "max_statement_time": "0",
     "wait_timeout": "3600",
+    "idle_transaction_timeout": "0",
+    "idle_readonly_transaction_timeout": "0",
+    "idle_write_transaction_timeout": "0",
     "net_read_timeout": "600",
     "net_write_timeout": "600",
     "lock_wait_timeout": str(LOCK_SECONDS),

@@ -95,10 +95,11 @@ async def describe_input(session: Session, schema: str, table: str, predict_type
     key = _key(indexes.get("PRIMARY", []), columns)
     # MariaDB reads it in the zone of the session.
     zone = await session.row("SELECT @@SESSION.time_zone") if time.data_type == "timestamp" else None
+    id_column = _column(columns["id"])
     description = InputTable(
         schema=schema,
         table=table,
-        id=_column(columns["id"]),
+        id=id_column,
         s_id=_column(columns["s_id"]),
         author=_column(columns["author"]),
         matched=_column(columns[matched]),
@@ -106,8 +107,10 @@ async def describe_input(session: Session, schema: str, table: str, predict_type
         time_index=next((name for name, names in indexes.items() if names[0] == "post_time"), None),
         time_decimals=time.width or 0,
         time_zone=str(zone[0]) if zone else None,
-        # A post that gets another key while the task runs, as by REPLACE, may be read in two windows of the key.
+        # A post that gets another key while the task runs, as by REPLACE, may be read in two windows of the key. Ids of
+        # other character sets may be the same in UTF-8: what Unicode does not have becomes a question mark.
         unique_id=(key is None or key.name.lower() == "id")
+        and id_column.kind != "text"
         and any(names == ["id"] for names in await _unique_indexes(session, schema, table)),
     )
     # Fails if the account may not read one of them.
@@ -136,14 +139,14 @@ def _refuse_inexact(table: str, columns: Mapping[str, ExistingColumn], names: Se
 def _column(column: ExistingColumn) -> InputColumn:
     name, data_type = column.name, column.data_type
     if data_type in STRINGS:
-        utf8 = (column.collation or "").startswith("utf8mb4_")
+        utf8 = (column.collation or "").startswith(("utf8mb4_", "utf8mb3_", "utf8_"))
         return InputColumn(name, "utf8" if utf8 else "text", column.length)
     if data_type in INTEGERS:
         return InputColumn(name, "integer", 20)
     if data_type == "decimal":
-        digits, decimals = column.column_type.partition("(")[2].partition(")")[0].split(",")
-        # A sign and a point.
-        return InputColumn(name, "decimal", int(digits) + 2, int(decimals))
+        digits, decimals = map(int, column.column_type.partition("(")[2].partition(")")[0].split(","))
+        # A sign and a point; and a zero before the point if there is no other digit.
+        return InputColumn(name, "decimal", max(digits, decimals + 1) + 2, decimals)
     # A value has fewer characters than this.
     return InputColumn(name, "other", 64)
 

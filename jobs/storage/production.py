@@ -10,6 +10,12 @@ from jobs.storage.values import Row
 
 COLUMNS = ("id", "task_id", "source_author", "panel", "create_time", "field_content", "match_content")
 _COLUMNS = ", ".join(COLUMNS)
+# Half a surrogate pair, which MariaDB takes for a character and no client can decode, is read as a question mark.
+_READABLE = {
+    name: f"CONVERT(CONVERT({name} USING utf16) USING utf8mb4) AS {name}"
+    for name in ("source_author", "field_content", "match_content")
+}
+_READ_COLUMNS = ", ".join(_READABLE.get(name, name) for name in COLUMNS)
 
 
 async def insert(session: Session, ref: TaskRef, unit: Unit, table: InputTable) -> int:
@@ -77,7 +83,7 @@ def rows_by_author(ref: TaskRef, result: str) -> tuple[str, dict[str, object]]:
     # Not by the name itself: the server sorts texts by their first max_sort_length bytes.
     return (
         f"""
-        SELECT {_digest("source_author")} AS author, panel, source_author, match_content
+        SELECT {_digest("source_author")} AS author, panel, {_READABLE["source_author"]}, {_READABLE["match_content"]}
         FROM {quote(ref.schema, production_table(result))} WHERE task_id = %(task_id)s ORDER BY author, panel
         """,
         {"task_id": ref.task_id},
@@ -90,7 +96,7 @@ def rows_of_task(ref: TaskRef, table: str) -> tuple[str, dict[str, object]]:
     Whoever reads them may pause, as a pager does; after an hour, the server gives up.
     """
     return (
-        f"SET STATEMENT net_write_timeout = 3600 FOR SELECT {_COLUMNS} FROM {quote(ref.schema, table)}"
+        f"SET STATEMENT net_write_timeout = 3600 FOR SELECT {_READ_COLUMNS} FROM {quote(ref.schema, table)}"
         " WHERE task_id = %(task_id)s",
         {"task_id": ref.task_id},
     )
@@ -99,7 +105,7 @@ def rows_of_task(ref: TaskRef, table: str) -> tuple[str, dict[str, object]]:
 async def sample(session: Session, ref: TaskRef, table: str, share: float) -> list[Row]:
     """Return each of the task's rows with this probability, in the order of COLUMNS. One pass, no sorting."""
     return await session.rows(
-        f"SELECT {_COLUMNS} FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s AND RAND() < %(share)s",
+        f"SELECT {_READ_COLUMNS} FROM {quote(ref.schema, table)} WHERE task_id = %(task_id)s AND RAND() < %(share)s",
         {"task_id": ref.task_id, "share": share},
     )
 

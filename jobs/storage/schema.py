@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from jobs.errors import LOCK_WAIT_TIMEOUT, DatabaseError, LockTaken
+from jobs.errors import LOCK_WAIT_TIMEOUT, DatabaseError, LockTaken, OutputUnreachable
 from jobs.storage.connection import Session, quote
 from jobs.storage.locks import named_lock
 
@@ -215,6 +215,23 @@ async def ensure_schema(session: Session, schema: str) -> None:
     """Create the schema if it is missing. Raises DatabaseError if the account may not."""
     if not await schema_exists(session, schema):
         await session.execute(f"CREATE DATABASE IF NOT EXISTS {quote(schema)} CHARACTER SET utf8mb4")
+
+
+async def require_transactions(session: Session, schema: str, tables: Sequence[str]) -> None:
+    """Raise OutputUnreachable if one of the tables exists, but its engine cannot roll back what a dead worker wrote."""
+    row = await session.row(
+        """
+        SELECT table_name, engine FROM information_schema.tables JOIN information_schema.engines USING (engine)
+        WHERE table_schema = %(schema)s AND table_name IN %(tables)s AND transactions <> 'YES'
+        """,
+        {"schema": schema, "tables": tuple(tables)},
+    )
+    if row is not None:
+        table, engine = row
+        raise OutputUnreachable(
+            f"cannot write to output schema: {schema}.{table} has the engine {engine}, which has no transactions, so a"
+            f" killed worker could leave rows twice; ALTER TABLE {quote(schema, table) % ()} ENGINE = InnoDB"
+        )
 
 
 async def ensure_tables(session: Session, schema: str, tables: Sequence[Table]) -> None:

@@ -16,6 +16,9 @@ from jobs.storage.connection import Session, quote
 
 _RUNNING_MINUTES = "COALESCE(run_time, 0) + TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 60e6"
 
+# Before a statement that is repeated anyway, so that a locked row of one task does not keep the next task waiting.
+_BRIEFLY = "SET STATEMENT innodb_lock_wait_timeout = 1 FOR"
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -83,7 +86,7 @@ async def record_heartbeat(session: Session, ref: TaskRef, peak_memory: float) -
     """
     await session.execute(
         f"""
-        UPDATE {_table(ref.schema)} SET
+        {_BRIEFLY} UPDATE {_table(ref.schema)} SET
           heartbeat = UTC_TIMESTAMP(6),
           peak_memory = GREATEST(COALESCE(peak_memory, 0), %(peak_memory)s),
           {_progress(ref.schema)}
@@ -272,7 +275,7 @@ async def requeue(session: Session, task: Task) -> bool:
     """Start a new generation of a stalled task. Returns False if another reconciler was first."""
     changed = await session.execute(
         f"""
-        UPDATE {_table(task.output_schema)} SET generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
+        {_BRIEFLY} UPDATE {_table(task.output_schema)} SET generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND generation = %(generation)s AND stat = %(stat)s
         """,
         {"task_id": task.task_id, "generation": task.generation, "stat": task.stat},

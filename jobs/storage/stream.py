@@ -18,7 +18,7 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 
 from jobs.errors import DatabaseError
-from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb
+from jobs.storage.connection import FOREIGN_BYTES, Arguments, cancellable, database_error, not_mariadb, not_utf8
 from jobs.storage.endpoint import CONNECT_SECONDS, ENCRYPTION, REQUIRED_VARIABLES, Server
 from jobs.storage.values import Row
 
@@ -30,6 +30,9 @@ BATCH_CHARACTERS = 500_000
 _WIDE_COLUMN = 4_000
 # The longest wait for a batch. The first row of a range without an index may take a scan of the table.
 READ_SECONDS = 600.0
+
+# Rows that are not committed may never be, whatever the server's default.
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 _TIMES = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE)
 # Times stay text, as MariaDB writes them: they sort as text, are inserted as text, and cost nothing to read.
@@ -45,7 +48,6 @@ class Reader:
 
     async def begin_snapshot(self) -> None:
         """Have all queries from here on see the data as they are when the first one is run, if the engine can."""
-        await self.rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
         await self.rows("START TRANSACTION READ ONLY", {})
 
     async def rows(self, sql: str, arguments: Arguments) -> list[Row]:
@@ -99,6 +101,7 @@ async def _check_session(server: Server, connection: Any) -> None:
                 server.require_encryption(await cursor.fetchone())
             await cursor.execute(REQUIRED_VARIABLES)
             server.require_variables(await cursor.fetchone())
+            await cursor.execute(_ISOLATION)
 
 
 async def _batches(server: Server, connection: Any, sql: str, arguments: Arguments) -> AsyncIterator[list[Row]]:
@@ -179,12 +182,6 @@ def _as_database_error(server: Server) -> Iterator[None]:
     except asyncmy.errors.MySQLError as error:
         raise database_error(server, error) from error
     except UnicodeDecodeError as error:
-        wrong = error.object[error.start : error.start + 4].hex().upper()
-        raise DatabaseError(
-            str(server),
-            ER.INVALID_CHARACTER_STRING,
-            f"a text that is read has bytes that are not UTF-8, from X'{wrong}' on, as half a surrogate pair has;"
-            " LOCATE finds them in a text as BINARY; correct the text",
-        ) from error
+        raise not_utf8(server, error) from error
     except (OSError, UnicodeError) as error:  # TimeoutError among them
         raise DatabaseError(str(server), 2003, str(error) or "no answer") from error

@@ -11,6 +11,7 @@ from jobs.storage.schema import (
     ensure_tables,
     existing_columns,
     has_primary_key,
+    require_transactions,
 )
 
 # v2.1's seventeen columns, then ours (docs/contract.md, "State table"). A number of v2.1 keeps its type.
@@ -178,9 +179,11 @@ _TABLES = [
 async def ensure_task_tables(session: Session, schema: str) -> None:
     """Create or migrate the schema, the state table and the task_* tables.
 
-    Raises OutputUnreachable if the schema has a foreign table named state, and what ensure_tables raises.
+    Raises OutputUnreachable if the schema has a foreign table named state, or a table without transactions, and what
+    ensure_tables raises.
     """
     await ensure_schema(session, schema)
+    await require_transactions(session, schema, [table.name for table in _TABLES])
     existing = await existing_columns(session, schema, "state")
     if existing and "task_id" not in existing:
         raise OutputUnreachable(f"Cannot connect to output schema: {schema}.state is not a state table of this system")

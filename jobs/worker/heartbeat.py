@@ -11,6 +11,7 @@ from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
 from jobs.model.task import TaskRef, TaskStatus
 from jobs.storage import state
+from jobs.storage.connection import Session
 from jobs.worker.memory import peak_memory
 
 _logger = logging.getLogger(__name__)
@@ -53,20 +54,20 @@ class Heartbeats:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._heartbeats: set[TaskHeartbeat] = set()
+        self._heartbeats: list[TaskHeartbeat] = []
         self._recording: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def recording(self, ref: TaskRef, expected: TaskStatus) -> AsyncIterator[TaskHeartbeat]:
         """Record a task's heartbeat for the length of the block."""
         heartbeat = TaskHeartbeat(ref, expected)
-        self._heartbeats.add(heartbeat)
+        self._heartbeats.append(heartbeat)
         if self._recording is None or self._recording.done():
             self._recording = asyncio.create_task(self._record())
         try:
             yield heartbeat
         finally:
-            self._heartbeats.discard(heartbeat)
+            self._heartbeats.remove(heartbeat)
 
     async def _record(self) -> None:
         while self._heartbeats:
@@ -74,9 +75,19 @@ class Heartbeats:
                 # Not kept open: it may be the last connection that the account may have, and lanes wait for one.
                 async with self._deployment.output_session() as session:
                     for heartbeat in tuple(self._heartbeats):
-                        status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
-                        if status != heartbeat.expected:
-                            heartbeat.stopped.set()
+                        await self._record_one(session, heartbeat)
             except DatabaseError as error:
                 _logger.warning("no heartbeat: %s", error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _record_one(self, session: Session, heartbeat: TaskHeartbeat) -> None:
+        """Record a heartbeat. A task whose row is locked, or whose schema is gone, does not affect the others."""
+        try:
+            status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
+        except DatabaseError as error:
+            if error.unreachable:
+                raise
+            _logger.warning("task %s: no heartbeat: %s", heartbeat.ref.task_id, error)
+        else:
+            if status != heartbeat.expected:
+                heartbeat.stopped.set()

@@ -10,7 +10,7 @@ from itertools import chain
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
 from jobs.model.queues import Queue
-from jobs.model.task import TaskStatus, is_task_id
+from jobs.model.task import Task, TaskStatus, is_task_id
 from jobs.queue import jobs
 from jobs.queue.client import RedisClient
 from jobs.storage import state, state_tables, task_search
@@ -69,12 +69,20 @@ async def _requeue_stalled(session: Session, queues: _Queues, schema: str) -> No
     for task in await task_search.find_stalled(session, schema, queues.deployment, STALLED_SECONDS):
         if not is_task_id(task.task_id) or task.queue is None:
             continue  # a foreign row
-        queue = Queue(queues.deployment, task.queue)
-        job_ids = (await queues.jobs(queue)).get(task.task_id, [])
-        if not (await queues.waiting(queue)).isdisjoint(job_ids):
-            continue
-        if await state.requeue(session, task):
-            _logger.warning("task %s: %s, but no worker is working on it; queued again", task.task_id, task.stat)
-            await jobs.discard_jobs(queues.redis, queue, job_ids)
-            enqueue = jobs.enqueue_production if task.status is TaskStatus.SUCCESS else jobs.enqueue_label
-            await enqueue(queues.redis, queue, task.ref, (task.generation or 0) + 1)
+        try:
+            await _requeue(session, queues, task, Queue(queues.deployment, task.queue))
+        except DatabaseError as error:
+            if error.unreachable:
+                raise
+            _logger.warning("reconciler, task %s: %s", task.task_id, error)  # its row is locked, say
+
+
+async def _requeue(session: Session, queues: _Queues, task: Task, queue: Queue) -> None:
+    job_ids = (await queues.jobs(queue)).get(task.task_id, [])
+    if not (await queues.waiting(queue)).isdisjoint(job_ids):
+        return
+    if await state.requeue(session, task):
+        _logger.warning("task %s: %s, but no worker is working on it; queued again", task.task_id, task.stat)
+        await jobs.discard_jobs(queues.redis, queue, job_ids)
+        enqueue = jobs.enqueue_production if task.status is TaskStatus.SUCCESS else jobs.enqueue_label
+        await enqueue(queues.redis, queue, task.ref, (task.generation or 0) + 1)

@@ -3,11 +3,14 @@
 import csv
 import json
 
+import pytest
+
 from jobs import services
+from jobs.errors import CannotStart
 from tests.helpers.assertions import HOSTILE_TEXT, assert_inert
 from tests.helpers.deployment import TestDeployment
-from tests.helpers.posts import PATTERNS, post
-from tests.helpers.running import finished
+from tests.helpers.posts import PATTERNS, RANGE, START, odd_posts, post
+from tests.helpers.running import finished, run_in_process
 
 
 async def test_hostile_rows_are_inert_on_the_command_line_in_the_log_and_in_saved_files(
@@ -57,3 +60,41 @@ async def test_hostile_rows_are_inert_on_the_command_line_in_the_log_and_in_save
     assert {row[2] for row in read[1:]} >= {"'=cmd()_ann"}
     services.save_sample(deployment.folder / "rows.jsonl", rows)
     assert len((deployment.folder / "rows.jsonl").read_bytes().split(b"\n")) == 4
+
+
+async def test_authors_with_half_a_surrogate_pair_are_sampled_exported_compared_and_previewed(
+    deployment: TestDeployment,
+) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([post(1, "Annie", str(START))])
+    deployment.write_anything(
+        "INSERT INTO {input}.{table} (id, s_id, author, post_time)"
+        " VALUES (2, _utf8mb4 X'73EDA080F09F90B1', _utf8mb4 X'616E6EEDA080F09F90B1', %s)",
+        START,
+    )
+    task, other = [await run_in_process(deployment, deployment.request(**RANGE)) for _ in range(2)]
+    texts = {("WH_F0045_Annie", "WH_F0045", "Annie"), ("s?🐱_ann?🐱", "s?🐱", "ann?🐱")}
+    rows = await services.sample_result(deployment, task.task_id)
+    assert {(row.source_author, row.field_content, row.match_content) for row in rows} == texts
+    exported = deployment.command("export", task.task_id, "--format", "jsonl").stdout.splitlines()
+    assert {
+        (row["source_author"], row["field_content"], row["match_content"]) for row in map(json.loads, exported)
+    } == texts
+    for arguments in (
+        ("diff", task.task_id, other.task_id, "--list", "changed"),
+        ("diff", task.task_id, "--now"),
+        ("preview", "--start-time", RANGE["start_time"], "--end-time", RANGE["end_time"]),
+    ):
+        for form in ((), ("--json",)):
+            command = deployment.command(*arguments, *form)
+            assert (command.returncode, command.stderr) == (0, ""), arguments
+
+
+async def test_a_primary_key_with_half_a_surrogate_pair_refuses_its_task_with_what_to_look_for(
+    deployment: TestDeployment,
+) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(30), id_type="VARCHAR(64) PRIMARY KEY")
+    deployment.write_anything("UPDATE {input}.{table} SET id = CONCAT(_utf8mb4 X'EDA080', id)")
+    with pytest.raises(CannotStart, match=r"not UTF-8, from X'EDA080..' on"):
+        await services.create_task(deployment.with_settings(window_rows=5), deployment.request(**RANGE))

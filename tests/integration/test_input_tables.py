@@ -122,6 +122,24 @@ async def test_decimal_ids_compare_as_numbers(deployment: TestDeployment) -> Non
     deployment.write_anything("ALTER TABLE {input}.{table} MODIFY id DECIMAL(30,3)")
     task = await run_in_process(deployment, deployment.request(**RANGE))
     assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == f"{10**19}.000"
+    deployment.write_anything("DELETE FROM {output}.wh_panel_mapping_fbfans")
+    deployment.write_anything("UPDATE {input}.{table} SET id = -9 / (100 + id %% 89)")
+    deployment.write_anything("ALTER TABLE {input}.{table} MODIFY id DECIMAL(31,31)")
+    await run_in_process(deployment, deployment.request(**RANGE))
+    ((greatest,),) = deployment.rows("SELECT CAST(MAX(id) AS CHAR) FROM {input}.{table}")
+    assert deployment.production()["wh_panel_mapping_fbfans"][0][0] == greatest
+
+
+async def test_unique_ids_that_are_the_same_in_unicode_give_each_author_one_row(deployment: TestDeployment) -> None:
+    posts = [post(number, f"ann {number}", "2020-03-02 00:00:00") for number in range(2)]
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(posts, id_type="VARCHAR(64) CHARACTER SET big5 COLLATE big5_bin UNIQUE")
+    # Neither has a place in Unicode.
+    deployment.write_anything("UPDATE {input}.{table} SET id = IF(id = 0, X'C8FE', X'C8FD')")
+    task = await run_in_process(deployment, deployment.request(**RANGE))
+    rows = deployment.production()["wh_panel_mapping_fbfans"]
+    assert [(row[0], row[1]) for row in rows] == [("?", "WH_F0045_ann 0"), ("?", "WH_F0045_ann 1")]
+    assert task.length_prod_table == "2"
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,29 @@ async def test_an_aborted_production_goes_on_with_the_units_that_are_left(
     )
 
 
+async def test_an_aborted_production_whose_rows_are_gone_begins_again(
+    few_posts: TestDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = few_posts
+    monkeypatch.setattr(units, "UNIT_LABEL_ROWS", 1)
+    ref = deployment.ref(await services.create_task(deployment, deployment.request(**RANGE)))
+    context = WorkerContext(deployment)
+    assert await LabelLane(context, ref).run()
+    with monkeypatch.context() as patched:
+        patched.setattr(lane_module, "_TURN_SECONDS", 0)
+        running = asyncio.create_task(ProductionLane(context, ref).run())
+        await until(lambda: deployment.count("produced > 0", "task_unit"))
+        await services.abort_task(deployment, ref.task_id)
+        assert not await running
+    for table in deployment.production():
+        deployment.write_anything(f"DELETE FROM {{output}}.{table} LIMIT 1")
+    await services.resume_task(deployment, ref.task_id)
+    for lane in (LabelLane(context, ref), ProductionLane(context, ref)):
+        await lane.run()
+    expected = outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END)
+    assert_outcome(deployment, await services.check_status(deployment, ref.task_id), expected)
+
+
 @pytest.mark.parametrize("damage", ["DELETE FROM {output}.fbfans LIMIT 3", "DROP TABLE {output}.fbfans"])
 async def test_label_rows_that_are_gone_fail_the_task_and_resuming_labels_it_again(
     deployment: TestDeployment, damage: str

@@ -85,3 +85,17 @@ async def test_a_foreign_table_with_the_name_of_a_result_is_left_alone(few_posts
         await services.create_task(deployment, deployment.request(**RANGE))
     assert deployment.rows("SHOW CREATE TABLE {output}.other") == before
     assert deployment.rows("SELECT 1 FROM {output}.state") == []
+
+
+@pytest.mark.parametrize("table", ["state", "fbfans", "wh_panel_mapping_fbfans"])
+async def test_a_table_without_transactions_is_refused_and_the_advice_helps(
+    one_post: TestDeployment, table: str
+) -> None:
+    deployment = one_post
+    task = await run_in_process(deployment, deployment.request())
+    deployment.write_anything(f"ALTER TABLE {{output}}.{table} ENGINE = Aria")
+    with pytest.raises(OutputUnreachable, match=f"{table} has the engine Aria") as refused:
+        await services.create_task(deployment, deployment.request())
+    deployment.write_anything("ALTER TABLE" + str(refused.value).partition("ALTER TABLE")[2])
+    again = await run_in_process(deployment, deployment.request())
+    assert (again.prod_stat, again.length_prod_table) == (task.prod_stat, task.length_prod_table)

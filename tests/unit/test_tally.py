@@ -1,7 +1,10 @@
 """The tally of a window against a naive count."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +15,7 @@ from jobs.model import tally as tally_module
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
-from jobs.model.tally import SLICES, WindowTally, new_tally, unpack_authors
+from jobs.model.tally import SLICES, Decisions, WindowTally, new_tally, unpack_authors
 from jobs.model.units import slice_of
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
@@ -37,11 +40,7 @@ posts = st.lists(
 
 
 def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
-    labels = tuple(
-        Label(name, tuple(Pattern(*line) for line in lines))  # type: ignore[arg-type]
-        for name, lines in PATTERNS.items()
-    )
-    patterns = PatternSet("keyword_model", "author_name", labels)
+    patterns = _patterns()
     tally = new_tally(Definition(patterns, SOURCES, input_table(text)), build_matcher(patterns).match_all)
     rows = [
         (s_id.encode() + SEPARATOR + author.encode(), time, post_id, *([content] if text == "content" else []))
@@ -50,6 +49,14 @@ def tally_of(text: str, posts: Sequence[Post], batch: int) -> WindowTally:
     for start in range(0, len(rows), batch):
         tally.add(rows[start : start + batch])
     return tally
+
+
+def _patterns() -> PatternSet:
+    labels = tuple(
+        Label(name, tuple(Pattern(*line) for line in lines))  # type: ignore[arg-type]
+        for name, lines in PATTERNS.items()
+    )
+    return PatternSet("keyword_model", "author_name", labels)
 
 
 @given(posts, st.sampled_from(["author", "content"]), st.integers(1, 7), st.integers(0, 9))
@@ -150,3 +157,22 @@ def test_a_tally_is_full_when_later_and_longer_texts_replace_short_ones() -> Non
         assert not tally_of("content", [*posts(2, "a"), *posts(1, "a" * 100)], 100).full  # it holds the latest texts
         assert tally_of("content", [*posts(1, "a"), *posts(2, "a" * 100)], 100).full
         assert not tally_of("content", [*posts(1, "a" * 100), *posts(2, "a")], 100).full
+
+
+def test_threads_that_share_a_cache_of_labels_get_each_label_while_others_are_dropped() -> None:
+    decisions = Decisions(build_matcher(_patterns()))
+    together = Barrier(2)
+
+    def decide(first: int) -> None:
+        texts = [f"a {number}" for number in range(first, first + 50)]
+        together.wait()
+        for _ in range(10_000):
+            assert None not in decisions.decide(texts)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with patch.object(tally_module, "_CACHED_TEXTS", 60), ThreadPoolExecutor(2) as threads:
+            list(threads.map(decide, (0, 30)))
+    finally:
+        sys.setswitchinterval(interval)

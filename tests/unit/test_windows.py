@@ -27,6 +27,21 @@ def test_windows_cover_the_closed_range_exactly_once(edges: list[datetime], cuts
         assert before.end_time + TICK == after.start_time
 
 
+months = st.builds(datetime, st.integers(1, 9999), st.integers(1, 12), st.just(1))
+
+
+@given(st.lists(moments, min_size=2, max_size=2, unique=True), st.lists(st.one_of(moments, months), max_size=50))
+def test_times_that_only_a_server_has_are_in_one_window(edges: list[datetime], cuts: list[datetime]) -> None:
+    start, end = sorted(edges)
+    windows = [
+        (window.start_time.isoformat(), window.end_time.isoformat()) for window in time_windows(start, end, cuts)
+    ]
+    for cut in cuts:
+        for time in (f"{cut.year:04}-{cut.month:02}-00T12:00:00", f"{cut.year:04}-00-00T00:00:00"):
+            within = start.isoformat() <= time <= end.isoformat()
+            assert sum(first <= time <= last for first, last in windows) == within
+
+
 @given(
     st.lists(st.integers(0, 10**9), min_size=200, max_size=400).map(sorted),
     st.integers(1, 12),
