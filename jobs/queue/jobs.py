@@ -3,8 +3,9 @@
 A job's id is made of its task, kind, generation and lane, so enqueueing it twice leaves one.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import timedelta
 
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
@@ -12,9 +13,11 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from jobs.model.queues import LABEL, PRODUCE, Queue
 from jobs.model.task import TaskRef
 from jobs.queue.bell import ring
-from jobs.queue.client import RedisClient
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_failure
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, job_id, task_id_of
+
+_logger = logging.getLogger(__name__)
 
 JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 """arq's keys beside a queue, each completed by a job id."""
@@ -36,6 +39,14 @@ async def enqueue_production(
 ) -> None:
     """Offer a lane of a task's production job to the workers, this many seconds from now."""
     await _enqueue(redis, PRODUCE, queue, ref, generation, lane, seconds)
+
+
+async def offer(enqueueing: Awaitable[None], ref: TaskRef) -> None:
+    """Await the enqueueing of a lane. If it fails, log why: the reconciler will find the task."""
+    try:
+        await enqueueing
+    except REDIS_ERRORS as error:
+        _logger.warning("task %s: not queued yet: %s", ref.task_id, redis_failure(error))
 
 
 async def _enqueue(

@@ -15,8 +15,8 @@ from jobs.model.queues import LABEL, PRODUCE
 from jobs.model.task import TaskRef
 from jobs.model.units import SHARED_LABEL_ROWS
 from jobs.queue import codec
-from jobs.queue.client import REDIS_ERRORS, RedisClient
-from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, find_waiting
+from jobs.queue.client import RedisClient
+from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, find_waiting, offer
 from jobs.queue.permissions import health_prefix
 from jobs.storage import state, task_search
 from jobs.worker.context import MAX_PRODUCTIONS, WorkerContext
@@ -38,6 +38,9 @@ LOOK_SECONDS = 0.25
 SEEN_JOBS = 250
 
 _INPUT_WAIT_SECONDS = 5.0
+
+# What Redis answers if a key beside a job is of another type.
+_FOREIGN_KEY = ("WRONGTYPE", "not an integer")
 
 Context = dict[str, Any]
 JobFunction = Callable[..., Coroutine[Any, Any, None]]
@@ -138,6 +141,8 @@ class LaneWorker(Worker):
         try:
             await super().run_job(job_id, score)
         except ResponseError as error:
+            if not any(words in str(error) for words in _FOREIGN_KEY):
+                raise  # Redis refuses this account, or all writes, for now
             _logger.warning("queue: discarded job %s: %s", job_id, error)
             await self.pool.zrem(self.queue_name, job_id)
             await self.pool.delete(*(prefix + job_id for prefix in JOB_KEY_PREFIXES))
@@ -157,7 +162,7 @@ def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunct
         context.lanes.append(place)
         try:
             await function(context, ctx["redis"], ref, generation, lane)
-        except (Retry, *REDIS_ERRORS):
+        except Retry:
             raise
         except Exception as error:
             if isinstance(error, DatabaseError) and error.transient:
@@ -191,9 +196,9 @@ async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, gener
             await state.set_waiting_for(session, ref, obstacle)
             raise Retry(defer=_INPUT_WAIT_SECONDS)
     if lane < (task.windows or 0):
-        await enqueue_label(redis, context.queue, ref, generation, lane + 1)
+        await offer(enqueue_label(redis, context.queue, ref, generation, lane + 1), ref)
     if await LabelLane(context, ref).run():
-        await enqueue_production(redis, context.queue, ref, generation, seconds=task.countdown or 0)
+        await offer(enqueue_production(redis, context.queue, ref, generation, seconds=task.countdown or 0), ref)
 
 
 async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
@@ -207,6 +212,6 @@ async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, gen
         raise Retry(defer=seconds)
     # A label row stands for one labelled row or more. To produce a few takes less time than another lane's start.
     if lane < (task.units or 0) and (task.length_output_table or 0) > SHARED_LABEL_ROWS:
-        await enqueue_production(redis, context.queue, ref, generation, lane + 1)
+        await offer(enqueue_production(redis, context.queue, ref, generation, lane + 1), ref)
     if await ProductionLane(context, ref).run():
         await delete_author_hashes(context.deployment, ref)
