@@ -1,5 +1,6 @@
 """Clients of Redis: deadlines, retries, and TLS that verifies the server."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ RedisClient = ArqRedis
 REDIS_ERRORS = (RedisError, OSError)
 
 _CALL_SECONDS = 5.0
+_IN_PIPELINE = re.compile(r"Command # \d+ \(.*\) of pipeline caused error: \(['\"](.*)['\"],\)", re.DOTALL)
 
 
 def redis_client(settings: Settings) -> RedisClient:
@@ -74,6 +76,12 @@ async def open_redis(settings: Settings) -> AsyncIterator[RedisClient]:
         yield client
     finally:
         await client.aclose()
+
+
+def redis_failure(error: Exception) -> str:
+    """Return one of REDIS_ERRORS in words, without the command and the payload that redis-py quotes from a pipeline."""
+    quoting = _IN_PIPELINE.fullmatch(str(error))
+    return f"Redis: {quoting[1] if quoting else error}"
 
 
 async def tls_version(redis: RedisClient) -> str:

@@ -3,8 +3,9 @@
 A job's id is made of its task, kind, generation and lane, so enqueueing it twice leaves one.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable
 from datetime import timedelta
 
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
@@ -12,9 +13,11 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from jobs.model.queues import LABEL, PRODUCE, Queue
 from jobs.model.task import TaskRef
 from jobs.queue.bell import ring
-from jobs.queue.client import RedisClient
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_failure
 from jobs.queue.clock import redis_time
 from jobs.queue.codec import is_job_id, job_id, task_id_of
+
+_logger = logging.getLogger(__name__)
 
 JOB_KEY_PREFIXES = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
 """arq's keys beside a queue, each completed by a job id."""
@@ -38,6 +41,14 @@ async def enqueue_production(
     await _enqueue(redis, PRODUCE, queue, ref, generation, lane, seconds)
 
 
+async def offer(enqueueing: Awaitable[None], ref: TaskRef) -> None:
+    """Await the enqueueing of a lane. If it fails, log why: the reconciler will find the task."""
+    try:
+        await enqueueing
+    except REDIS_ERRORS as error:
+        _logger.warning("task %s: not queued yet: %s", ref.task_id, redis_failure(error))
+
+
 async def _enqueue(
     redis: RedisClient, kind: str, queue: Queue, ref: TaskRef, generation: int, lane: int, seconds: float
 ) -> None:
@@ -57,18 +68,21 @@ async def _enqueue(
         await ring(redis, queue)
 
 
-async def read_jobs(redis: RedisClient, queue: Queue) -> dict[str, list[str]]:
-    """Return the ids of the jobs in a queue, by task id. One round trip, whatever the length of the queue."""
+async def read_jobs(redis: RedisClient, queue: Queue) -> dict[str, dict[str, float]]:
+    """Return when each job in a queue is due, in milliseconds by Redis's clock, by its task's id and its own.
+
+    One round trip, whatever the length of the queue.
+    """
     async with redis.pipeline(transaction=False) as pipe:
         for kind in (LABEL, PRODUCE):
-            pipe.zrange(queue.key(kind), 0, -1)
+            pipe.zrange(queue.key(kind), 0, -1, withscores=True)
         members = await pipe.execute()
-    job_ids: defaultdict[str, list[str]] = defaultdict(list)
-    for member in (*members[0], *members[1]):
+    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for member, due in (*members[0], *members[1]):
         if is_job_id(member):
             name = member.decode()
-            job_ids[task_id_of(name)].append(name)
-    return job_ids
+            found[task_id_of(name)][name] = due
+    return found
 
 
 async def find_waiting(redis: RedisClient, job_ids: Iterable[str]) -> set[str]:
@@ -81,7 +95,7 @@ async def find_waiting(redis: RedisClient, job_ids: Iterable[str]) -> set[str]:
     return {name for name, is_taken in zip(job_ids, taken, strict=True) if not is_taken}
 
 
-async def discard_jobs(redis: RedisClient, queue: Queue, job_ids: Sequence[str]) -> None:
+async def discard_jobs(redis: RedisClient, queue: Queue, job_ids: Collection[str]) -> None:
     """Remove jobs. Those of a killed worker would otherwise stay for a day."""
     if job_ids:
         async with redis.pipeline(transaction=True) as pipe:

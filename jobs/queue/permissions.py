@@ -11,7 +11,7 @@ from arq.constants import (
     result_key_prefix,
     retry_key_prefix,
 )
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from jobs.model.queues import queue_prefix
 from jobs.queue.client import RedisClient
@@ -60,14 +60,29 @@ RULES = ["~audience:*", "~arq:*", "&audience:*", *sorted(f"+{command}" for comma
 """Everything that an account needs, as arguments of ACL SETUSER."""
 
 
+class WritesRefused(RedisError):
+    """Redis accepts no writes, whoever sends them. `advice` says what to do."""
+
+    def __init__(self, reason: ResponseError) -> None:
+        super().__init__(str(reason))
+        self.advice = "see Redis's log"
+        if isinstance(reason, OutOfMemoryError):
+            self.advice = "raise Redis's maxmemory"
+        elif isinstance(reason, ReadOnlyError):
+            self.advice = "let REDIS_URL name the primary, or promote the replica"
+
+
 async def missing_permissions(redis: RedisClient) -> list[str]:
     """Return the rules that an account's ACL lacks, as arguments of ACL SETUSER. Changes nothing.
+
+    Raises WritesRefused if the account lacks no right, but Redis accepts no writes.
 
     Redis checks a command's permission when the command is queued in a transaction. This transaction is
     never executed.
     """
     connection = await redis.connection_pool.get_connection()
     missing: dict[str, None] = {}
+    refused: list[ResponseError] = []
 
     async def allowed(command: str, key: str = "", sign: str = "~") -> bool:
         words = [word.format(key) for word in command.split()]
@@ -77,6 +92,8 @@ async def missing_permissions(redis: RedisClient) -> list[str]:
         except ResponseError as error:
             # If EXEC is not allowed, the transaction fails, and its error says why.
             if not isinstance(error, NoPermissionError) and "NOPERM" not in str(error):
+                if command not in _TRANSACTION:
+                    refused.append(error)
                 return True
             about_command = "command" in str(error)
             missing[f"+{words[0].lower()}" if about_command else f"{sign}{key.split(':')[0]}:*"] = None
@@ -97,4 +114,6 @@ async def missing_permissions(redis: RedisClient) -> list[str]:
     finally:
         await connection.disconnect()  # discards the transaction
         await redis.connection_pool.release(connection)
+    if refused and not missing:
+        raise WritesRefused(refused[0])
     return list(missing)

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.finding import Finding
-from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
-from jobs.queue.permissions import missing_permissions
+from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure, tls_version
+from jobs.queue.permissions import WritesRefused, missing_permissions
 from jobs.services.overview import read_fleet
 from jobs.storage import task_search
 from jobs.storage.connection import Session, connect
@@ -150,8 +150,11 @@ async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
     except AudienceError as error:
         yield Finding("redis", "error", str(error), "correct REDIS_URL")
         return
+    except WritesRefused as error:
+        yield Finding("redis", "error", f"answers, but accepts no writes: {error}", error.advice)
+        return
     except REDIS_ERRORS as error:
-        yield Finding("redis", "error", f"Redis: {error}", "start Redis, or check REDIS_URL")
+        yield Finding("redis", "error", redis_failure(error), "start Redis, or check REDIS_URL")
         return
     yield _encryption(
         f"Redis {deployment.redis_address}", deployment.redis_host, version, "begin REDIS_URL with rediss://"

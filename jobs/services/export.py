@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from jobs.deployment import Deployment
-from jobs.errors import Conflict, DatabaseError, ResultUnreadable
+from jobs.errors import Conflict, DatabaseError, ResultUnreadable, UnknownTask
 from jobs.model.task import Task
 from jobs.model.wording import counted
 from jobs.services.connections import production_lengths
@@ -85,4 +85,15 @@ async def _copy(
                     progress(copied, total)
     except DatabaseError as error:
         raise ResultUnreadable(f"cannot read the result tables: {error}") from error
+    await _require_produced(deployment, task)
     return copied
+
+
+async def _require_produced(deployment: Deployment, task: Task) -> None:
+    """Raise Conflict if a purge, which deletes rows after it has changed the state, began while rows were read."""
+    try:
+        produced = (await check_status(deployment, task.task_id)).produced
+    except UnknownTask:
+        produced = False
+    if not produced:
+        raise Conflict(f"task {task.task_id} was purged while it was exported; rows are missing")

@@ -10,15 +10,16 @@ from arq import Retry, func
 from arq.worker import Worker
 from redis.exceptions import ResponseError
 
-from jobs.errors import DatabaseError, describe_error, unexpected
+from jobs.errors import NO_SUCH_TABLE, DatabaseError, UnknownTask, describe_error, unexpected
 from jobs.model.queues import LABEL, PRODUCE
-from jobs.model.task import TaskRef
+from jobs.model.task import Task, TaskRef
 from jobs.model.units import SHARED_LABEL_ROWS
 from jobs.queue import codec
-from jobs.queue.client import REDIS_ERRORS, RedisClient
-from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, find_waiting
+from jobs.queue.client import RedisClient
+from jobs.queue.jobs import JOB_KEY_PREFIXES, enqueue_label, enqueue_production, find_waiting, offer
 from jobs.queue.permissions import health_prefix
 from jobs.storage import state, task_search
+from jobs.storage.connection import Session
 from jobs.worker.context import MAX_PRODUCTIONS, WorkerContext
 from jobs.worker.housekeeping import delete_author_hashes
 from jobs.worker.label import LabelLane
@@ -38,6 +39,11 @@ LOOK_SECONDS = 0.25
 SEEN_JOBS = 250
 
 _INPUT_WAIT_SECONDS = 5.0
+# How often workers look for the task of a job before it is discarded.
+_MOST_LOOKS = 10
+
+# What Redis answers if a key beside a job is of another type.
+_FOREIGN_KEY = ("WRONGTYPE", "not an integer")
 
 Context = dict[str, Any]
 JobFunction = Callable[..., Coroutine[Any, Any, None]]
@@ -138,6 +144,8 @@ class LaneWorker(Worker):
         try:
             await super().run_job(job_id, score)
         except ResponseError as error:
+            if not any(words in str(error) for words in _FOREIGN_KEY):
+                raise  # Redis refuses this account, or all writes, for now
             _logger.warning("queue: discarded job %s: %s", job_id, error)
             await self.pool.zrem(self.queue_name, job_id)
             await self.pool.delete(*(prefix + job_id for prefix in JOB_KEY_PREFIXES))
@@ -157,8 +165,12 @@ def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunct
         context.lanes.append(place)
         try:
             await function(context, ctx["redis"], ref, generation, lane)
-        except (Retry, *REDIS_ERRORS):
+        except Retry:
             raise
+        except UnknownTask as error:
+            _logger.warning("task %s: %s", task_id, error)
+            if ctx["job_try"] < _MOST_LOOKS:  # a worker with the right output server may take it
+                raise Retry(defer=LOOK_SECONDS) from error
         except Exception as error:
             if isinstance(error, DatabaseError) and error.transient:
                 _logger.warning("task %s: %s; retrying", task_id, error)
@@ -179,11 +191,27 @@ async def _reject(ctx: Context, reason: str) -> None:
     _logger.warning("queue: discarded job %s, which is invalid: %s", ctx["job_id"], reason)
 
 
+async def _find(context: WorkerContext, session: Session, ref: TaskRef) -> Task:
+    """Return the task of a job. Raises UnknownTask, DatabaseError."""
+    try:
+        task = await task_search.find(session, ref)
+    except DatabaseError as error:
+        if error.code != NO_SUCH_TABLE:
+            raise
+        task = None
+    if task is None:
+        raise UnknownTask(
+            f"not in schema {ref.schema} of the {context.deployment.output}, though it is in the queue; if workers with"
+            " another OUTPUT_HOST share this Redis, give them another DEPLOYMENT"
+        )
+    return task
+
+
 async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
     """Run a lane of a task's label job, after offering the next lane to another worker."""
     async with context.turns, context.deployment.output_session() as session:
-        task = await task_search.find(session, ref)
-        if task is None or not task.awaits_labelling or not context.serves(task):
+        task = await _find(context, session, ref)
+        if not task.awaits_labelling or not context.serves(task):
             return
         obstacle = await context.other_input(task)
         if obstacle is not None:
@@ -191,22 +219,22 @@ async def _label(context: WorkerContext, redis: RedisClient, ref: TaskRef, gener
             await state.set_waiting_for(session, ref, obstacle)
             raise Retry(defer=_INPUT_WAIT_SECONDS)
     if lane < (task.windows or 0):
-        await enqueue_label(redis, context.queue, ref, generation, lane + 1)
+        await offer(enqueue_label(redis, context.queue, ref, generation, lane + 1), ref)
     if await LabelLane(context, ref).run():
-        await enqueue_production(redis, context.queue, ref, generation, seconds=task.countdown or 0)
+        await offer(enqueue_production(redis, context.queue, ref, generation, seconds=task.countdown or 0), ref)
 
 
 async def _produce(context: WorkerContext, redis: RedisClient, ref: TaskRef, generation: int, lane: int) -> None:
     """Run a lane of a task's production job when it is due by the database's clock, as `_label` does."""
     async with context.productions, context.deployment.output_session() as session:
-        task = await task_search.find(session, ref)
-        if task is None or not task.awaits_production or not context.serves(task):
+        task = await _find(context, session, ref)
+        if not task.awaits_production or not context.serves(task):
             return
         seconds = await state.production_due_in(session, ref)
     if seconds is not None and seconds > 0:
         raise Retry(defer=seconds)
     # A label row stands for one labelled row or more. To produce a few takes less time than another lane's start.
     if lane < (task.units or 0) and (task.length_output_table or 0) > SHARED_LABEL_ROWS:
-        await enqueue_production(redis, context.queue, ref, generation, lane + 1)
+        await offer(enqueue_production(redis, context.queue, ref, generation, lane + 1), ref)
     if await ProductionLane(context, ref).run():
         await delete_author_hashes(context.deployment, ref)

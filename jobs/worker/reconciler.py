@@ -5,7 +5,6 @@ what there is to do, and whichever worker looks first starts a new generation of
 """
 
 import logging
-from itertools import chain
 
 from jobs.deployment import Deployment
 from jobs.errors import DatabaseError
@@ -13,6 +12,7 @@ from jobs.model.queues import Queue
 from jobs.model.task import Task, TaskStatus, is_task_id
 from jobs.queue import jobs
 from jobs.queue.client import RedisClient
+from jobs.queue.clock import redis_time
 from jobs.storage import state, state_tables, task_search
 from jobs.storage.connection import Session
 
@@ -20,6 +20,8 @@ _logger = logging.getLogger(__name__)
 
 # Many heartbeats. To queue a task that is being worked on is harmless.
 STALLED_SECONDS = 20.0
+# A stalled task is due. A job of it that is due so much later was queued before Redis's clock was set back.
+_LATE_SECONDS = 60.0
 
 
 async def reconcile(deployment: Deployment, redis: RedisClient) -> None:
@@ -48,19 +50,21 @@ class _Queues:
     def __init__(self, redis: RedisClient, deployment: str) -> None:
         self.redis = redis
         self.deployment = deployment
-        self._jobs: dict[Queue, dict[str, list[str]]] = {}
+        self._jobs: dict[Queue, dict[str, dict[str, float]]] = {}
         self._waiting: dict[Queue, set[str]] = {}
 
-    async def jobs(self, queue: Queue) -> dict[str, list[str]]:
-        """Return the ids of the jobs in a queue, by task id."""
+    async def jobs(self, queue: Queue) -> dict[str, dict[str, float]]:
+        """Return when each job in a queue is due, as `read_jobs` does."""
         if queue not in self._jobs:
             self._jobs[queue] = await jobs.read_jobs(self.redis, queue)
         return self._jobs[queue]
 
     async def waiting(self, queue: Queue) -> set[str]:
-        """Return the ids of the jobs in a queue that no worker has taken."""
+        """Return the ids of the jobs in a queue that no worker has taken, of those that are due."""
         if queue not in self._waiting:
-            job_ids = chain.from_iterable((await self.jobs(queue)).values())
+            latest = ((await redis_time(self.redis)).timestamp() + _LATE_SECONDS) * 1000
+            queued = (await self.jobs(queue)).values()
+            job_ids = [name for found in queued for name, due in found.items() if due <= latest]
             self._waiting[queue] = await jobs.find_waiting(self.redis, job_ids)
         return self._waiting[queue]
 
@@ -78,7 +82,7 @@ async def _requeue_stalled(session: Session, queues: _Queues, schema: str) -> No
 
 
 async def _requeue(session: Session, queues: _Queues, task: Task, queue: Queue) -> None:
-    job_ids = (await queues.jobs(queue)).get(task.task_id, [])
+    job_ids = (await queues.jobs(queue)).get(task.task_id, {})
     if not (await queues.waiting(queue)).isdisjoint(job_ids):
         return
     if await state.requeue(session, task):

@@ -12,8 +12,8 @@ from jobs.errors import DatabaseError
 from jobs.model.queues import Queue
 from jobs.model.schedules import Schedule
 from jobs.model.task import Task
-from jobs.queue.client import REDIS_ERRORS, RedisClient
-from jobs.queue.jobs import enqueue_label
+from jobs.queue.client import RedisClient
+from jobs.queue.jobs import enqueue_label, offer
 from jobs.services.firing import fire_if_due
 from jobs.storage import schedules
 
@@ -79,7 +79,4 @@ class Scheduler:
     async def _enqueue(self, schedule: Schedule, task: Task) -> None:
         _logger.info("schedule %s: fired, task %s", schedule.name, task.task_id)
         queue = Queue(schedule.deployment, schedule.queue)
-        try:
-            await enqueue_label(self.redis, queue, task.ref, task.generation or 0)
-        except REDIS_ERRORS as error:
-            _logger.warning("task %s: not queued yet: Redis: %s", task.task_id, error)
+        await offer(enqueue_label(self.redis, queue, task.ref, task.generation or 0), task.ref)

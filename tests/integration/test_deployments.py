@@ -3,13 +3,15 @@
 import asyncio
 import time
 
+import pytest
 from arq import Retry
 
 from jobs import services
 from jobs.deployment import Deployment
+from jobs.model.queues import LABEL
 from jobs.queue.client import open_redis
 from jobs.services.overview import read_fleet
-from jobs.worker.arq_worker import _label
+from jobs.worker.arq_worker import _guarded, _label
 from jobs.worker.context import WorkerContext
 from jobs.worker.reconciler import reconcile
 from tests.helpers.assertions import assert_outcome
@@ -81,3 +83,21 @@ async def test_a_job_of_another_deployments_task_is_dropped(few_posts: TestDeplo
             raise AssertionError("the job stays in the queue") from error
         assert time.monotonic() - started < 5
     assert (await services.check_status(deployment, task_id)).stat == "PENDING"
+
+
+async def test_a_job_whose_task_is_on_another_output_server_is_left_to_others_for_a_while(
+    few_posts: TestDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment = few_posts
+    await services.create_task(deployment, deployment.request(**RANGE))
+    run = _guarded(_label, LABEL, 1)
+    async with open_redis(deployment.settings) as redis:
+        context = {"context": WorkerContext(deployment), "redis": redis}
+        for _ in ("no such task", "no such table"):
+            caplog.clear()
+            with pytest.raises(Retry):
+                await run(context | {"job_try": 1}, deployment.output_schema, "0" * 32, 1, 1)
+            assert f"not in schema {deployment.output_schema} of the output server" in caplog.text
+            assert "give them another DEPLOYMENT" in caplog.text
+            await run(context | {"job_try": 99}, deployment.output_schema, "0" * 32, 1, 1)
+            deployment.write_anything("DROP TABLE IF EXISTS {output}.state")

@@ -106,6 +106,21 @@ async def test_each_format_has_every_row_of_every_table_as_it_is(few_posts: Test
     assert sorted(path.name for path in folder.iterdir() if ".part" in path.name) == []
 
 
+async def test_an_export_during_which_its_task_is_purged_saves_no_file(few_posts: TestDeployment) -> None:
+    task = await produced(few_posts)
+    path = few_posts.folder / "purged.csv"
+
+    def purge_after_the_first_table(rows: int, _: int) -> None:
+        if rows and few_posts.count("prod_stat = 'finish'"):
+            assert few_posts.command("purge", task.task_id, "--yes").returncode == 0
+
+    with pytest.raises(Conflict, match="was purged while it was exported"):
+        await services.export_task(
+            few_posts, task.task_id, path, services.format_of(path), progress=purge_after_the_first_table
+        )
+    assert not [found for found in few_posts.folder.iterdir() if "purged.csv" in found.name]
+
+
 async def test_a_table_may_be_chosen_and_an_unknown_one_is_named(few_posts: TestDeployment, odd_task: Task) -> None:
     path = few_posts.folder / "one.csv"
     table = f"wh_panel_mapping_{odd_task.results[0]}"

@@ -23,6 +23,21 @@ async def test_jobs_that_redis_lost_are_enqueued_again(few_posts: TestDeployment
     assert_outcome(deployment, task, outcome(odd_posts(2_000, seed=8), PATTERNS, SOURCES, START, END))
 
 
+async def test_a_task_does_not_wait_until_a_clock_of_redis_that_was_set_back_goes_on(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    task_id = await services.create_task(deployment, deployment.request(**RANGE))
+    async with open_redis(deployment.settings) as redis:
+        ten_minutes = 600_000
+        await redis.zincrby(deployment.queue.key("label"), ten_minutes, f"{task_id}:label:1:1")
+        await reconcile(deployment, redis)
+        assert deployment.count("generation = 1")  # it is not stalled
+        deployment.age_heartbeats()
+        await reconcile(deployment, redis)
+        assert await redis.zrange(deployment.queue.key("label"), 0, -1) == [f"{task_id}:label:2:1".encode()]
+    with deployment.workers():
+        assert (await finished(deployment, task_id)).prod_stat == "finish"
+
+
 async def test_a_foreign_table_named_state_does_not_stop_the_reconciler(few_posts: TestDeployment) -> None:
     deployment = few_posts
     deployment.write_anything("CREATE OR REPLACE TABLE {input}.state (task_id INT, production_due INT, stat INT)")

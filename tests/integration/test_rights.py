@@ -95,6 +95,20 @@ async def test_check_names_each_missing_right_in_redis(limited: TestDeployment, 
     assert await owner.keys(f"*{limited.settings.queue}*") == []  # the check changes nothing
 
 
+async def test_check_says_that_redis_accepts_no_writes_and_what_to_do(deployment: TestDeployment, owner: Any) -> None:
+    try:
+        await owner.config_set("maxmemory", 1)
+        found = await finding(deployment, "redis")
+        assert "accepts no writes: command not allowed when used memory" in found.message
+        assert found.advice == "raise Redis's maxmemory"
+        await owner.config_set("maxmemory", 0)
+        await owner.config_set("min-replicas-to-write", 1)
+        assert "accepts no writes: NOREPLICAS" in (await finding(deployment, "redis")).message
+    finally:
+        await owner.config_set("maxmemory", 0)
+        await owner.config_set("min-replicas-to-write", 0)
+
+
 async def test_a_worker_without_a_right_in_redis_logs_it_and_waits_for_it(limited: TestDeployment, owner: Any) -> None:
     limited.write_patterns(PATTERNS)
     limited.write_posts(odd_posts(500, seed=13))

@@ -4,14 +4,17 @@ import asyncio
 import socket
 
 import pytest
+from redis import Redis
 
 from jobs import services
 from jobs.errors import CannotStart, DatabaseError
+from jobs.queue.client import open_redis
 from jobs.storage import state_tables
 from jobs.storage.stream import stream
-from tests.helpers.deployment import TestDeployment
+from jobs.worker.reconciler import reconcile
+from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.posts import RANGE
-from tests.helpers.running import until
+from tests.helpers.running import finished, until
 
 
 async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(one_post: TestDeployment) -> None:
@@ -102,3 +105,25 @@ async def test_tasks_finish_although_the_account_may_open_only_a_few_connections
         await until(lambda: deployment.count("prod_stat = 'finish'") == len(task_ids), 90)
     deployment.servers.execute(f"ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS 0")
     assert deployment.count("error IS NULL AND stat = 'SUCCESS'") == len(task_ids)
+
+
+async def test_a_label_job_that_ends_while_redis_takes_no_writes_is_produced_later(few_posts: TestDeployment) -> None:
+    deployment, refusal = few_posts, "command not allowed when used memory > 'maxmemory'."
+    task_id = await services.create_task(deployment, deployment.request(**RANGE))
+    with Redis.from_url(deployment.servers.redis_url) as redis, deployment.servers.connect() as connection:
+        connection.query(f"LOCK TABLES {plain(deployment.input_schema, deployment.table)} WRITE")
+        with deployment.workers():
+            await until(lambda: deployment.count("stat = 'STARTED'"))
+            try:
+                redis.config_set("maxmemory", 1)
+                connection.query("UNLOCK TABLES")
+                await until(lambda: f"not queued yet: Redis: {refusal}\n" in deployment.log())
+                with pytest.raises(CannotStart, match=f"Redis: {refusal}; see audience check"):
+                    await services.create_task(deployment, deployment.request(**RANGE))
+            finally:
+                redis.config_set("maxmemory", 0)
+            deployment.age_heartbeats()
+            async with open_redis(deployment.settings) as client:
+                await reconcile(deployment, client)
+            assert (await finished(deployment, task_id)).prod_stat == "finish"
+    assert "Traceback" not in deployment.log() and "discarded job" not in deployment.log()
