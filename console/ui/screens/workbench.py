@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Input
 
 from console.highlight import visible
@@ -40,15 +41,26 @@ class WorkbenchScreen(PatternTasksScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # As the work goes: look what the patterns do, judge them, change them, compare.
+        Binding("v,r", "preview", "Preview", key_display="v"),
+        Binding("l", "evaluate", "Evaluate"),
         Binding("e", "edit", "Edit"),
+        Binding("s", "suggest", "Suggest"),
+        Binding("c", "compare", "Compare"),
         Binding("t", "try", "Try"),
         Binding("n", "next_finding", "Next warning", show=False),
+        Binding("h", "hits", "Hits of a task", show=False),
+        Binding("f", "suggest_from_sample", "Suggest from a sample", show=False),
+        Binding("x", "matrix", "Labels against labels", show=False),
+        Binding("u", "gold_file", "Evaluate by another gold file", show=False),
     ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
         self._found: list[LintFinding] = []
         self._jump: tuple[str, int] | None = None
+        self._left: Widget | None = None
+        """What had the focus before the box."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -276,13 +288,19 @@ class WorkbenchScreen(PatternTasksScreen):
 
     def action_try(self) -> None:
         """Move to the box that tries texts."""
-        self.query_one("#try").focus()
+        box = self.query_one("#try")
+        self._left = self.focused if self.focused is not box else self._left
+        box.focus()
 
     def action_back(self) -> None:
-        """Leave the box, or else stop what is being worked on, or else leave the screen."""
+        """Leave the box, or else stop what is being worked on, or else return to the files, or leave the screen."""
         if self.focused is self.query_one("#try"):
-            (self._table if self._table.display else self._tree).focus()
-        elif not self.stop():
+            (self._left if self._left and self._left.display else self._tree).focus()
+        elif self.stop():
+            return
+        elif self.focused is not self._tree:
+            self._tree.focus()
+        else:
             super().action_back()
 
     @on(Input.Changed, "#try")
