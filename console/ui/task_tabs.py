@@ -83,6 +83,7 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
     if task.produced and len(figures) > 1:
         text.append("\n\n" + fit("together", names), "bold")
         text.append(f"{counted(sum(one.produced or 0 for one in figures), 'author')} in {len(figures)} results")
+        text.append("" if task.rate is None else f", {task.rate:.1f}% of all", "muted")
     return text
 
 
