@@ -1,5 +1,7 @@
 """Clients of Redis: deadlines, retries, and TLS that verifies the server."""
 
+import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +25,8 @@ RedisClient = ArqRedis
 REDIS_ERRORS = (RedisError, OSError)
 
 _CALL_SECONDS = 5.0
+_NOT_CONNECTED = re.compile(r"Error (\d+) connecting to (\S+)\. ")
+"""How redis-py begins, before it repeats the address."""
 
 
 def redis_client(settings: Settings) -> RedisClient:
@@ -74,6 +78,12 @@ async def open_redis(settings: Settings) -> AsyncIterator[RedisClient]:
         yield client
     finally:
         await client.aclose()
+
+
+def redis_failure(error: Exception) -> str:
+    """Return a failure of Redis in a few words; why there is no connection, as for the databases."""
+    match = _NOT_CONNECTED.match(str(error))
+    return f"Redis {match[2]}: cannot connect: {os.strerror(int(match[1]))}" if match else f"Redis: {error}"
 
 
 async def tls_version(redis: RedisClient) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.finding import Finding
-from jobs.queue.client import REDIS_ERRORS, open_redis, tls_version
+from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure, tls_version
 from jobs.queue.permissions import missing_permissions
 from jobs.services.overview import read_fleet
 from jobs.storage import task_search
@@ -151,7 +151,7 @@ async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
         yield Finding("redis", "error", str(error), "correct REDIS_URL")
         return
     except REDIS_ERRORS as error:
-        yield Finding("redis", "error", f"Redis: {error}", "start Redis, or check REDIS_URL")
+        yield Finding("redis", "error", redis_failure(error), "start Redis, or check REDIS_URL")
         return
     yield _encryption(
         f"Redis {deployment.redis_address}", deployment.redis_host, version, "begin REDIS_URL with rediss://"

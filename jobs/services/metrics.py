@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError, StateUnreadable
-from jobs.queue.client import REDIS_ERRORS, open_redis
+from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure
 from jobs.queue.presence import JobCounts, Worker, count_jobs, read_workers
 from jobs.services.notify import Notifications, count_undelivered
 from jobs.services.schedules import count_late
@@ -122,7 +122,7 @@ async def _read_redis(deployment: Deployment) -> list[Metric]:
             workers = [worker for worker in await read_workers(redis, name) if not worker.silent]
             jobs = await count_jobs(redis, name, own)
     except REDIS_ERRORS as error:
-        raise StateUnreadable(f"cannot read the queues: Redis: {error}") from error
+        raise StateUnreadable(f"cannot read the queues: {redis_failure(error)}") from error
     return [*_of_queues(jobs), *_of_workers(workers, own)]
 
 

@@ -11,7 +11,7 @@ from jobs.deployment import Deployment
 from jobs.errors import CannotStart, DatabaseError
 from jobs.model.task import Task
 from jobs.model.windows import WindowState
-from jobs.queue.client import REDIS_ERRORS, open_redis
+from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure
 from jobs.queue.presence import QueueDepth, Worker, read_queues, read_workers
 from jobs.services.connections import state_session
 from jobs.storage import input_table, server, state_tables, task_search, windows
@@ -120,7 +120,7 @@ async def read_fleet(deployment: Deployment) -> Fleet:
             name, own = deployment.settings.deployment, deployment.settings.queue
             return Fleet(await read_workers(redis, name), await read_queues(redis, name, own))
     except REDIS_ERRORS as error:
-        raise CannotStart(f"Redis: {error}") from error
+        raise CannotStart(redis_failure(error)) from error
 
 
 async def list_input_tables(deployment: Deployment) -> dict[str, list[str]]:

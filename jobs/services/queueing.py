@@ -7,7 +7,7 @@ from jobs.errors import CannotStart
 from jobs.model.alert import AlertEvent
 from jobs.model.queues import Queue
 from jobs.model.task import Task
-from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client, redis_failure
 from jobs.queue.jobs import enqueue_label, enqueue_production
 from jobs.storage import state
 from jobs.storage.connection import Session
@@ -23,7 +23,7 @@ async def call_redis(call: Awaitable[object]) -> None:
     try:
         await call
     except REDIS_ERRORS as error:
-        raise CannotStart(f"failed to start a labelling task: Redis: {error}") from error
+        raise CannotStart(f"failed to start a labelling task: {redis_failure(error)}") from error
 
 
 async def enqueue_task(deployment: Deployment, redis: RedisClient, session: Session, task: Task) -> None:

@@ -19,7 +19,7 @@ from jobs.deployment import Deployment
 from jobs.errors import CannotStart, DatabaseError, OutputUnreachable
 from jobs.model.queues import Queue
 from jobs.queue import bell, jobs, presence
-from jobs.queue.client import REDIS_ERRORS, RedisClient, open_redis, redis_client
+from jobs.queue.client import REDIS_ERRORS, RedisClient, open_redis, redis_client, redis_failure
 from jobs.queue.clock import WorkerClock
 from jobs.worker.alerts import SEND_SECONDS, send_alerts
 from jobs.worker.arq_worker import LaneWorker, create_arq_workers
@@ -59,7 +59,7 @@ async def require_servers(deployment: Deployment) -> None:
         async with open_redis(deployment.settings) as redis:
             await jobs.read_jobs(redis, deployment.queue)
     except REDIS_ERRORS as error:
-        raise CannotStart(f"a burst cannot work: Redis: {error}; see audience check") from error
+        raise CannotStart(f"a burst cannot work: {redis_failure(error)}; see audience check") from error
 
 
 async def _require_output(deployment: Deployment) -> None:
@@ -154,7 +154,7 @@ async def _run_arq(worker: LaneWorker, redis: RedisClient, clock: WorkerClock) -
             await worker.async_run()
             return
         except REDIS_ERRORS as error:
-            _logger.warning("Redis: %s; retrying", error)
+            _logger.warning("%s; retrying", redis_failure(error))
             await asyncio.sleep(1)
 
 

@@ -12,7 +12,7 @@ from jobs.errors import DatabaseError
 from jobs.model.queues import Queue
 from jobs.model.schedules import Schedule
 from jobs.model.task import Task
-from jobs.queue.client import REDIS_ERRORS, RedisClient
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_failure
 from jobs.queue.jobs import enqueue_label
 from jobs.services.firing import fire_if_due
 from jobs.storage import schedules
@@ -82,4 +82,4 @@ class Scheduler:
         try:
             await enqueue_label(self.redis, queue, task.ref, task.generation or 0)
         except REDIS_ERRORS as error:
-            _logger.warning("task %s: not queued yet: Redis: %s", task.task_id, error)
+            _logger.warning("task %s: not queued yet: %s", task.task_id, redis_failure(error))
