@@ -13,7 +13,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input
 
-from console.highlight import visible
+from console.highlight import pattern_line
 from console.sanitize import sanitize
 from console.ui import pattern_words
 from console.ui.pattern_book import Node, SetKey
@@ -169,7 +169,8 @@ class WorkbenchScreen(PatternTasksScreen):
             "gold": self.judgements,
             "task": self.counted,
         }
-        return ("file", *(source for source, sets in known.items() if self.chosen_set in sets))
+        keywords = ("keywords",) if self.chosen_set and self.chosen_set[0] == "keyword_model" else ()
+        return ("file", *keywords, *(source for source, sets in known.items() if self.chosen_set in sets))
 
     def _rows(self, file: PatternFile) -> list[PatternRow]:
         warnings = Counter(finding.line for finding in self._found)
@@ -228,7 +229,7 @@ class WorkbenchScreen(PatternTasksScreen):
         row, file = (self._table.chosen if self._table.display else None), self._file
         found = self._chosen_finding
         if row is not None and file is not None:
-            title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
+            title = f"Line {row.line:,} ─ {pattern_line(row.pattern)}"
             lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
             lines += self.row_lines(row, file)
             if len(row.pattern.text) > _LONG_PATTERN:  # the title has no room for it
