@@ -77,8 +77,8 @@ _GLOBAL_COMMANDS = (
 )
 _SCHEDULE_SERVICES: Mapping[Change, tuple[Callable[[Deployment, str], Awaitable[object]], str]] = {
     "pause": (services.pause_schedule, "paused"),
-    "unpause": (services.unpause_schedule, "goes on"),
-    "run": (services.run_schedule_now, "runs"),
+    "unpause": (services.unpause_schedule, "unpaused"),
+    "run": (services.run_schedule_now, "fired"),
     "remove": (services.remove_schedule, "removed"),
 }
 

@@ -3,6 +3,7 @@
 The state table's `stat` is not enough: it calls a task a success that still waits for its production.
 """
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -21,6 +22,8 @@ from jobs.services.overview import Fleet, TaskBoard
 
 _MOST_RESULTS = 12
 _AUTHORS = len("99,999 authors")
+_PLACE = re.compile(r"^window \d+: (\(\d+\) )?")
+"""How the error of a window begins, which tells less than what follows."""
 _SECOND = timedelta(seconds=1)
 _LAST_SECOND = time(23, 59, 59)
 
@@ -128,7 +131,8 @@ def outcome(task: Task, board: TaskBoard, rates: Rates, fleet: Fleet | None, wid
     if now is PRODUCING:
         return Text(producing_words(task, board), "running")
     if now is FAILED:
-        return Text(sanitize(task.error or "failed, for a reason that is not recorded"), "failed")
+        reason = sanitize(task.error or "failed, for a reason that is not recorded")
+        return Text(reason if cell_len(reason) <= width else _PLACE.sub("", reason, count=1), "failed")
     if now is ABORTED:
         return Text(f"aborted at {share_done(task):.0%}", "aborted")
     if now is DONE:

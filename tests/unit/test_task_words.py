@@ -110,6 +110,12 @@ def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> N
     assert done_words(replace(unlabelled, length_receive_table=0)) == "no posts in the range"
 
 
+def test_a_failed_task_says_what_failed_rather_than_where_if_there_is_no_room_for_both() -> None:
+    failed = task(1, "FAILURE", error="window 141: (1146) Table 'posts.a' doesn't exist")
+    assert outcome(failed, BOARD, Rates(), NOBODY, 60).plain == "window 141: (1146) Table 'posts.a' doesn't exist"
+    assert outcome(failed, BOARD, Rates(), NOBODY, 30).plain == "Table 'posts.a' doesn't exist"
+
+
 @given(st.integers(0, 985), st.integers(16, 60))
 def test_the_bar_of_a_running_task_fits_its_column(done: int, width: int) -> None:
     running = task(1, "STARTED", windows=985, windows_done=done)

@@ -133,7 +133,8 @@ class BaseScreen(Screen[None]):
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice in place of the keys, for some seconds."""
-        self.query_one(KeyBar).show_notice(f"{notice.glyph} {notice.text}", notice.tone)
+        for bar in self.query(KeyBar):  # none if the console is closing
+            bar.show_notice(f"{notice.glyph} {notice.text}", notice.tone)
 
     def show_message(self, message: str, *, error: bool = False) -> None:
         """Show a message for some seconds."""
