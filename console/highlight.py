@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from console.sanitize import sanitize
+from patterns.pattern_set import Pattern
 
 STYLE = "bold reverse"
 
@@ -36,3 +37,8 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], most: int, style: str =
 def visible(pattern: str) -> str:
     """Return a pattern, in quotes if blanks at an end would be invisible."""
     return f"'{pattern}'" if pattern != pattern.strip() else pattern
+
+
+def pattern_line(pattern: Pattern) -> str:
+    """Return a pattern as the line of its file, with a blank for the tab: a regular expression has no match type."""
+    return visible(pattern.text) if pattern.match_type == "regex" else f"{visible(pattern.text)} {pattern.match_type}"

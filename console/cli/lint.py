@@ -12,7 +12,7 @@ from rich.text import Text
 from console.cli.output import exit_with, print_envelope, print_lines, print_table
 from console.cli.parameters import option
 from console.cli.run import AsJson
-from console.highlight import visible
+from console.highlight import pattern_line
 from console.sanitize import sanitize
 from jobs import services
 from jobs.errors import AudienceError
@@ -86,10 +86,7 @@ def _first_of_each_kind(findings: list[LintFinding]) -> Iterator[LintFinding]:
 
 
 def _pattern(finding: LintFinding) -> str | None:
-    pattern = finding.pattern
-    if pattern is None:
-        return None
-    return visible(pattern.text) if pattern.match_type == "regex" else f"{visible(pattern.text)} {pattern.match_type}"
+    return pattern_line(finding.pattern) if finding.pattern else None
 
 
 def _json_value(value: object) -> object:

@@ -60,24 +60,25 @@ _NOT_IN_PALETTE = (
     *("Scroll Up", "Scroll Down", "Scroll Left", "Scroll Right", "Scroll Home", "Scroll End"),
 )
 _TEXTUAL_COMMANDS = {"Theme", "Quit"}
+_PATTERNS = "patterns"
 _GLOBAL_SCREENS: dict[str, type[BaseScreen]] = {
     "workers": WorkersScreen,
-    "patterns": WorkbenchScreen,
+    _PATTERNS: WorkbenchScreen,
     "schedules": SchedulesScreen,
     "messages": MessagesScreen,
     "help": HelpScreen,
 }
 _GLOBAL_COMMANDS = (
     ("workers", "Workers", "w"),
-    ("patterns", "Patterns", "p"),
+    (_PATTERNS, "Patterns", "p"),
     ("schedules", "Schedules", "c"),
     ("messages", "Messages", "m"),
     ("help", "Help", "?"),
 )
 _SCHEDULE_SERVICES: Mapping[Change, tuple[Callable[[Deployment, str], Awaitable[object]], str]] = {
     "pause": (services.pause_schedule, "paused"),
-    "unpause": (services.unpause_schedule, "goes on"),
-    "run": (services.run_schedule_now, "runs"),
+    "unpause": (services.unpause_schedule, "unpaused"),
+    "run": (services.run_schedule_now, "fired"),
     "remove": (services.remove_schedule, "removed"),
 }
 
@@ -135,6 +136,8 @@ class AudienceApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._exit_on_signal)
+        # Kept when it is left, with its figures and the place of its cursor: an analyst goes to and fro.
+        self.install_screen(WorkbenchScreen(self.context), _PATTERNS)
         self.push_screen(TasksScreen(self.context))
         for server in POLLED_SERVERS:
             self._poll(server)
@@ -217,7 +220,7 @@ class AudienceApp(App[None]):
         elif kind is HelpScreen:
             self.push_screen(HelpScreen(self.context, self.top_screen))
         else:
-            self.push_screen(kind(self.context))
+            self.push_screen(name if self.is_screen_installed(name) else kind(self.context))
 
     @on(TaskActions.FormRequested)
     def _open_form(self, message: TaskActions.FormRequested) -> None:

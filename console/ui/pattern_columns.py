@@ -14,8 +14,8 @@ from patterns.hits import PatternHits
 from patterns.intervals import Share
 from patterns.pattern_set import Pattern
 
-Source = Literal["file", "sample", "gold", "task"]
-"""Where the value of a column comes from: the file, a preview, an evaluation, or a task."""
+Source = Literal["file", "keywords", "sample", "gold", "task"]
+"""Where the value of a column comes from: any file, one of keywords, a preview, an evaluation, or a task."""
 
 _GAP = 2
 _LEAST_PATTERN = 12
@@ -113,6 +113,7 @@ COLUMNS = (
         9,
         lambda row: row.pattern.match_type,
         lambda row: cell(row.pattern.match_type, "muted"),
+        source="keywords",
         rank=6,
         descends=False,
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from console.figures import percentage
-from console.highlight import excerpt, visible
+from console.highlight import excerpt, pattern_line
 from console.sanitize import sanitize
 from console.ui.judgement import Judgement, label_name
 from console.ui.pattern_columns import PatternRow, TaskCounts
@@ -53,7 +53,7 @@ def _example(text: str, explainer: Explainer | None, label: str, line: int) -> T
     shown.append_text(excerpt(text, hit.spans if hit else (), _MOST_OF_A_TEXT, MATCH))
     decision = explanation.decision
     if hit is not None and decision is not None and decision is not hit:
-        by = f"{visible(decision.pattern.text)} {decision.pattern.match_type}"
+        by = pattern_line(decision.pattern)
         shown.append(f"  /{sanitize(decision.label)} by {sanitize(by)} decides", "muted")
     return shown
 
@@ -123,11 +123,11 @@ def verdict(explanation: Explanation) -> Text:
         return Text("no pattern matches: the text gets no label", "waiting")
     shown = Text.assemble(
         (f"/{sanitize(decision.label)}", "bold done"),
-        f" by {sanitize(visible(decision.pattern.text))} {decision.pattern.match_type}, line {decision.line}:  ",
+        f" by {sanitize(pattern_line(decision.pattern))}, line {decision.line}:  ",
         excerpt(text, decision.spans, _MOST_OF_A_TEXT, MATCH),
     )
     for hit in explanation.hits[1:_MAX_HITS]:
-        pattern = f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}, line {hit.line}"
+        pattern = f"{sanitize(pattern_line(hit.pattern))}, line {hit.line}"
         shown.append(f"\n  also /{sanitize(hit.label)} by {pattern}: {sanitize(explanation.reason(hit))}", "muted")
     if len(explanation.hits) > _MAX_HITS:
         shown.append(f"\n  and {len(explanation.hits) - _MAX_HITS} more", "muted")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from console.highlight import highlight, highlight_part, visible
+from console.highlight import highlight, highlight_part, pattern_line
 from console.sanitize import sanitize
 from console.ui.formatting import bar, cell, fit
 from jobs.services import SampleRow
@@ -40,8 +40,8 @@ class Sampled:
         decision = self.explanation.decision if self.explanation else None
         if decision is None:
             return ""
-        shown, match_type = visible(decision.pattern.text), decision.pattern.match_type
-        return f"line {decision.line} {shown}" if match_type == "regex" else f"{shown} {match_type}"
+        shown = pattern_line(decision.pattern)
+        return f"line {decision.line} {shown}" if decision.pattern.match_type == "regex" else shown
 
     def matches(self, words: str) -> bool:
         """Return whether the author, the text, the pattern or the panel contains these words."""
@@ -113,11 +113,11 @@ def row_text(sampled: Sampled) -> Text:
     text.append(f"  {sanitize(row.create_time)}  {sanitize(row.field_content)}  id {sanitize(row.id)}\n", "muted")
     hits = explanation.hits if explanation else ()
     for hit in hits[:1]:
-        text.append(f"{sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}")
+        text.append(sanitize(pattern_line(hit.pattern)))
         text.append(f", line {hit.line} of /{sanitize(hit.label)}, decides\n", "muted")
     text.append_text(highlight(row.match_content, _spans(sampled), MATCH))
     for hit in hits[1:_MOST_HITS]:
-        text.append(f"\nalso {sanitize(visible(hit.pattern.text))} {hit.pattern.match_type}", "muted")
+        text.append(f"\nalso {sanitize(pattern_line(hit.pattern))}", "muted")
         reason = explanation.reason(hit) if explanation else ""
         text.append(f", line {hit.line} of /{sanitize(hit.label)}: {sanitize(reason)}", "muted")
     if len(hits) > _MOST_HITS:

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from console.figures import duration, number, short_number
-from console.highlight import visible
+from console.highlight import pattern_line
 from console.sanitize import sanitize
 from console.ui.formatting import bar, fit, graph, hanging, shorten_middle
 from console.ui.task_columns import Situation
@@ -83,6 +83,7 @@ def _results(task: Task, situation: Situation, data: TaskData, width: int, heigh
     if task.produced and len(figures) > 1:
         text.append("\n\n" + fit("together", names), "bold")
         text.append(f"{counted(sum(one.produced or 0 for one in figures), 'author')} in {len(figures)} results")
+        text.append("" if task.rate is None else f", {task.rate:.1f}% of all", "muted")
     return text
 
 
@@ -186,9 +187,7 @@ def _patterns(task: Task, situation: Situation, data: TaskData, width: int, heig
         text.append(f"{count.rows:>11,}{'' if narrow else f'{count.authors:>10,}'}  ")
         text.append(fit(f"/{count.label}", label_width), "accent")
         text.append(f" {count.line:>6} ", "muted")
-        name = Text(
-            shorten_middle(f"{sanitize(visible(count.pattern.text))} {count.pattern.match_type or ''}".rstrip(), room)
-        )
+        name = Text(shorten_middle(sanitize(pattern_line(count.pattern)), room))
         text.append_text(name)
         if room - name.cell_len > _METER + 2:
             blank = " " * (room - _METER - name.cell_len)

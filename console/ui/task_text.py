@@ -226,7 +226,7 @@ def _facts_and_blanks(task: Task, situation: Situation) -> list[tuple[str, str]]
         ("started", time_words(task.started_at and task.started_at + offset)),
         ("run time", f"{task.run_time * 60:,.1f} s" if task.run_time is not None else ""),
         ("due", time_words(task.production_due and task.production_due + offset)),
-        ("heard", time_words(task.heartbeat and task.heartbeat + offset) if not task.finished else ""),
+        ("heartbeat", time_words(task.heartbeat and task.heartbeat + offset) if not task.finished else ""),
         ("production", f"{task.units_done or 0} of {counted(task.units, 'unit')} done" if task.units else ""),
         ("cleaned", time_words(task.cleaned_at and task.cleaned_at + offset)),
         ("memory", f"{task.peak_memory:.0f} MB, the largest worker's peak" if task.peak_memory else ""),

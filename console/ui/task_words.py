@@ -3,6 +3,7 @@
 The state table's `stat` is not enough: it calls a task a success that still waits for its production.
 """
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -20,6 +21,9 @@ from jobs.model.wording import counted
 from jobs.services.overview import Fleet, TaskBoard
 
 _MOST_RESULTS = 12
+_AUTHORS = len("99,999 authors")
+_PLACE = re.compile(r"^window \d+: (\(\d+\) )?")
+"""How the error of a window begins, which tells less than what follows."""
 _SECOND = timedelta(seconds=1)
 _LAST_SECOND = time(23, 59, 59)
 
@@ -127,14 +131,25 @@ def outcome(task: Task, board: TaskBoard, rates: Rates, fleet: Fleet | None, wid
     if now is PRODUCING:
         return Text(producing_words(task, board), "running")
     if now is FAILED:
-        return Text(sanitize(task.error or "failed, for a reason that is not recorded"), "failed")
+        reason = sanitize(task.error or "failed, for a reason that is not recorded")
+        return Text(reason if cell_len(reason) <= width else _PLACE.sub("", reason, count=1), "failed")
     if now is ABORTED:
         return Text(f"aborted at {share_done(task):.0%}", "aborted")
     if now is DONE:
-        authors, _, results = done_words(task).partition(" in ")
-        results = f" in {results}" if results and cell_len(f"{authors} in {results}") <= width else ""
-        return Text.assemble(authors, (results, "muted"))
+        return _done(task, width)
     return Text(sanitize(task.stat), "muted")
+
+
+def _done(task: Task, width: int) -> Text:
+    """Return how many authors a task has labelled, aligned with those of other tasks; then what fits of the rest."""
+    if not task.results:
+        return Text(unlabelled_words(task))
+    authors, share, results = _produced(task)
+    text = Text(f"{authors:>{min(_AUTHORS, width)}}")
+    for words, tone in ((f"  {share:>5}", ""), (f"  {results}", "muted")):
+        if words.strip() and text.cell_len + cell_len(words) <= width:
+            text.append(words, tone)
+    return text
 
 
 def _running(task: Task, rates: Rates, width: int) -> Text:
@@ -156,7 +171,7 @@ def unserved(task: Task, fleet: Fleet | None) -> bool:
 def waiting_words(task: Task, fleet: Fleet | None) -> str:
     """Return what a task that has not started waits for."""
     queue = sanitize(task.queue or "?")
-    return f'no worker on "{queue}"' if unserved(task, fleet) else f'waits on "{queue}"'
+    return f'no worker on "{queue}"' if unserved(task, fleet) else f'in queue "{queue}"'
 
 
 def producing_words(task: Task, board: TaskBoard) -> str:
@@ -175,11 +190,16 @@ def unlabelled_words(task: Task) -> str:
 
 
 def done_words(task: Task) -> str:
-    """Return how many authors a finished task has labelled."""
-    produced = [figures.produced for figures in task.result_figures]
+    """Return how many authors a finished task has labelled, of how many, and in which results."""
     if not task.results:
         return unlabelled_words(task)
-    total = sum(count or 0 for count in produced)
+    authors, share, results = _produced(task)
+    return f"{authors} ({share}) in {results}" if share else f"{authors} in {results}"
+
+
+def _produced(task: Task) -> tuple[str, str, str]:
+    """Return how many authors a task has labelled, the share of all, "" if it is not known, and the results."""
+    total = sum(figures.produced or 0 for figures in task.result_figures)
     named, more = task.results[:_MOST_RESULTS], len(task.results) - _MOST_RESULTS
     results = ", ".join(map(sanitize, named)) + (f" and {more} more" if more > 0 else "")
-    return f"{counted(total, 'author')} in {results}"
+    return counted(total, "author"), "" if task.rate is None else f"{task.rate:.1f}%", results

@@ -196,6 +196,14 @@ class Task:
             for (result, produced, authors, rate), _ in zip(rows, self.results, strict=False)
         ]
 
+    @property
+    def rate(self) -> float | None:
+        """100 * produced / authors over all results; None if a figure is not known."""
+        known = [(one.produced, one.authors) for one in self.result_figures if one.produced is not None and one.authors]
+        if not known or len(known) < len(self.results):
+            return None
+        return 100 * sum(produced for produced, _ in known) / sum(authors for _, authors in known)
+
     def to_json(self) -> dict[str, Any]:
         """Return every column, times in ISO form."""
         return {

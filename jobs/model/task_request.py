@@ -61,9 +61,11 @@ End = Annotated[datetime, BeforeValidator(_parse_end)]
 Identifier = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_identifier)]
 
 
-ModelParameter = Annotated[ModelType, Field(title="Model", description="keyword_model or rule_model.")]
+ModelParameter = Annotated[
+    ModelType, Field(title="Model", description="keyword_model (keywords) or rule_model (regular expressions).")
+]
 PredictParameter = Annotated[
-    PredictType, Field(title="Predict type", description="author_name, s_area_id, title or content.")
+    PredictType, Field(title="Predict type", description="What is matched: author_name, s_area_id, title or content.")
 ]
 TargetSchema = Annotated[
     Identifier, Field(title="Input schema", description="Schema of the posts.  [default: INPUT_SCHEMA]")

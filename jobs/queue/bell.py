@@ -11,7 +11,7 @@ from contextlib import suppress
 from redis.exceptions import NoPermissionError
 
 from jobs.model.queues import Queue
-from jobs.queue.client import REDIS_ERRORS, RedisClient
+from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_failure
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ async def listen(redis: RedisClient, queue: Queue, heard: Callable[[], None]) ->
                         heard()
         except NoPermissionError as error:
             if not denied:
-                _logger.warning("Redis: %s; jobs start a little later; see audience check", error)
+                _logger.warning("%s; jobs start a little later; see audience check", redis_failure(error))
             denied = True
             await asyncio.sleep(_DENIED_SECONDS)
         except REDIS_ERRORS:

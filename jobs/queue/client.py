@@ -1,5 +1,6 @@
 """Clients of Redis: deadlines, retries, and TLS that verifies the server."""
 
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ REDIS_ERRORS = (RedisError, OSError)
 
 _CALL_SECONDS = 5.0
 _IN_PIPELINE = re.compile(r"Command # \d+ \(.*\) of pipeline caused error: \(['\"](.*)['\"],\)", re.DOTALL)
+_NOT_CONNECTED = re.compile(r"Error (\d+) connecting to (\S+)\. ")
 
 
 def redis_client(settings: Settings) -> RedisClient:
@@ -79,9 +81,15 @@ async def open_redis(settings: Settings) -> AsyncIterator[RedisClient]:
 
 
 def redis_failure(error: Exception) -> str:
-    """Return one of REDIS_ERRORS in words, without the command and the payload that redis-py quotes from a pipeline."""
-    quoting = _IN_PIPELINE.fullmatch(str(error))
-    return f"Redis: {quoting[1] if quoting else error}"
+    """Return one of REDIS_ERRORS in a few words; why there is no connection, as for the databases.
+
+    redis-py repeats the address, and quotes the command and the payload from a pipeline.
+    """
+    words = str(error)
+    if match := _NOT_CONNECTED.match(words):
+        return f"Redis {match[2]}: cannot connect: {os.strerror(int(match[1]))}"
+    quoting = _IN_PIPELINE.fullmatch(words)
+    return f"Redis: {quoting[1] if quoting else words}"
 
 
 async def tls_version(redis: RedisClient) -> str:

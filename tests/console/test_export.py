@@ -43,7 +43,6 @@ async def test_a_task_is_exported_to_the_name_that_is_proposed(
         await wait_until(pilot, lambda: "2 rows saved to " in said(pilot))
         path = ready.folder / f"export-{task_id[:8]}-2.csv"
         assert str(path) in said(pilot) and len(path.read_text().splitlines()) == 3
-        await pilot.press("escape")
         await opened(pilot, TasksScreen)
         assert messages(pilot)[-1].startswith("2 rows saved to ")
 
@@ -61,8 +60,8 @@ async def test_the_name_follows_the_format_and_one_result_may_be_chosen(ready: T
         pilot.app.screen.query_one("#format", Choice).value = "csv"
         await wait_until(pilot, lambda: file.value == f"export-{task_id[:8]}.csv")
         file.value = "mine.csv.gz"
-        pilot.app.screen.query_one("#results", Choice).value = "Dcard"
-        await pilot.press("enter")
+        pilot.app.screen.query_one("#results", Choice).focus()
+        await pilot.press("D", "enter", "enter")
         await wait_until(pilot, lambda: "1 row saved to " in said(pilot))
         assert gzip.decompress((ready.folder / "mine.csv.gz").read_bytes()).count(b"\n") == 2
 
@@ -134,6 +133,8 @@ async def test_marked_tasks_are_exported_to_a_folder_each_to_a_file(ready: TestD
         await pilot.press("enter")
         await wait_until(pilot, lambda: "4 rows saved to 2 files in " in said(pilot))
         assert {path.suffix for path in (ready.folder / "out").iterdir()} == {".jsonl"}
+        await pilot.press("x")
+        await opened(pilot, ExportDialog)
         pilot.app.screen.query_one("#file", Input).value = "nowhere"
         await pilot.press("enter")
         await wait_until(pilot, lambda: "No such file or directory" in " ".join(said(pilot).split()))

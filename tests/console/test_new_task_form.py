@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from pydantic import BaseModel
 from textual.widgets import Input, Select
 
 from console.ui.app import AudienceApp
@@ -14,7 +15,10 @@ from console.ui.screens.presets import PresetDialog
 from console.ui.screens.tasks import TasksScreen
 from console.ui.widgets.choice import Choice
 from console.ui.widgets.live_text import LiveText
+from console.ui.widgets.task_form import TaskForm
 from jobs import services
+from jobs.model.schedule_request import ScheduleRequest
+from jobs.model.task_request import TaskRequest
 from tests.faults.proxy import proxy
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.running import run_in_process
@@ -369,3 +373,21 @@ async def test_the_plan_follows_workers_that_come_and_go(ready: TestDeployment) 
         with ready.workers():
             await wait_until(pilot, lambda: "✓ ready; ^l launches it" in shown(pilot), 30)
         await wait_until(pilot, lambda: "ready, but it will wait for a worker" in shown(pilot), 30)
+
+
+@pytest.mark.parametrize(
+    ("keys", "request_type", "size"),
+    [("n", TaskRequest, (80, 24)), ("cn", ScheduleRequest, (80, 24)), ("n", TaskRequest, (60, 20))],
+)
+async def test_a_line_says_what_the_field_with_the_focus_is_for(
+    ready: TestDeployment, keys: str, request_type: type[BaseModel], size: tuple[int, int]
+) -> None:
+    async with console(ready, size) as pilot:
+        await pilot.press(*keys)
+        await wait_until(pilot, lambda: bool(pilot.app.screen.query(TaskForm)))
+        form = pilot.app.screen.query_one(TaskForm)
+        for name, field in request_type.model_fields.items():
+            form.query_one(f"#{name}").focus()
+            words = (field.description or "").partition("  [")[0].rstrip(".")
+            await wait_until(pilot, lambda: words in form.query_one("#field-help", LiveText).text)  # noqa: B023
+        assert "[default" not in shown(pilot)

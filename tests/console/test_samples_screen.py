@@ -54,7 +54,7 @@ async def test_authors_stand_beside_their_texts_with_the_pattern_that_decided(
             if segment.style is not None and segment.style.reverse and "wife" in segment.text
         ]
         assert lit == ["my wife", "my wife"], "in the table and in full below it"
-        assert "my (wife|girlfriend) regex, line 1 of /male, decides" in shown(pilot)
+        assert "my (wife|girlfriend), line 1 of /male, decides" in shown(pilot)
 
 
 def _row(screen: str) -> str:

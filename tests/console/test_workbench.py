@@ -7,6 +7,7 @@ from console.ui.preferences import write_preferences
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.label_matrix import LabelMatrixScreen
 from console.ui.screens.suggestions import SuggestionsScreen
+from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workbench import WorkbenchScreen
 from jobs.deployment import Deployment
 from tests.helpers.deployment import TestDeployment
@@ -30,6 +31,31 @@ async def test_a_text_that_is_tried_shows_which_pattern_decides_and_why_the_othe
         assert "/female by ann start" in shown(pilot)
         await pilot.press("escape", "escape")
         await wait_until(pilot, lambda: not isinstance(pilot.app.screen, WorkbenchScreen))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_escape_returns_to_the_files_then_leaves_and_the_workbench_is_as_it_was_when_it_is_opened_again(
+    ready: TestDeployment, size: tuple[int, int]
+) -> None:
+    gold = ready.folder / "mine.csv"
+    gold.write_text(GOLD, encoding="utf-8")
+    write_preferences(gold_files={"author_name": str(gold)})
+    async with console(ready, size) as pilot:
+        await _open(pilot)
+        await pilot.press("l")
+        await wait_until(pilot, lambda: "gold  6 texts" in said(pilot))
+        await pilot.press("enter", "P", "i")
+        await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == "1")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: table(pilot, "files").has_focus)
+        colours, order = _colours(pilot), table(pilot, "patterns").keys
+        await pilot.press("escape")
+        await opened(pilot, TasksScreen)
+        pilot.app.theme = "audience-light"
+        await pilot.press("p")
+        await opened(pilot, WorkbenchScreen)
+        await wait_until(pilot, lambda: not colours & _colours(pilot))
+        assert "gold  6 texts" in said(pilot) and table(pilot, "patterns").keys == order != sorted(order)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -80,8 +106,7 @@ async def test_an_evaluation_fills_the_columns_shows_the_wrong_texts_and_remembe
         await pilot.press("u", "ctrl+u", *str(gold), "enter")
         await wait_until(pilot, lambda: "gold  6 texts" in said(pilot))
         await pilot.press("tab", "O")
-        await wait_until(pilot, lambda: "by gold ↓" in shown(pilot) and table(pilot, "patterns").cursor_row == 1)
-        await pilot.press("home")
+        await wait_until(pilot, lambda: "by gold ↓" in shown(pilot) and table(pilot, "patterns").cursor_row == 0)
         await wait_until(pilot, lambda: "Line 2 ─ ann start" in shown(pilot))
         assert "right in 1 of 2 gold texts" in said(pilot)
         assert "✗ Annie  should get /male, line 3" in said(pilot)
@@ -154,6 +179,12 @@ async def test_nothing_can_be_changed_in_a_read_only_console(ready: TestDeployme
         await _open(pilot)
         assert pilot.app.screen.check_action("edit", ()) is False
         assert "Edit" not in shown(pilot)
+
+
+def _colours(pilot: Pilot[None]) -> set[object]:
+    """Return the backgrounds of the rows of the files."""
+    lines = [table(pilot, "files").render_line(y) for y in range(1, 4)]
+    return {segment.style.bgcolor for line in lines for segment in line if segment.style}
 
 
 async def _open(pilot: Pilot[None]) -> None:

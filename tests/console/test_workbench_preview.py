@@ -114,7 +114,7 @@ async def test_what_a_sample_leaves_without_a_label_suggests_lines_for_a_chosen_
         assert table(pilot, "suggestions").has_focus and "淑芬       " in shown(pilot)
         await pilot.press("a")
         await opened(pilot, Choose)
-        assert "淑芬  end" in shown(pilot) and "/male" in shown(pilot)
+        assert "淑芬 end" in shown(pilot) and "/male" in shown(pilot)
         await pilot.press("escape")
         await opened(pilot, SampleSuggestionsScreen)
         await pilot.press("a")

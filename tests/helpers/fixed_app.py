@@ -47,6 +47,8 @@ TASKS = (
         length_receive_table=2_376_186,
         length_output_table=470_485,
         result="Dcard,fbfans",
+        length_prod_table="2905,3289",
+        uniq_source_author="12031,13370",
         run_time=0.21,
     ),
     task(4, "FAILURE", "title", windows_done=2, length_receive_table=198_000, length_output_table=1, error="disk full"),

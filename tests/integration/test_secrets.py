@@ -177,7 +177,10 @@ async def test_a_worker_that_cannot_reach_its_servers_logs_no_password(secretive
             ({"INPUT_PASSWORD": WRONG_PASSWORD}, f"Access denied for user '{deployment.settings.input_user}'"),
             ({"OUTPUT_PASSWORD": WRONG_PASSWORD}, f"Access denied for user '{deployment.settings.output_user}'"),
             ({"REDIS_URL": redis_url(deployment, WRONG_PASSWORD)}, "invalid username-password pair"),
-            ({"REDIS_URL": redis_url(deployment, REDIS_PASSWORD, 1)}, "connecting to 127.0.0.1:1."),
+            (
+                {"REDIS_URL": redis_url(deployment, REDIS_PASSWORD, 1)},
+                "Redis 127.0.0.1:1: cannot connect: Connection refused",
+            ),
         ):
             workers += stack.enter_context(deployment.workers(1, "--verbose", **changes))
             await until(lambda: words in deployment.log())  # noqa: B023

@@ -90,19 +90,30 @@ def test_a_waiting_task_names_a_queue_that_no_worker_serves() -> None:
     waiting = task(1, "PENDING", queue="late")
     assert outcome(waiting, BOARD, Rates(), NOBODY, 40).plain == 'no worker on "late"'
     served = Fleet((Worker("default", "alpha", 1, "late", (), 0.0, 60.0),), ())
-    assert outcome(waiting, BOARD, Rates(), served, 40).plain == 'waits on "late"'
+    assert outcome(waiting, BOARD, Rates(), served, 40).plain == 'in queue "late"'
 
 
 def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> None:
     done = task(1, "SUCCESS", prod_stat="finish", result="Dcard,fbfans", length_prod_table="2905,3289")
     assert done_words(done) == "6,194 authors in Dcard, fbfans"
-    assert outcome(done, BOARD, Rates(), NOBODY, 30).plain == "6,194 authors in Dcard, fbfans"
-    assert outcome(done, BOARD, Rates(), NOBODY, 29).plain == "6,194 authors"
+    assert outcome(done, BOARD, Rates(), NOBODY, 29).plain == " 6,194 authors  Dcard, fbfans"
+    assert outcome(done, BOARD, Rates(), NOBODY, 28).plain == " 6,194 authors"
+    rated = replace(done, uniq_source_author="10000,14779")
+    assert done_words(rated) == "6,194 authors (25.0%) in Dcard, fbfans"
+    assert outcome(rated, BOARD, Rates(), NOBODY, 36).plain == " 6,194 authors  25.0%  Dcard, fbfans"
+    assert outcome(rated, BOARD, Rates(), NOBODY, 35).plain == " 6,194 authors  25.0%"
+    assert outcome(rated, BOARD, Rates(), NOBODY, 20).plain == " 6,194 authors"
     many = replace(done, result=",".join(f"r{number}" for number in range(400)), length_prod_table=",".join(400 * "1"))
     assert done_words(many).startswith("400 authors in r0, r1, ") and done_words(many).endswith(" and 388 more")
     unlabelled = replace(done, result="", length_prod_table="")
     assert done_words(replace(unlabelled, length_receive_table=7)) == "no post got a label"
     assert done_words(replace(unlabelled, length_receive_table=0)) == "no posts in the range"
+
+
+def test_a_failed_task_says_what_failed_rather_than_where_if_there_is_no_room_for_both() -> None:
+    failed = task(1, "FAILURE", error="window 141: (1146) Table 'posts.a' doesn't exist")
+    assert outcome(failed, BOARD, Rates(), NOBODY, 60).plain == "window 141: (1146) Table 'posts.a' doesn't exist"
+    assert outcome(failed, BOARD, Rates(), NOBODY, 30).plain == "Table 'posts.a' doesn't exist"
 
 
 @given(st.integers(0, 985), st.integers(16, 60))

@@ -76,7 +76,7 @@ class Ask(_Question):
     def compose_answer(self) -> ComposeResult:
         """Yield a text input."""
         yield TextInput(self._value, id="answer", compact=True, select_on_focus=False)
-        yield LiveText(key_words(("enter", "Accept"), ("esc", "Leave")), classes="hint")
+        yield LiveText(key_words(("enter", "Accept"), ("esc", "Cancel")), classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
@@ -94,7 +94,7 @@ class Choose(_Question):
     def compose_answer(self) -> ComposeResult:
         """Yield a list."""
         yield OptionList(*(sanitize(name) for name in self._names), markup=False, compact=True)
-        yield LiveText(key_words(("enter", "Choose"), ("esc", "Leave")), classes="hint")
+        yield LiveText(key_words(("enter", "Choose"), ("esc", "Cancel")), classes="hint")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = self._first

@@ -36,7 +36,7 @@ _FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")
 _ALL = "all"
 _SHOWN_SECONDS = 0.2
 _BAR_WIDTH = 24
-_KEYS = [("enter", "Export"), ("tab", "Next field"), ("esc", "Leave")]
+_KEYS = [("enter", "Export"), ("tab", "Next field"), ("esc", "Cancel")]
 
 _DONE: SeverityLevel = "information"
 _STOPPED: SeverityLevel = "warning"
@@ -45,9 +45,9 @@ _TONES = {_DONE: "done", _STOPPED: "waiting", _FAILED: "failed"}
 
 
 class ExportDialog(ModalScreen[None]):
-    """Exports a task to a file, or several to a folder. Escape stops an export that runs, and otherwise leaves."""
+    """Exports a task to a file, or several to a folder, and closes. Escape stops an export that runs, or cancels."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stop", "Stop or leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stop", "Stop or cancel")]
 
     def __init__(self, deployment: Deployment, tasks: Sequence[Task]) -> None:
         super().__init__()
@@ -103,6 +103,11 @@ class ExportDialog(ModalScreen[None]):
         chosen = self.query_one("#format", Choice).text
         proposed = not stem or (stem.startswith(self._stem) and path.parent == Path())
         file.value = free_name(self._stem, chosen) if proposed else str(path.with_name(f"{stem}.{chosen}"))
+
+    @on(Select.Changed)
+    def _return_to_name(self) -> None:
+        """Return to the field where Enter exports."""
+        self.query_one("#file").focus()
 
     @on(Input.Submitted, "#file")
     def _start(self) -> None:
@@ -177,18 +182,19 @@ class ExportDialog(ModalScreen[None]):
         self._exporting = None
         if self._timer is not None:
             self._timer.stop()
-        if self.is_mounted:
+        self.app.notify(sanitize(outcome), severity=severity, markup=False)
+        if severity is _DONE and self.is_active:  # the palette may cover it
+            self.dismiss(None)
+        elif self.is_mounted:
             self.query_one("#outcome", LiveText).set_text(Text(sanitize(outcome), _TONES[severity]))
             self._show_keys()
-
-        self.app.notify(sanitize(outcome), severity=severity, markup=False)
 
     def _show_keys(self) -> None:
         keys = [("esc", "Stop")] if self._exporting is not None else _KEYS
         self.query_one("#export-keys", LiveText).set_text(key_words(*keys))
 
     def action_stop(self) -> None:
-        """Stop the export, or leave the dialog if none runs."""
+        """Stop the export, or close the dialog if none runs."""
         if self._exporting is not None:
             self._exporting.cancel()
         else:

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.binding import Binding, BindingType
 
 from console.sanitize import sanitize
 from console.ui import pattern_words
@@ -31,13 +29,6 @@ _EVALUATE = "evaluate"
 
 class PatternFiguresScreen(PatternFilesScreen):
     """A screen that asks services about the chosen pattern set, and shows `judgements`."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "evaluate", "Evaluate"),
-        Binding("u", "gold_file", "Evaluate by another gold file", show=False),
-        Binding("s", "suggest", "Suggest"),
-        Binding("x", "matrix", "Labels against labels", show=False),
-    ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.binding import Binding, BindingType
 
 from console.ui import pattern_words
 from console.ui.pattern_book import SetKey, read_state
@@ -53,11 +51,6 @@ class Previewed:
 
 class PatternPreviewScreen(PatternFiguresScreen):
     """A screen that previews the chosen pattern set, and shows `previews`."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v,r", "preview", "Preview", key_display="v"),
-        Binding("f", "suggest_from_sample", "Suggest from a sample", show=False),
-    ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)

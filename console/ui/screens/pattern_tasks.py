@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.binding import Binding, BindingType
 
 from console.ui import pattern_words
 from console.ui.pattern_book import SetKey
@@ -42,11 +40,6 @@ class TaskCounted:
 
 class PatternTasksScreen(PatternPreviewScreen):
     """A screen that compares the chosen pattern set with tasks, and shows `counted`."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "compare", "Compare"),
-        Binding("h", "hits", "Hits of a task", show=False),
-    ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)

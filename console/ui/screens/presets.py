@@ -40,7 +40,7 @@ class PresetDialog(ModalScreen[dict[str, str] | None]):
                 yield OptionList(id="names", markup=False, compact=True)
                 yield LiveText(id="preview")
             yield LiveText(Text(sanitize(presets_folder()), "muted"))
-            yield LiveText(key_words(("enter", "Load"), ("r", "Rename"), ("d", "Delete"), ("esc", "Leave")))
+            yield LiveText(key_words(("enter", "Load"), ("r", "Rename"), ("d", "Delete"), ("esc", "Cancel")))
 
     def on_mount(self) -> None:
         self._show_names(0)

@@ -6,13 +6,13 @@ from typing import ClassVar
 from rich.text import Text
 
 from console.figures import number, percent
-from console.highlight import visible
+from console.highlight import pattern_line, visible
 from console.sanitize import sanitize
 from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Choose
-from console.ui.screens.suggestions import SuggestionsScreen, line_of
+from console.ui.screens.suggestions import SuggestionsScreen
 from jobs.model.task_request import TaskRequest
 from jobs.model.wording import counted
 from jobs.services import suggest_from_sample
@@ -68,7 +68,7 @@ class SampleSuggestionsScreen(SuggestionsScreen):
         """See SuggestionsScreen."""
         pattern = self._found[row].pattern
         names = [f"/{label}" for label in self._labels]
-        chosen = await self.ask(Choose(f"Add this line to the file of which label?\n\n{line_of(pattern)}", names))
+        chosen = await self.ask(Choose(f"Add this line to the file of which label?\n\n{pattern_line(pattern)}", names))
         return (self._labels[names.index(chosen)], pattern) if chosen is not None else None
 
 

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from console.figures import number, percent, percentage
-from console.highlight import visible
+from console.highlight import pattern_line, visible
 from console.sanitize import sanitize
 from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
@@ -195,13 +195,8 @@ class GoldSuggestionsScreen(SuggestionsScreen):
     async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
         """See SuggestionsScreen."""
         one = self._suggestions[row]
-        question = f"Add this line to {self.path_of(one.label)}?\n\n{line_of(one.pattern)}"
+        question = f"Add this line to {self.path_of(one.label)}?\n\n{pattern_line(one.pattern)}"
         return (one.label, one.pattern) if await self.ask(Confirm(question, "Add")) else None
-
-
-def line_of(pattern: Pattern) -> str:
-    """Return a pattern as the line of a file, with a blank for the tab."""
-    return visible(pattern.text) + ("" if pattern.match_type == "regex" else f"  {pattern.match_type}")
 
 
 def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support: int) -> Text:
@@ -209,7 +204,8 @@ def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support:
     name = sanitize(gold_file.name)
     asked = f"decides {support} texts or more with a precision of {precision:.0%} or more"
     if not count:
-        return Text(f"No line {asked} in the half of {name} that judges. Label more texts.", "waiting")
+        more = "Label more texts; or go back, and press f for what posts without a label have in common."
+        return Text(f"No line {asked} in the half of {name} that judges. {more}", "waiting")
     text = Text(f"Each of {counted(count, 'line')} {asked}, judged by {counted(before.lines, 'text')} of {name}. ")
     text.append("With all of them, ")
     text.append(f"labelled {percentage(before.coverage)} becomes {percentage(after.coverage)}, ")

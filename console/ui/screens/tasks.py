@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from console.figures import number, short_number
 from console.sanitize import sanitize
-from console.ui.formatting import share_labelled
+from console.ui.formatting import hanging, share_labelled
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.detail_reader import DetailReader
 from console.ui.screens.dialogs import Choose
@@ -147,12 +147,28 @@ class TasksScreen(DetailReader):
         if self._board is None and not lines:
             lines = [Text("asking the output server ...", "muted")]
         elif self._board is not None and not self._board.tasks:
-            lines.append(Text("No tasks yet. Press n to create one."))
+            lines.append(self._welcome())
         elif self._board is not None and not self._table.row_count:
             lines.append(Text("No task matches the filter. Escape clears it."))
         note = self.query_one("#note", LiveText)
         note.set_text(Text("\n").join(lines))
         note.display = bool(lines)
+
+    def _welcome(self) -> Text:
+        """Return what to do first."""
+        keys = {
+            "n": "plan a task: which posts, by which patterns, and what is missing before it can run",
+            "p": "see the patterns, and try them on a random sample of the posts",
+            "c": "have workers create tasks by themselves, every night for example",
+            "?": "all keys of this screen; each screen has its own",
+        }
+        width = self.query_one("#left").size.width - 4
+        first = "No tasks yet." if self.deployment.read_only else "No tasks yet. Press n to create one."
+        lines = [Text(first)]
+        for key, words in keys.items():
+            if key != "n" or not self.deployment.read_only:
+                lines.append(hanging(Text.assemble((f"  {key}  ", "bold accent")), words, width, "muted"))
+        return Text("\n").join([lines[0], Text(), *lines[1:]])
 
     def _show_history(self) -> None:
         """Show how many tasks each day had, if there is room and more than one day."""
@@ -167,7 +183,7 @@ class TasksScreen(DetailReader):
     def _show_detail(self) -> None:
         """Show the task under the cursor: in a pane of its own if there is room, otherwise in a line."""
         detail, summary = self.query_one(TaskDetail), self.query_one("#summary", LiveText)
-        wide = self.size.width >= WIDE
+        wide = self.size.width >= WIDE and not (self._board and not self._board.tasks)
         if detail.has_focus and not wide:
             self.screen.set_focus(self._table)
         detail.display, summary.display = wide, not wide and self.selected is not None

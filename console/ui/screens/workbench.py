@@ -10,9 +10,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Input
 
-from console.highlight import visible
+from console.highlight import pattern_line
 from console.sanitize import sanitize
 from console.ui import pattern_words
 from console.ui.pattern_book import Node, SetKey
@@ -40,15 +41,26 @@ class WorkbenchScreen(PatternTasksScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # As the work goes: look what the patterns do, judge them, change them, compare.
+        Binding("v,r", "preview", "Preview", key_display="v"),
+        Binding("l", "evaluate", "Evaluate"),
         Binding("e", "edit", "Edit"),
+        Binding("s", "suggest", "Suggest"),
+        Binding("c", "compare", "Compare"),
         Binding("t", "try", "Try"),
         Binding("n", "next_finding", "Next warning", show=False),
+        Binding("h", "hits", "Hits of a task", show=False),
+        Binding("f", "suggest_from_sample", "Suggest from a sample", show=False),
+        Binding("x", "matrix", "Labels against labels", show=False),
+        Binding("u", "gold_file", "Evaluate by another gold file", show=False),
     ]
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)
         self._found: list[LintFinding] = []
         self._jump: tuple[str, int] | None = None
+        self._left: Widget | None = None
+        """What had the focus before the box."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -157,7 +169,8 @@ class WorkbenchScreen(PatternTasksScreen):
             "gold": self.judgements,
             "task": self.counted,
         }
-        return ("file", *(source for source, sets in known.items() if self.chosen_set in sets))
+        keywords = ("keywords",) if self.chosen_set and self.chosen_set[0] == "keyword_model" else ()
+        return ("file", *keywords, *(source for source, sets in known.items() if self.chosen_set in sets))
 
     def _rows(self, file: PatternFile) -> list[PatternRow]:
         warnings = Counter(finding.line for finding in self._found)
@@ -216,7 +229,7 @@ class WorkbenchScreen(PatternTasksScreen):
         row, file = (self._table.chosen if self._table.display else None), self._file
         found = self._chosen_finding
         if row is not None and file is not None:
-            title = f"Line {row.line:,} ─ {visible(row.pattern.text)} {row.pattern.match_type}"
+            title = f"Line {row.line:,} ─ {pattern_line(row.pattern)}"
             lines += pattern_words.finding_lines(one for one in self._found if one.line == row.line)
             lines += self.row_lines(row, file)
             if len(row.pattern.text) > _LONG_PATTERN:  # the title has no room for it
@@ -276,13 +289,19 @@ class WorkbenchScreen(PatternTasksScreen):
 
     def action_try(self) -> None:
         """Move to the box that tries texts."""
-        self.query_one("#try").focus()
+        box = self.query_one("#try")
+        self._left = self.focused if self.focused is not box else self._left
+        box.focus()
 
     def action_back(self) -> None:
-        """Leave the box, or else stop what is being worked on, or else leave the screen."""
+        """Leave the box, or else stop what is being worked on, or else return to the files, or leave the screen."""
         if self.focused is self.query_one("#try"):
-            (self._table if self._table.display else self._tree).focus()
-        elif not self.stop():
+            (self._left if self._left and self._left.display else self._tree).focus()
+        elif self.stop():
+            return
+        elif self.focused is not self._tree:
+            self._tree.focus()
+        else:
             super().action_back()
 
     @on(Input.Changed, "#try")

@@ -1,4 +1,4 @@
-"""The workers screen: what each worker does, their pace together, and the depth of the queues."""
+"""The workers screen: what each worker does, their pace together, the queues, and alerts that wait."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -20,6 +21,8 @@ from console.ui.task_words import DONE, FAILED, RUNNING, predict_words, range_wo
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
+from jobs import services
+from jobs.errors import AudienceError
 from jobs.model.task import Task
 from jobs.services.overview import QueueDepth, Worker
 
@@ -33,6 +36,7 @@ _GRAPH, _SHORT_GRAPH = 16, 8
 _TALL = 30
 """From this height on, a graph shows the pace of all workers together."""
 _LEAST_GRAPH_LINES = 4
+_ALERTS_SECONDS = 5.0
 _LONG_SECONDS = 60.0
 """A job that waits for longer than this stands out."""
 
@@ -52,10 +56,13 @@ class WorkersScreen(BaseScreen):
                 yield LiveText(id="pace")
             with Pane(id="queues-box"):
                 yield LiveTable(id="queues")
+            yield LiveText(id="alerts")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#workers").focus()
+        self.set_interval(_ALERTS_SECONDS, self._read_alerts)
+        self._read_alerts()
 
     def on_resize(self) -> None:
         """Give the tasks the width that is left."""
@@ -86,6 +93,17 @@ class WorkersScreen(BaseScreen):
         set_title(self.query_one("#workers-box"), f"Workers {len(workers)} ─ {short_number(total)} posts/s together")
         set_title(self.query_one("#queues-box"), f"Queues {len(queues)}")
         self._show_pace()
+
+    @work(group="alerts", exclusive=True, exit_on_error=False)
+    async def _read_alerts(self) -> None:
+        """Say whether alerts reach their receiver."""
+        if not self.is_current:
+            return
+        try:
+            waiting = await services.read_notifications(self.deployment)
+        except AudienceError:
+            return  # the header shows an outage
+        self.query_one("#alerts", LiveText).set_text(alerts_text(self.deployment.notify_host, waiting))
 
     def _show_pace(self) -> None:
         """Show the pace of all workers together, for as long as this console has seen it, ten minutes at most."""
@@ -183,6 +201,19 @@ def _worker_cells(worker: Worker, look: _Look) -> tuple[Text, ...]:
         "works on": state,
     }
     return tuple(cells[column] for column in look.columns)
+
+
+def alerts_text(receiver: str, waiting: services.Notifications) -> Text:
+    """Return whether alerts reach their receiver; without one, that nobody is notified."""
+    text = Text("alerts  ", "muted")
+    if waiting.undelivered:
+        text.append(f"! {waiting.undelivered:,} not delivered", "bold waiting")
+        why = f"{sanitize(waiting.answer or 'not tried yet')}; try: audience notify --test"
+        why = why if receiver else "set NOTIFY_URL, for the workers too"
+        return text.append(f", the oldest for {duration(waiting.oldest_seconds)}: {why}", "waiting")
+    if not receiver:
+        return text.append("none are sent: NOTIFY_URL is not set", "muted")
+    return text.append("✓", "done").append(f" all delivered to {sanitize(receiver)}")
 
 
 def _name(task_id: str, tasks: Mapping[str, Task]) -> str:

@@ -96,4 +96,5 @@ class PatternTable(LiveTable):
             self.descending = not self.descending if column is self.sort else column.descends
             self.sort = column
             self.refresh_rows()
+            self.action_move(-self.row_count)  # what one sorts for is at the top
             self.post_message(self.Arranged())

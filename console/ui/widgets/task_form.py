@@ -1,8 +1,12 @@
-"""The fields of a new task, or of a schedule: in two panes, each field with what is wrong with it below."""
+"""The fields of a new task, or of a schedule: in two panes, each with what is wrong with it below.
+
+A line below the panes says what the field with the focus is for.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from pydantic import BaseModel
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -20,7 +24,17 @@ from jobs.model.schedules import CATCH_UPS
 from jobs.model.task_request import TaskRequest
 from patterns.pattern_set import MODEL_TYPES, PREDICT_TYPES
 
-LABELS = {name: field.title or name for name, field in TaskRequest.model_fields.items()}
+
+def _labels(request: type[BaseModel]) -> dict[str, str]:
+    return {name: field.title or name for name, field in request.model_fields.items()}
+
+
+def _helps(request: type[BaseModel]) -> dict[str, str]:
+    """Return what each parameter is for, without the default that the command line has: the field shows it."""
+    return {name: (field.description or "").partition("  [")[0] for name, field in request.model_fields.items()}
+
+
+LABELS = _labels(TaskRequest)
 _CHOICES: dict[str, Sequence[str]] = {
     "model_type": MODEL_TYPES,
     "predict_type": PREDICT_TYPES,
@@ -30,10 +44,11 @@ _CHOICES: dict[str, Sequence[str]] = {
 _SIDE_BY_SIDE = 76
 
 
-class TaskForm(Horizontal):
+class TaskForm(Vertical):
     """The values of a new task, as text. Posts Changed when one of them has changed."""
 
     LABELS: ClassVar[Mapping[str, str]] = LABELS
+    HELPS: ClassVar[Mapping[str, str]] = _helps(TaskRequest)
     CHOICES: ClassVar[Mapping[str, Sequence[str]]] = _CHOICES
     HINTS: ClassVar[Mapping[str, str]] = {
         "start_time": "such as 2020-01-01 18:00:00",
@@ -57,13 +72,15 @@ class TaskForm(Horizontal):
         self._initial = dict(values)
 
     def compose(self) -> ComposeResult:
-        with Pane(id="what"):
-            for name in self.FIRST:
-                yield from self._field(name)
-        with Pane(id="where"):
-            for name in self.LABELS:
-                if name not in self.FIRST:
+        with Horizontal(id="panes"):
+            with Pane(id="what"):
+                for name in self.FIRST:
                     yield from self._field(name)
+            with Pane(id="where"):
+                for name in self.LABELS:
+                    if name not in self.FIRST:
+                        yield from self._field(name)
+        yield LiveText(id="field-help")
 
     def _field(self, name: str) -> ComposeResult:
         value = self._initial[name]
@@ -86,6 +103,15 @@ class TaskForm(Horizontal):
     def on_resize(self, event: events.Resize) -> None:
         """Put the panes one below the other if they are too narrow side by side."""
         self.set_class(event.size.width < _SIDE_BY_SIDE, "-stacked")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Say what the field is for, and that the names of some can be chosen from a list."""
+        name = event.widget.id or ""
+        words = self.HELPS.get(name)
+        if words:
+            more = " Enter opens the list." if isinstance(event.widget, Choice) else ""
+            more = f" The list has those that the model has files for.{more}" if name == "predict_type" else more
+            self.query_one("#field-help", LiveText).set_text(Text(words + more, "muted"))
 
     def choice(self, name: str) -> Choice:
         """Return the field of a parameter that is chosen from a list."""
@@ -141,7 +167,8 @@ class TaskForm(Horizontal):
 class ScheduleForm(TaskForm):
     """The values of a schedule, as text."""
 
-    LABELS = {name: field.title or name for name, field in ScheduleRequest.model_fields.items()}  # noqa: RUF012
+    LABELS = _labels(ScheduleRequest)
+    HELPS = _helps(ScheduleRequest)
     CHOICES = _CHOICES | {"catch_up": CATCH_UPS}
     HINTS = {  # noqa: RUF012
         "name": "such as nightly",
