@@ -130,11 +130,6 @@ class Session:
             raise
         await self.execute("COMMIT")
 
-    @property
-    def id(self) -> int:
-        """The server's id of this connection, for `KILL`."""
-        return int(self._connection.thread_id())
-
     @asynccontextmanager
     async def _cursor(self, seconds: float | None, kind: type[Any]) -> AsyncIterator[Any]:
         with _as_database_error(self._server, seconds):

@@ -60,20 +60,24 @@ def rows_of(unit: Unit) -> str:
 
 
 async def count_votes(session: Session, ref: TaskRef, unit: Unit) -> int:
-    """Return how many labelled rows the label rows of a unit stand for: 0 if the table is gone."""
+    """Return how many labelled rows the label rows of a unit stand for: 0 if the table is gone.
+
+    Those of a whole task may be many, and the table of an earlier release looks up each: there is no deadline.
+    """
     try:
-        row = await session.row(
+        ((votes,),) = await session.rows(
             f"""
             SELECT COALESCE(SUM(votes), 0) FROM {quote(ref.schema, unit.result)}
             WHERE {rows_of(unit)}
             """,
             {"task_id": ref.task_id, "first_slice": unit.first_slice, "last_slice": unit.last_slice},
+            seconds=None,
         )
     except DatabaseError as error:
         if error.code != NO_SUCH_TABLE:
             raise
         return 0
-    return int(row[0]) if row else 0
+    return int(votes)
 
 
 async def insert(

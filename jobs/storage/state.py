@@ -105,13 +105,14 @@ async def read_status(session: Session, ref: TaskRef) -> str | None:
     return row[0] if row else None
 
 
-async def lock_status(session: Session, ref: TaskRef) -> str | None:
-    """Return the task's stat, and keep it from changing until the transaction ends."""
+async def lock_status(session: Session, ref: TaskRef) -> tuple[str | None, bool]:
+    """Return the task's stat, and whether it says that it waits. Keep both from changing until the transaction ends."""
     row = await session.row(
-        f"SELECT stat FROM {_table(ref.schema)} WHERE task_id = %(task_id)s LOCK IN SHARE MODE",
+        f"SELECT stat, waiting_for IS NOT NULL FROM {_table(ref.schema)} WHERE task_id = %(task_id)s"
+        " LOCK IN SHARE MODE",
         {"task_id": ref.task_id},
     )
-    return row[0] if row else None
+    return (row[0], bool(row[1])) if row else (None, False)
 
 
 async def complete_label_job(

@@ -16,7 +16,7 @@ from jobs.storage.claims import Claimable, claim
 from jobs.storage.compressed import deflate, inflate
 from jobs.storage.connection import Session, quote
 
-# The hashes of one row are those of a part of a window in one slice, about 30 kB at the most.
+# The hashes of one row are those of a part of a window in one slice: about 75 kB for 600,000 authors.
 _AUTHOR_ROWS = 200
 _HIT_ROWS = 100
 _COLUMNS = ("number", "start_time", "end_time", "from_key", "before_key", "uncut")

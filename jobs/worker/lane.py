@@ -58,8 +58,6 @@ class Lane(ABC):
     """The claimed part, in words."""
     number: int = field(default=0, init=False)
     """The number of the claimed part."""
-    waiting: bool = field(default=False, init=False)
-    """Whether this lane has said that the task waits for something."""
 
     table: ClassVar[Claimable]
     status: ClassVar[TaskStatus]
@@ -124,8 +122,6 @@ class Lane(ABC):
         async with self.context.deployment.output_session() as session:
             await claims.set_timeout(session, CLAIM_TIMEOUT_SECONDS)
             while await self._work_on_part(session):
-                if self.waiting:
-                    await self._set_waiting_for(session, None)
                 if time.monotonic() - started > _TURN_SECONDS:
                     return Step.DONE
             if await claims.count_open(session, self.ref, self.table):
@@ -148,10 +144,13 @@ class Lane(ABC):
             async with claims.kept_alive(session):
                 await self.work(session)
             # From here to the commit the task cannot be aborted, so its check point stays true.
-            if await state.lock_status(session, self.ref) != self.status:
+            status, waits = await state.lock_status(session, self.ref)
+            if status != self.status:
                 raise TaskStopped(self.ref.task_id)
         self.claimed = None
         self.context.parts_done += 1
+        if waits:  # the lane that said so may be gone, and the task goes on
+            await state.set_waiting_for(session, self.ref, None)
         return True
 
     async def _wait_for(self, tables: Sequence[Table]) -> None:
@@ -170,9 +169,9 @@ class Lane(ABC):
             if error.code != LOCK_WAIT_TIMEOUT:
                 raise
             _logger.warning("task %s waits: %s", self.ref.task_id, error)
-            await self._set_waiting_for(session, str(error))
+            await state.set_waiting_for(session, self.ref, str(error))
             return False
-        await self._set_waiting_for(session, None)
+        await state.set_waiting_for(session, self.ref, None)
         return True
 
     async def _handle(self, error: Exception) -> Step:
@@ -185,12 +184,12 @@ class Lane(ABC):
             async with self.context.deployment.output_session() as session:
                 if transient:
                     if self.claimed is None:  # no attempt at a part, but the operator wants to know
-                        await self._set_waiting_for(session, reason)
+                        await state.set_waiting_for(session, self.ref, reason)
                         return Step.FAILED
                     attempts = await claims.postpone(session, self.ref, self.table, self.number)
                     if attempts < MAX_ATTEMPTS:
                         words = f"{reason} (attempt {attempts} of {MAX_ATTEMPTS} failed)"
-                        await self._set_waiting_for(session, words)
+                        await state.set_waiting_for(session, self.ref, words)
                         await events.record(session, self.ref, EventKind.RETRIED, words)
                         return Step.FAILED
                     reason = f"{reason} (failed {attempts} times)"
@@ -199,7 +198,3 @@ class Lane(ABC):
         except DatabaseError as second:
             _logger.warning("task %s: cannot record the failure: %s", self.ref.task_id, second)
             return Step.FAILED
-
-    async def _set_waiting_for(self, session: Session, reason: str | None) -> None:
-        await state.set_waiting_for(session, self.ref, reason)
-        self.waiting = reason is not None

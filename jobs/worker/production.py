@@ -60,8 +60,8 @@ class ProductionLane(Lane):
         except DatabaseError as error:
             if error.code != NO_SUCH_TABLE:
                 raise
-            message = f"label rows of {self.ref.schema}.{self.unit.result} are missing: the table is gone"
-            raise LabelRowsMissing(f"{message}; resuming labels the whole range again") from error
+            message = f"rows of {self.ref.schema}.{self.unit.result} are missing: {error}; resuming writes them again"
+            raise LabelRowsMissing(message) from error
         votes = await labels.count_votes(session, self.ref, self.unit)
         await units.finish(session, self.ref, self.unit, Produced(votes, rows))
 

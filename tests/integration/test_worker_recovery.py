@@ -1,6 +1,9 @@
 """What killed workers leave behind is taken up again, exactly once."""
 
 from jobs import services
+from jobs.storage import state
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.oracle import outcome
@@ -56,3 +59,17 @@ async def test_the_units_of_a_worker_that_is_killed_in_production_are_done_by_an
     assert (task.prod_stat, task.error, task.length_prod_table) == ("finish", None, before[0].length_prod_table)
     own = "SELECT id, source_author, panel FROM {output}.wh_panel_mapping_fbfans WHERE task_id = %s ORDER BY 1, 2, 3"
     assert len(deployment.rows(own, task_id)) == len(set(deployment.rows(own, task_id)))
+
+
+async def test_a_task_that_goes_on_waits_for_nothing_whatever_a_worker_said_that_is_gone(
+    few_posts: TestDeployment,
+) -> None:
+    deployment = few_posts
+    few = deployment.with_settings(window_rows=500)
+    lane = LabelLane(WorkerContext(few), deployment.ref(await services.create_task(few, deployment.request(**RANGE))))
+    async with deployment.output_session() as session:
+        await lane.start(session)
+        await state.set_waiting_for(session, lane.ref, "window 1: the input server does not answer")
+        assert await lane._work_on_part(session)
+    task = await services.check_status(deployment, lane.ref.task_id)
+    assert (task.stat, task.waiting_for) == ("STARTED", None) and deployment.windows_done() == 1
