@@ -5,6 +5,7 @@ No other module reads the environment. An environment variable overrides `.env`.
 
 import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from jobs.tls import read_certificates
 
 ENV_FILE = Path(".env")
 _TOKEN_CHARACTERS = 16
+MOST_COUNTDOWN = 30 * 86_400
 QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
@@ -106,7 +108,7 @@ class Settings(BaseModel):
 
     queue: str = Field(default="queue1", pattern=QUEUE_NAME)
     """Default queue of new tasks and of workers."""
-    countdown: int = Field(default=5, ge=0)
+    countdown: int = Field(default=5, ge=0, le=MOST_COUNTDOWN)
     """Default seconds between the label job and the production job."""
     window_rows: int = Field(default=600_000, ge=1)
     """The most rows that a window should have: the work that a killed worker loses."""
@@ -127,8 +129,10 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault_words(fault)}" for fault in error.errors())
         raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise InvalidValue(f"settings: {ENV_FILE} is not UTF-8; save it in that encoding") from None
+    except OSError as error:
+        raise InvalidValue(f"settings: {ENV_FILE} cannot be read: {error.strerror}") from None
 
 
 def fault_words(fault: ErrorDetails) -> str:
@@ -153,7 +157,8 @@ def fault_words(fault: ErrorDetails) -> str:
 def _given_values() -> dict[str, Any]:
     """Return what `.env` and the environment set, by the names of the settings. An empty value sets nothing."""
     # pydantic-settings does the same with 23 modules more, and every command would wait for their import.
-    in_file = _read_env_file(ENV_FILE) if ENV_FILE.is_file() else {}
+    # Docker makes a folder of a file that is to be mounted, but is not there: an error, as for a link to nothing.
+    in_file = _read_env_file(ENV_FILE) if os.path.lexists(ENV_FILE) else {}
     return {
         name.lower(): value
         for source in (in_file, os.environ)
@@ -167,13 +172,13 @@ def _read_env_file(path: Path) -> Mapping[str, str | None]:
     from dotenv import dotenv_values  # in a container there may be no such file
     from dotenv.parser import parse_stream
 
-    with path.open(encoding="utf-8") as file:
-        for binding in parse_stream(file):
-            statement = binding.original.string.lstrip()
-            blank = binding.original.string.removesuffix(statement)
-            # A quote that is not closed may take in the lines up to the next quote.
-            goes_on = (binding.key or "").lower() in Settings.model_fields and "\n" in statement.rstrip()
-            if binding.error or goes_on:
-                line = binding.original.line + blank.count("\n")
-                raise InvalidValue(f"settings: {path}, line {line}: expected NAME=value; is a quote not closed?")
-    return dotenv_values(path, encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")  # once: it may be a pipe
+    for binding in parse_stream(StringIO(text)):
+        statement = binding.original.string.lstrip()
+        blank = binding.original.string.removesuffix(statement)
+        # A quote that is not closed may take in the lines up to the next quote.
+        goes_on = (binding.key or "").lower() in Settings.model_fields and "\n" in statement.rstrip()
+        if binding.error or goes_on:
+            line = binding.original.line + blank.count("\n")
+            raise InvalidValue(f"settings: {path}, line {line}: expected NAME=value; is a quote not closed?")
+    return dotenv_values(stream=StringIO(text))

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from jobs.model.task_request import Identifier
 from jobs.model.windows import Piece
@@ -89,7 +89,14 @@ class InputTable:
     @classmethod
     def from_json(cls, data: bytes) -> "InputTable":
         """Invert `to_json`. Raises ValueError."""
-        return _adapter().validate_json(data)
+        try:
+            return _adapter().validate_json(data)
+        except ValidationError as error:
+            (fault, *_) = error.errors(include_url=False)
+            place = ".".join(map(str, fault["loc"]))
+            raise ValueError(
+                f"the stored input table is damaged, or of another release: {place}: {fault['msg']}"
+            ) from error
 
 
 @cache

@@ -17,7 +17,7 @@ from pydantic import (
 
 from jobs.errors import InvalidRange, InvalidValue
 from jobs.model.task import Task
-from jobs.settings import QUEUE_NAME, Settings, fault_words
+from jobs.settings import MOST_COUNTDOWN, QUEUE_NAME, Settings, fault_words
 from patterns.pattern_set import ModelType, PredictType
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
@@ -83,7 +83,7 @@ QueueParameter = Annotated[
 ]
 Countdown = Annotated[
     int,
-    Field(ge=0, le=30 * 86_400),
+    Field(ge=0, le=MOST_COUNTDOWN),
     Field(title="Countdown, s", description="Seconds before production.  [default: COUNTDOWN]"),
 ]
 

@@ -35,7 +35,7 @@ async def frozen_patterns(deployment: Deployment, task_id: str) -> PatternSet:
         task = await find_task(deployment, session, task_id)
         try:
             if not task.legacy:
-                return (await definitions.find(session, task.ref)).patterns
+                return await definitions.find_patterns(session, task.ref)
         except LookupError:
             pass
         except (ValueError, TypeError) as error:

@@ -56,14 +56,19 @@ async def find_sources(session: Session, ref: TaskRef) -> Sources:
 
 async def find(session: Session, ref: TaskRef) -> Definition:
     """Return the definition of a task. Raises what `find_input` raises."""
-    own, *others = await _row(session, ref, "patterns, sources, input")
+    sources, input_table = map(_definition, await _row(session, ref, "sources, input"))
+    patterns = await find_patterns(session, ref)
+    return Definition(patterns, Sources.from_json(sources), InputTable.from_json(input_table))
+
+
+async def find_patterns(session: Session, ref: TaskRef) -> PatternSet:
+    """Return the patterns of a task, which any release can read. Raises what `find_input` raises."""
+    (own,) = await _row(session, ref, "patterns")
     try:
-        patterns = _pattern_set(await _shared_patterns(session, ref) if own is None else bytes(own))
+        return _pattern_set(await _shared_patterns(session, ref) if own is None else bytes(own))
     except ValueError as error:
         repair = "; creating a task with the same pattern files stores its patterns again" if own is None else ""
         raise ValueError(f"{error}{repair}") from error
-    sources, input_table = map(_definition, others)
-    return Definition(patterns, Sources.from_json(sources), InputTable.from_json(input_table))
 
 
 async def delete_unused_patterns(session: Session, schema: str, pattern_hash: str) -> None:

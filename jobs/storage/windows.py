@@ -249,10 +249,11 @@ def _pack_hits(hits: Mapping[int, int]) -> bytes:
 
 
 def _unpack_hits(data: bytes | None) -> dict[int, int]:
-    """Invert `_pack_hits`. Without hits, the window was labelled by an earlier release."""
-    if data is None:
-        return {}
-    values = array("I", inflate(data, "counts"))
+    """Invert `_pack_hits`. Returns none that an earlier release counted, or did not count."""
+    packed = b"" if data is None else inflate(data, "counts")
+    values = array("I")
+    if len(packed) % (2 * values.itemsize) == 0:  # else it is JSON
+        values.frombytes(packed)
     return dict(zip(values[: len(values) // 2], values[len(values) // 2 :], strict=True))
 
 

@@ -8,7 +8,7 @@ from jobs import services
 from jobs.errors import StateUnreadable
 from jobs.storage.compressed import deflate
 from tests.helpers.deployment import TestDeployment
-from tests.helpers.running import run_in_process
+from tests.helpers.running import run_in_process, work_in_process
 
 
 async def test_a_task_explains_by_the_patterns_that_it_froze(one_post: TestDeployment) -> None:
@@ -27,6 +27,17 @@ async def test_tasks_whose_patterns_are_not_kept_and_unknown_ones_are_refused(on
     for value, code in ((task_id, 409), ("0" * 32, 400), ("x", 400)):
         done = one_post.command("explain", "Annie", "--task", value, "--json")
         assert (done.returncode, json.loads(done.stdout)["error_code"]) == (1, code)
+
+
+async def test_a_task_explains_although_its_input_table_is_stored_as_an_earlier_release_did(
+    one_post: TestDeployment,
+) -> None:
+    task_id = await services.create_task(one_post, one_post.request())
+    one_post.write_anything("UPDATE {output}.task_definition SET input = %s", deflate(b'{"schema": "posts"}'))
+    explainer = await services.load_task_explainer(one_post, task_id)
+    assert explainer.explain("Annie").hits[0].label == "female"
+    with pytest.raises(ValueError, match=r"of another release: \w+: Field required$"):
+        await work_in_process(one_post, one_post.ref(task_id))
 
 
 @pytest.mark.parametrize("damage", [b"x", deflate(b"["), deflate(b"[]")])

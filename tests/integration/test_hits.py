@@ -15,6 +15,7 @@ from jobs import services
 from jobs.errors import Conflict
 from jobs.model import tally as tally_module
 from jobs.services import TaskHits
+from jobs.storage.compressed import deflate
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from tests.helpers.deployment import TestDeployment
@@ -140,12 +141,16 @@ async def test_hits_that_were_not_counted_are_a_conflict_that_says_why(few_posts
         await services.task_hits(few_posts, other)
 
 
-async def test_windows_that_an_earlier_release_labelled_leave_no_wrong_counts(few_posts: TestDeployment) -> None:
+@pytest.mark.parametrize("counts", [None, deflate(b"[[0, 1], [2, 17]]"), deflate(b"[[0, 123]]      ")])
+async def test_windows_that_an_earlier_release_labelled_leave_no_wrong_counts(
+    few_posts: TestDeployment, counts: bytes | None
+) -> None:
     cut = few_posts.with_settings(window_rows=200)
     task_id = await services.create_task(cut, few_posts.request(**RANGE))
     few_posts.write_anything(
         "CREATE TRIGGER {output}.older BEFORE INSERT ON {output}.task_result FOR EACH ROW"
-        " SET NEW.hits = IF(NEW.number = 2, NULL, NEW.hits)"
+        " SET NEW.hits = IF(NEW.number = 2, %s, NEW.hits)",
+        counts,
     )
     await work_in_process(few_posts, few_posts.ref(task_id))
     assert (await services.check_status(few_posts, task_id)).produced

@@ -1,5 +1,7 @@
 """Settings: malformed ones are named, secrets are never shown."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,14 +64,42 @@ def test_an_env_file_may_hold_quotes_comments_and_what_other_programs_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text(
-        "\ufeff# comment\nINPUT_PASSWORD='a \"b\\' # c' # comment\nexport OUTPUT_PORT=33\nEMPTY=\nNAME\n\n"
+        "\ufeffINPUT_HOST=first\n# comment\n"
+        "INPUT_PASSWORD='a \"b\\' # c' # comment\nexport OUTPUT_PORT=33\nEMPTY=\nNAME\n\n"
         "THEIR_KEY='-----BEGIN KEY-----\nabc\n-----END KEY-----'\n",
         encoding="utf-8",
     )
     monkeypatch.chdir(tmp_path)
     settings = read_settings()
     assert settings.input_password.get_secret_value() == "a \"b' # c"
-    assert settings.output_port == 33
+    assert (settings.input_host, settings.output_port) == ("first", 33)
+
+
+def test_an_env_file_that_cannot_be_read_is_an_error_not_an_absent_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env_file = tmp_path / ".env"
+    env_file.mkdir()
+    with pytest.raises(InvalidValue, match=r"\.env cannot be read: Is a directory"):
+        read_settings()
+    env_file.rmdir()
+    env_file.symlink_to("nowhere")
+    with pytest.raises(InvalidValue, match=r"\.env cannot be read: No such file"):
+        read_settings()
+    env_file.unlink()
+    env_file.write_text("INPUT_HOST=a", encoding="utf-16")
+    with pytest.raises(InvalidValue, match=r"\.env is not UTF-8"):
+        read_settings()
+
+
+def test_an_env_file_may_be_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / ".env")
+    writer = threading.Thread(target=(tmp_path / ".env").write_text, args=("INPUT_HOST=piped\n",))
+    writer.start()
+    assert read_settings().input_host == "piped"
+    writer.join()
 
 
 def test_the_environment_overrides_the_env_file_unless_it_is_empty_whatever_the_case_of_its_names(
