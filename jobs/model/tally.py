@@ -39,8 +39,8 @@ _MAX_AUTHORS = 85_000
 # How many texts a worker caches the label of before it begins another cache.
 _CACHED_TEXTS = 20_000
 
-# The distinct authors of a task are counted one slice of their hashes at a time, to bound memory.
-SLICES = 64
+# The distinct authors of a task are counted one bucket of their hashes at a time, to bound memory.
+BUCKETS = 64
 
 
 class Decisions:
@@ -62,7 +62,7 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class AuthorHashes:
-    """Authors of one result and slice, by 64-bit hashes, packed. Labelled ones come first."""
+    """Authors of one result and bucket, by 64-bit hashes, packed. Labelled ones come first."""
 
     authors: bytes
     """Every author; a labelled one once for each pattern that decided about rows of theirs."""
@@ -143,7 +143,7 @@ class WindowTally(ABC):
         return found
 
     def author_hashes(self) -> dict[tuple[str, int], AuthorHashes]:
-        """Return the distinct (s_id, author) pairs of the rows read, by result and slice.
+        """Return the distinct (s_id, author) pairs of the rows read, by result and bucket.
 
         Their hashes are the same on every worker. Among ten million authors, two share a hash with a probability
         of 3 in a million.
@@ -154,21 +154,21 @@ class WindowTally(ABC):
             others[_source(vote.who)].append((vote.who, number))
         packed: dict[tuple[str, int], AuthorHashes] = {}
         for result, sources in self._sources_by_result([*self._votes_of, *self._hashes]).items():
-            hashes = [array("Q") for _ in range(SLICES)]
-            patterns = [array("I") for _ in range(SLICES)]
+            hashes = [array("Q") for _ in range(BUCKETS)]
+            patterns = [array("I") for _ in range(BUCKETS)]
             for source in sources:
                 decided = ((vote.who, vote.first.number) for vote in self._votes_of.get(source, ()))
                 for who, number in chain(decided, others[source]):
                     hash_ = xxh3_64_intdigest(who)
-                    hashes[hash_ % SLICES].append(hash_)
-                    patterns[hash_ % SLICES].append(number)
-            append = [of_slice.append for of_slice in hashes]
+                    hashes[hash_ % BUCKETS].append(hash_)
+                    patterns[hash_ % BUCKETS].append(number)
+            append = [of_bucket.append for of_bucket in hashes]
             for source in sources:
                 for hash_ in self._hashes.get(source, ()):
-                    append[hash_ % SLICES](hash_)
+                    append[hash_ % BUCKETS](hash_)
             packed |= {
                 (result, number): AuthorHashes(hashes[number].tobytes(), patterns[number].tobytes())
-                for number in range(SLICES)
+                for number in range(BUCKETS)
                 if hashes[number]
             }
         return packed

@@ -9,14 +9,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import cast
 
-from jobs.model.tally import SLICES, AuthorHashes, unpack_authors
+from jobs.model.tally import BUCKETS, AuthorHashes, unpack_authors
 from jobs.model.task import TaskRef
 from jobs.model.windows import Key, Window, WindowState
 from jobs.storage.claims import Claimable, claim
 from jobs.storage.compressed import deflate, inflate
 from jobs.storage.connection import Session, quote
 
-# The hashes of one row are those of a part of a window in one slice: about 75 kB for 600,000 authors.
+# The hashes of one row are those of a part of a window in one bucket: about 75 kB for 600,000 authors.
 _AUTHOR_ROWS = 200
 _HIT_ROWS = 100
 _COLUMNS = ("number", "start_time", "end_time", "from_key", "before_key", "uncut")
@@ -89,12 +89,12 @@ async def cut(session: Session, ref: TaskRef, window: Window, key: Key | None) -
 async def add_authors(
     session: Session, ref: TaskRef, window: Window, part: int, authors: Mapping[tuple[str, int], AuthorHashes]
 ) -> None:
-    """Store the author hashes of a part of the claimed window, by result and slice."""
+    """Store the author hashes of a part of the claimed window, by result and bucket."""
     await session.insert_many(
-        f"INSERT INTO {_authors(ref)} (task_id, slice, number, part, result, authors, patterns)",
+        f"INSERT INTO {_authors(ref)} (task_id, bucket, number, part, result, authors, patterns)",
         (
-            (ref.task_id, slice_, window.number, part, result, packed.authors, packed.patterns)
-            for (result, slice_), packed in authors.items()
+            (ref.task_id, bucket, window.number, part, result, packed.authors, packed.patterns)
+            for (result, bucket), packed in authors.items()
         ),
     )
 
@@ -185,16 +185,16 @@ async def count_hits(session: Session, ref: TaskRef) -> Mapping[str, Counter[int
 async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -> AuthorCounts:
     """Count the distinct authors of all windows, by result. Exact, in flat memory.
 
-    `labels` has the label of each pattern. A few slices are held at a time, fewer the more windows and results there
+    `labels` has the label of each pattern. A few buckets are held at a time, fewer the more windows and results there
     are.
     """
     counts = AuthorCounts()
     row = await session.row(f"SELECT COUNT(*) FROM {_authors(ref)} WHERE task_id = %(task_id)s", _task(ref))
-    slices_at_once = max(1, SLICES * _AUTHOR_ROWS // max(int(row[0]), 1)) if row else 1
-    for first in range(0, SLICES, slices_at_once):
+    buckets_at_once = max(1, BUCKETS * _AUTHOR_ROWS // max(int(row[0]), 1)) if row else 1
+    for first in range(0, BUCKETS, buckets_at_once):
         authors: defaultdict[str, set[int]] = defaultdict(set)
         decided: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
-        async for result, packed, patterns in _packed_authors(session, ref, first, first + slices_at_once - 1):
+        async for result, packed, patterns in _packed_authors(session, ref, first, first + buckets_at_once - 1):
             hashes, numbers = unpack_authors(AuthorHashes(packed, patterns or b""))
             authors[result].update(hashes)
             decided[result].update(zip(hashes, numbers, strict=False))
@@ -207,28 +207,28 @@ async def count_authors(session: Session, ref: TaskRef, labels: Sequence[str]) -
 
 
 async def _packed_authors(
-    session: Session, ref: TaskRef, first_slice: int, last_slice: int
+    session: Session, ref: TaskRef, first_bucket: int, last_bucket: int
 ) -> AsyncIterator[tuple[str, bytes, bytes | None]]:
-    """Yield the result, the authors and their patterns of each row in a run of slices.
+    """Yield the result, the authors and their patterns of each row in a run of buckets.
 
     The condition on the last row is spelled out because the server does not use an index for a comparison of row
     values.
     """
-    last: tuple[int, int, int, str] = (first_slice, -1, -1, "")
+    last: tuple[int, int, int, str] = (first_bucket, -1, -1, "")
     while True:
         rows = await session.rows(
             f"""
-            SELECT slice, number, part, result, authors, patterns FROM {_authors(ref)}
+            SELECT bucket, number, part, result, authors, patterns FROM {_authors(ref)}
             WHERE task_id = %(task_id)s AND (
-              slice > %(slice)s AND slice <= %(last_slice)s
-              OR slice = %(slice)s AND number > %(number)s
-              OR slice = %(slice)s AND number = %(number)s AND part > %(part)s
-              OR slice = %(slice)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
-            ORDER BY slice, number, part, result LIMIT {_AUTHOR_ROWS}
+              bucket > %(bucket)s AND bucket <= %(last_bucket)s
+              OR bucket = %(bucket)s AND number > %(number)s
+              OR bucket = %(bucket)s AND number = %(number)s AND part > %(part)s
+              OR bucket = %(bucket)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
+            ORDER BY bucket, number, part, result LIMIT {_AUTHOR_ROWS}
             """,
             _task(ref)
-            | {"last_slice": last_slice}
-            | dict(zip(("slice", "number", "part", "result"), last, strict=True)),
+            | {"last_bucket": last_bucket}
+            | dict(zip(("bucket", "number", "part", "result"), last, strict=True)),
         )
         for row in rows:
             yield row[3:]

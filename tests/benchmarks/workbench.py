@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from console.demo import posts
 from jobs import services
-from jobs.model.tally import SLICES, AuthorHashes, AuthorTally, unpack_authors
+from jobs.model.tally import BUCKETS, AuthorHashes, AuthorTally, unpack_authors
 from jobs.model.task import TaskRef
 from jobs.model.task_request import TaskRequest
 from jobs.settings import Settings
@@ -163,12 +163,12 @@ class _MeasuredTally(AuthorTally):
         def without_hits() -> object:
             packed: dict[tuple[str, int], bytes] = {}
             for result, sources in self._sources_by_result([*self._votes_of, *self._hashes]).items():
-                slices = [array("Q") for _ in range(SLICES)]
+                buckets = [array("Q") for _ in range(BUCKETS)]
                 for source in sources:
                     labelled = (xxh3_64_intdigest(vote.who) for vote in self._votes_of.get(source, ()))
                     for hash_ in chain(labelled, self._hashes.get(source, ())):
-                        slices[hash_ % SLICES].append(hash_)
-                packed |= {(result, number): hashes.tobytes() for number, hashes in enumerate(slices) if hashes}
+                        buckets[hash_ % BUCKETS].append(hash_)
+                packed |= {(result, number): hashes.tobytes() for number, hashes in enumerate(buckets) if hashes}
             return packed
 
         self._forget_authors()

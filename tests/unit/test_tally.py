@@ -15,7 +15,7 @@ from jobs.model import tally as tally_module
 from jobs.model.definition import Definition
 from jobs.model.input_table import SEPARATOR
 from jobs.model.sources import Sources
-from jobs.model.tally import SLICES, Decisions, WindowTally, new_tally, unpack_authors
+from jobs.model.tally import BUCKETS, Decisions, WindowTally, new_tally, unpack_authors
 from jobs.model.units import slice_of
 from patterns.matcher import build_matcher
 from patterns.pattern_set import Label, Pattern, PatternSet
@@ -117,8 +117,8 @@ def hashes_by_result(tally: WindowTally) -> dict[str, set[int]]:
     found: defaultdict[str, set[int]] = defaultdict(set)
     for (result, number), packed in tally.author_hashes().items():
         hashes, _ = unpack_authors(packed)
-        assert {each % SLICES for each in hashes} == {number}
-        assert not found[result] & set(hashes)  # slices are disjoint
+        assert {each % BUCKETS for each in hashes} == {number}
+        assert not found[result] & set(hashes)  # buckets are disjoint
         found[result] |= set(hashes)
     return found
 

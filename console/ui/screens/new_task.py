@@ -17,8 +17,9 @@ from textual.widgets import Input
 from console.ui.plan_text import not_ready, plan_text
 from console.ui.presets import list_presets, write_preset
 from console.ui.ranges import proposed_ranges, whole_days
-from console.ui.screens.base import BaseScreen, ScreenContext
+from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Ask, Choose, Confirm
+from console.ui.screens.form import FormScreen
 from console.ui.screens.presets import PresetDialog
 from console.ui.snapshot import Snapshot
 from console.ui.task_words import range_of
@@ -37,7 +38,7 @@ _PLAN_SECONDS = 0.3
 _TIMES = ("start_time", "end_time")
 
 
-class NewTaskScreen(BaseScreen):
+class NewTaskScreen(FormScreen):
     """Every parameter of a task, with defaults from the settings or from an earlier task."""
 
     TITLE = "New task"
@@ -47,8 +48,6 @@ class NewTaskScreen(BaseScreen):
         Binding("ctrl+r", "range", "Range", priority=True),
         Binding("ctrl+s", "save", "Save preset", priority=True),
         Binding("ctrl+o", "load", "Presets", priority=True),
-        Binding("down", "move(1)", "Next field", show=False),
-        Binding("up", "move(-1)", "Field before", show=False),
     ]
 
     @dataclass
@@ -61,16 +60,13 @@ class NewTaskScreen(BaseScreen):
     def __init__(self, context: ScreenContext, template: Task | None = None) -> None:
         super().__init__(context)
         self._template = template
-        self._tables: dict[str, list[str]] = {}
         self._predict_types: Mapping[str, Sequence[str]] = {}
         self._planning: Timer | None = None
-        self._faults: dict[str, str] = {}
         self._concerns: list[Concern] = []
         self._launching = False
         self._complete = True
         self._away = frozenset[str]()
         self._served: bool | None = None
-        self._initial: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
         title = f"Rerun of {self._template.task_id[:8]}" if self._template else "New task"
@@ -92,19 +88,15 @@ class NewTaskScreen(BaseScreen):
         super().on_mount()
         set_title(self.query_one("#plan-box"), "Plan")
         self.query_one("#start_time").focus()
-        self._initial = self._form.values
+        self.initial = self.form.values
         self._read_predict_types()
-        self._read_tables()
+        self.read_tables()
         self._read_range()
         self._plan_soon()
 
     def on_resize(self) -> None:
         """Wrap the plan to another width."""
         self._plan_soon()
-
-    @property
-    def _form(self) -> TaskForm:
-        return self.query_one(TaskForm)
 
     @work(group="types", exclusive=True, exit_on_error=False)
     async def _read_predict_types(self) -> None:
@@ -113,22 +105,9 @@ class NewTaskScreen(BaseScreen):
 
     def _offer_predict_types(self, *, another_model: bool = False) -> None:
         """Offer the predict types that the model has pattern files for. The value stays unless the model changed."""
-        choice, names = self._form.choice("predict_type"), self._predict_types.get(self._form.value("model_type"), [])
+        choice, names = self.form.choice("predict_type"), self._predict_types.get(self.form.value("model_type"), [])
         if names:
             choice.offer(names, names[0] if another_model and choice.text not in names else choice.text)
-
-    @work(group="tables", exclusive=True, exit_on_error=False)
-    async def _read_tables(self) -> None:
-        self._tables = await overview.list_input_tables(self.deployment)
-        schema = self._form.choice("target_schema")
-        schema.offer(list(self._tables), schema.text)
-        self._offer_tables()
-
-    def _offer_tables(self, *, another_schema: bool = False) -> None:
-        """Offer the tables of the schema. The value stays, even if it is not among them: the plan reports that."""
-        table, names = self._form.choice("target_table"), self._tables.get(self._form.value("target_schema"), [])
-        first = names[0] if names else ""
-        table.offer(names, first if another_schema and table.text not in names else table.text or first)
 
     def show(self, snapshot: Snapshot) -> None:
         """Plan again if workers come or go, or a server that was away is back; of the input, read the options again."""
@@ -136,9 +115,9 @@ class NewTaskScreen(BaseScreen):
         away = frozenset(name for name, is_there in answers.items() if not is_there)
         back, self._away = self._away - away, away
         if "input" in back:
-            self._read_tables()
+            self.read_tables()
             self._read_range()
-        served = snapshot.fleet.serves(self._form.value("queue")) if snapshot.fleet and self._form.is_mounted else None
+        served = snapshot.fleet.serves(self.form.value("queue")) if snapshot.fleet and self.form.is_mounted else None
         if back or served != self._served:
             self._served = served
             self._plan_soon()
@@ -146,16 +125,16 @@ class NewTaskScreen(BaseScreen):
     @work(group="range", exclusive=True, exit_on_error=False)
     async def _read_range(self) -> None:
         """Propose the range of all posts, unless the operator has typed one."""
-        if any(self._form.value(name) for name in _TIMES):
+        if any(self.form.value(name) for name in _TIMES):
             return
         edges = await self._read_edges()
-        if edges and not any(self._form.value(name) for name in _TIMES):
+        if edges and not any(self.form.value(name) for name in _TIMES):
             self._set_range(edges)
-            self._initial |= {name: self._form.value(name) for name in _TIMES}
+            self.initial |= {name: self.form.value(name) for name in _TIMES}
 
     async def _read_edges(self) -> tuple[datetime, datetime] | None:
         """Return the days of the first and of the last post."""
-        schema, table = self._form.value("target_schema"), self._form.value("target_table")
+        schema, table = self.form.value("target_schema"), self.form.value("target_table")
         edges = await overview.read_input_range(self.deployment, schema, table) if schema and table else None
         return whole_days(*edges) if edges else None
 
@@ -166,7 +145,7 @@ class NewTaskScreen(BaseScreen):
     @on(TaskForm.Changed)
     def _changed(self, event: TaskForm.Changed) -> None:
         if event.name == "target_schema" and event.chosen:
-            self._offer_tables(another_schema=True)
+            self.offer_tables(another_schema=True)
         if event.name == "model_type":
             self._offer_predict_types(another_model=event.chosen)
         if event.name.startswith("target"):
@@ -183,17 +162,17 @@ class NewTaskScreen(BaseScreen):
 
     def _check(self) -> TaskRequest | None:
         """Show what is wrong at each field, and return the request if nothing is."""
-        if not self._form.is_mounted:
+        if not self.form.is_mounted:
             return None
-        values = self._form.values
-        request, self._faults = None, {}
+        values = self.form.values
+        request, self.faults = None, {}
         try:
             request = TaskRequest.from_values(self.deployment.settings, values)
         except InvalidValue as error:
             blank = {name: "give a day, such as 2020-01-31, or a time" for name in _TIMES if not values[name]}
-            self._faults = error.faults | blank
+            self.faults = error.faults | blank
         except InvalidRange as error:
-            self._faults = {"end_time": str(error)}
+            self.faults = {"end_time": str(error)}
         self._show_remarks(request)
         return request
 
@@ -202,15 +181,15 @@ class NewTaskScreen(BaseScreen):
         tones = {"error": "failed", "warning": "waiting"}
         remarks = {concern.parameter: (concern.problem, tones[concern.verdict]) for concern in self._concerns}
         for name in _TIMES if request else ():
-            if len(self._form.value(name)) == len("2020-01-31"):
+            if len(self.form.value(name)) == len("2020-01-31"):
                 remarks[name] = (f"= {getattr(request, name)}", "muted")
-        self._form.show_remarks(remarks | {name: (fault, "failed") for name, fault in self._faults.items()})
+        self.form.show_remarks(remarks | {name: (fault, "failed") for name, fault in self.faults.items()})
 
     @work(group="plan", exclusive=True, exit_on_error=False)
     async def _plan(self) -> None:
         request = self._check()
         if request is None:
-            names = ", ".join(LABELS[name].lower() for name in self._faults)
+            names = ", ".join(LABELS[name].lower() for name in self.faults)
             self._show_plan(Text("The plan shows here when the form is complete.", "muted"), not_ready(names))
             self._complete = False
             return
@@ -232,17 +211,11 @@ class NewTaskScreen(BaseScreen):
         self.query_one("#plan", LiveText).set_text(plan)
         self.query_one("#readiness", LiveText).set_text(verdict)
 
-    def action_move(self, step: int) -> None:
-        """Move to the next field, or to the one before."""
-        self._form.move_focus(step)
-
     def action_launch(self) -> None:
         """Create the task, or move to the first field with a fault."""
         request = self._check()
         if request is None:
-            first = next(name for name in LABELS if name in self._faults)
-            self.query_one(f"#{first}").focus()
-            self.show_message(f"{LABELS[first]}: {self._faults[first]}", error=True)
+            self.go_to_fault()
         elif not self._launching:
             self._launching = True
             set_title(self.query_one("#plan-box"), "Plan ─ launching ...")
@@ -254,18 +227,6 @@ class NewTaskScreen(BaseScreen):
         # Not query_one: if the operator has left the form meanwhile, it is gone.
         for box in self.query("#plan-box"):
             set_title(box, "Plan")
-
-    def action_back(self) -> None:
-        """Go back. Ask first if something was filled in."""
-        if self._form.values == self._initial:
-            self.app.pop_screen()
-        else:
-            self._ask_and_leave()
-
-    @work(group="dialog", exit_on_error=False)
-    async def _ask_and_leave(self) -> None:
-        if await self.ask(Confirm("Leave this form? Its values will be lost.", "Leave")):
-            self.app.pop_screen()
 
     @work(group="dialog", exit_on_error=False)
     async def action_range(self) -> None:
@@ -290,7 +251,7 @@ class NewTaskScreen(BaseScreen):
         ):
             return
         try:
-            path = write_preset(name, self._form.values)
+            path = write_preset(name, self.form.values)
         except (OSError, InvalidValue) as error:
             self.show_message(f"not saved: {error}", error=True)
         else:
@@ -304,4 +265,4 @@ class NewTaskScreen(BaseScreen):
             return
         values = await self.ask(PresetDialog())
         if values is not None:
-            self._form.set_values(values)
+            self.form.set_values(values)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -13,8 +13,8 @@ from textual.message import Message
 
 from console.sanitize import sanitize
 from console.ui.schedule_words import coming_lines, range_explained
-from console.ui.screens.base import BaseScreen, ScreenContext
-from console.ui.screens.dialogs import Confirm
+from console.ui.screens.base import ScreenContext
+from console.ui.screens.form import FormScreen
 from console.ui.snapshot import Snapshot
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
@@ -23,21 +23,18 @@ from jobs.errors import InvalidValue
 from jobs.model.cron import check_cron, check_timezone
 from jobs.model.schedule_request import ScheduleRequest
 from jobs.model.schedules import Schedule
-from jobs.services import overview
 
 _FIXED = ("name", "output_schema")
 """What cannot be changed of a schedule that is there."""
 
 
-class ScheduleFormScreen(BaseScreen):
+class ScheduleFormScreen(FormScreen):
     """Every parameter of a schedule, with defaults from the settings, or of the schedule to change."""
 
     TITLE = "Schedule"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", priority=True),
-        Binding("down", "move(1)", "Next field", show=False),
-        Binding("up", "move(-1)", "Field before", show=False),
     ]
 
     @dataclass
@@ -51,9 +48,6 @@ class ScheduleFormScreen(BaseScreen):
     def __init__(self, context: ScreenContext, schedule: Schedule | None) -> None:
         super().__init__(context)
         self._schedule = schedule
-        self._tables: dict[str, list[str]] = {}
-        self._faults: dict[str, str] = {}
-        self._initial: dict[str, str] = {}
         self._saving = False
 
     def compose_body(self) -> ComposeResult:
@@ -75,13 +69,9 @@ class ScheduleFormScreen(BaseScreen):
         for name in _FIXED if self._schedule else ():
             self.query_one(f"#{name}").disabled = True
         self.query_one("#cron" if self._schedule else "#name").focus()
-        self._initial = self._form.values
-        self._read_tables()
+        self.initial = self.form.values
+        self.read_tables()
         self._check()
-
-    @property
-    def _form(self) -> ScheduleForm:
-        return self.query_one(ScheduleForm)
 
     @property
     def _now(self) -> datetime:
@@ -90,69 +80,51 @@ class ScheduleFormScreen(BaseScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the next times as time passes."""
-        if self._form.is_mounted:
+        if self.form.is_mounted:
             self._show_times()
-
-    @work(group="tables", exclusive=True, exit_on_error=False)
-    async def _read_tables(self) -> None:
-        self._tables = await overview.list_input_tables(self.deployment)
-        schema = self._form.choice("target_schema")
-        schema.offer(list(self._tables), schema.text)
-        self._offer_tables()
-
-    def _offer_tables(self) -> None:
-        table = self._form.choice("target_table")
-        names = self._tables.get(self._form.value("target_schema"), [])
-        table.offer(names, table.text or (names[0] if names else ""))
 
     @on(TaskForm.Changed)
     def _changed(self, event: TaskForm.Changed) -> None:
         if event.name == "target_schema" and event.chosen:
-            self._offer_tables()
+            self.offer_tables(another_schema=True)
         self._check()
 
     def _check(self) -> ScheduleRequest | None:
         """Show what is wrong at each field, and return the request if nothing is."""
-        if not self._form.is_mounted:
+        if not self.form.is_mounted:
             return None
-        request, self._faults = None, {}
-        values = self._form.values
+        request, self.faults = None, {}
+        values = self.form.values
         try:
             request = ScheduleRequest.from_values(self.deployment.settings, values)
         except InvalidValue as error:
-            self._faults = error.faults | {
+            self.faults = error.faults | {
                 name: hint for name, hint in (("name", "give it a name"), ("cron", "say when")) if not values[name]
             }
         # What has not been filled in yet is not wrong yet.
-        wrong = {name: fault for name, fault in self._faults.items() if values[name]}
-        self._form.show_remarks({name: (fault, "failed") for name, fault in wrong.items()})
+        wrong = {name: fault for name, fault in self.faults.items() if values[name]}
+        self.form.show_remarks({name: (fault, "failed") for name, fault in wrong.items()})
         self._show_times()
         return request
 
     def _show_times(self) -> None:
         """Show the next times, as soon as the expression and the zone are right."""
-        values = self._form.values
+        values = self.form.values
         try:
             text = coming_lines(check_cron(values["cron"]), check_timezone(values["timezone"]), self._now)
         except ValueError:
             hint = "minute hour day month weekday: 15 3 * * * is 03:15 every day, */30 * * * * every half hour"
             text = Text(f"The next five times show here.\n{hint}", "muted")
         else:
-            if "range" not in self._faults:
+            if "range" not in self.faults:
                 text.append("\n" + sanitize(f"each labels {range_explained(values['range'])}"), "muted")
         self.query_one("#plan", LiveText).set_text(text)
-
-    def action_move(self, step: int) -> None:
-        """Move to the next field, or to the one before."""
-        self._form.move_focus(step)
 
     def action_save(self) -> None:
         """Save the schedule, or move to the first field with a fault."""
         request = self._check()
         if request is None:
-            first = next(name for name in ScheduleForm.LABELS if name in self._faults)
-            self.query_one(f"#{first}").focus()
-            self.show_message(f"{ScheduleForm.LABELS[first]}: {self._faults[first]}", error=True)
+            self.go_to_fault()
         elif not self._saving:
             self._saving = True
             self.post_message(self.SaveRequested(request, self._schedule is not None, self))
@@ -160,15 +132,3 @@ class ScheduleFormScreen(BaseScreen):
     def end_save(self) -> None:
         """Allow another try, because the last one has ended. If it failed, the app shows why."""
         self._saving = False
-
-    def action_back(self) -> None:
-        """Go back. Ask first if something was filled in."""
-        if self._form.values == self._initial:
-            self.app.pop_screen()
-        else:
-            self._ask_and_leave()
-
-    @work(group="dialog", exit_on_error=False)
-    async def _ask_and_leave(self) -> None:
-        if await self.ask(Confirm("Leave this form? Its values will be lost.", "Leave")):
-            self.app.pop_screen()

@@ -3,34 +3,22 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
-from textual.binding import Binding, BindingType
-from textual.message import Message
+from textual.binding import BindingType
 
 from console.highlight import visible
 from console.ui.formatting import cell, tell_apart
 from console.ui.pattern_columns import COLUMNS, LINE, PATTERN, Column, PatternRow, Source, columns_for, sort_rows
-from console.ui.widgets.live_table import Cells, LiveTable
+from console.ui.widgets.live_table import Cells
+from console.ui.widgets.sorted_table import SortedTable, sort_bindings
 
 
-class PatternTable(LiveTable):
+class PatternTable(SortedTable[Column]):
     """A row for each line of a file. The key of a row is its line."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(column.key, f"sort_by({number})", f"Sort by {column.label}", show=False)
-            for number, column in enumerate(COLUMNS)
-        ),
-        Binding("i", "reverse", "Reverse the order", show=False),
-    ]
-
-    class Arranged(Message):
-        """The operator has sorted the rows."""
+    BINDINGS: ClassVar[list[BindingType]] = [*sort_bindings(COLUMNS)]
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self.sort = LINE
-        self.descending = False
+        super().__init__(COLUMNS, LINE, id=id)
         self._of_line: dict[str, PatternRow] = {}
         self._sources: tuple[Source, ...] = ()
 
@@ -77,24 +65,8 @@ class PatternTable(LiveTable):
         self.select_when_shown(str(line))
         self.refresh_rows()
 
-    def action_sort_by(self, number: int) -> None:
-        """Sort by a column; the current one reverses the order."""
-        self.sort_by(COLUMNS[number])
-
-    def action_reverse(self) -> None:
-        """Reverse the order."""
-        self.sort_by(self.sort)
-
-    @on(LiveTable.HeaderSelected)
-    def _header_selected(self, event: LiveTable.HeaderSelected) -> None:
-        event.stop()
-        self.sort_by(next(column for column in COLUMNS if column.label == event.key))
-
     def sort_by(self, column: Column) -> None:
-        """Sort by a column, or reverse the order if the table is sorted by it already."""
+        """Sort by a column, if it is known; what one sorts for is at the top."""
         if column.source in self._sources:
-            self.descending = not self.descending if column is self.sort else column.descends
-            self.sort = column
-            self.refresh_rows()
-            self.action_move(-self.row_count)  # what one sorts for is at the top
-            self.post_message(self.Arranged())
+            super().sort_by(column)
+            self.action_move(-self.row_count)

@@ -3,37 +3,26 @@
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from console.ui.task_columns import AGE, COLUMNS, Column, Situation, columns_for
 from console.ui.task_filter import TaskFilter
-from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.sorted_table import SortedTable, sort_bindings
 from jobs.model.task import Task
 
 
-class TaskTable(LiveTable):
+class TaskTable(SortedTable[Column]):
     """A row for each task that the filter matches. Marks stay with their tasks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Detail"),
         Binding("space", "mark", "Mark"),
         Binding("asterisk", "mark_all", "Mark all that are shown", key_display="*", show=False),
-        *(
-            Binding(column.key, f"sort_by({number})", f"Sort by {column.label or 'state'}", show=False)
-            for number, column in enumerate(COLUMNS)
-        ),
-        Binding("i", "reverse", "Reverse the order", show=False),
+        *sort_bindings(COLUMNS),
     ]
 
-    class Arranged(Message):
-        """The operator has sorted or marked rows."""
-
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self.sort = AGE
-        self.descending = True
+        super().__init__(COLUMNS, AGE, id=id)
         self.filter = TaskFilter("")
         self._situation: Situation | None = None
         self._fitted: dict[Column, int] = {}
@@ -112,23 +101,4 @@ class TaskTable(LiveTable):
         """Remove all marks."""
         self.marked = frozenset()
         self.repaint_changes()
-        self.post_message(self.Arranged())
-
-    def action_sort_by(self, number: int) -> None:
-        """Sort by a column; the current one reverses the order."""
-        self.sort_by(COLUMNS[number])
-
-    def action_reverse(self) -> None:
-        """Reverse the order."""
-        self.sort_by(self.sort)
-
-    @on(LiveTable.HeaderSelected)
-    def _header_selected(self, event: LiveTable.HeaderSelected) -> None:
-        self.sort_by(next(column for column in COLUMNS if column.label == event.key))
-
-    def sort_by(self, column: Column) -> None:
-        """Sort by a column, or reverse the order if the table is sorted by it already."""
-        self.descending = not self.descending if column is self.sort else column.descends
-        self.sort = column
-        self.refresh_rows()
         self.post_message(self.Arranged())
