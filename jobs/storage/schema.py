@@ -1,7 +1,7 @@
 """Schema changes: creates missing tables, and widens columns in place.
 
-A change never removes a row, a column or a character: columns only ever become wider, or get another name.
-Each waits a short time for the transactions that use its table, and no transaction waits for it longer than that.
+A change never removes a row, a column or a character: columns only ever become wider. Each waits a short
+time for the transactions that use its table, and no transaction waits for it longer than that.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -38,8 +38,6 @@ class Column:
     kind: str
     width: int | None = None
     suffix: str = ""
-    former: str = ""
-    """Its name in an earlier release; an existing column of that name is renamed."""
 
     def definition(self) -> str:
         """Return its SQL."""
@@ -286,7 +284,7 @@ async def _changes(session: Session, schema: str, tables: Sequence[Table]) -> di
                 f"CREATE TABLE IF NOT EXISTS {quote(schema, table.name)} ({', '.join(definitions)}) "
                 f"ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE {COLLATION}"
             )
-        elif changes := [*_column_changes(table, columns), *_key_changes(table, _renamed(table, indexes))]:
+        elif changes := [*_column_changes(table, columns), *_key_changes(table, indexes[table.name.lower()])]:
             statements[table.name] = f"ALTER TABLE {quote(schema, table.name)} {', '.join(changes)}"
     return statements
 
@@ -294,23 +292,12 @@ async def _changes(session: Session, schema: str, tables: Sequence[Table]) -> di
 def _column_changes(table: Table, existing: Mapping[str, ExistingColumn]) -> Iterator[str]:
     for column in table.columns:
         old = existing.get(column.name)
-        if old is None and column.former in existing:
-            yield f"CHANGE COLUMN {quote(column.former)} {column.definition()}"
-        elif old is None:
+        if old is None:
             yield f"ADD COLUMN {column.definition()}"
         elif not column.suits(old):
             yield f"MODIFY COLUMN {column.widened(old).definition()}"
         elif not old.nullable and "NOT NULL" not in column.definition():
             yield f"MODIFY COLUMN {quote(column.name)} {old.column_type.replace('%', '%%')} NULL"
-
-
-def _renamed(table: Table, indexes: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
-    """Return the columns of a table's indexes under their present names."""
-    names = {column.former: column.name for column in table.columns}
-    return {
-        index: [names.get(column, column) for column in columns]
-        for index, columns in indexes[table.name.lower()].items()
-    }
 
 
 def _key_changes(table: Table, existing: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -110,7 +110,7 @@ _UNIT = [
 
 _AUTHOR = [
     _TASK_ID,
-    Column("bucket", "INT NOT NULL", former="slice"),
+    Column("slice", "INT NOT NULL"),
     Column("number", "INT NOT NULL"),
     Column("part", "INT NOT NULL"),
     Column("result", "text", 64, "NOT NULL"),
@@ -145,7 +145,7 @@ _EVENT = [
 _BY_TASK = Key(("task_id",), primary=True)
 LABEL_JOB_TABLES = [
     Table("task_result", _RESULT, [Key(("task_id", "number", "result"), primary=True)]),
-    Table("task_author", _AUTHOR, [Key(("task_id", "bucket", "number", "part", "result"), primary=True)]),
+    Table("task_author", _AUTHOR, [Key(("task_id", "slice", "number", "part", "result"), primary=True)]),
     Table("task_hit", _HIT, [Key(("task_id", "result"), primary=True)]),
     Table("task_event", _EVENT, [Key(("number",), primary=True), Key(("task_id",))]),
 ]

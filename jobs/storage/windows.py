@@ -91,7 +91,7 @@ async def add_authors(
 ) -> None:
     """Store the author hashes of a part of the claimed window, by result and bucket."""
     await session.insert_many(
-        f"INSERT INTO {_authors(ref)} (task_id, bucket, number, part, result, authors, patterns)",
+        f"INSERT INTO {_authors(ref)} (task_id, slice, number, part, result, authors, patterns)",
         (
             (ref.task_id, bucket, window.number, part, result, packed.authors, packed.patterns)
             for (result, bucket), packed in authors.items()
@@ -211,20 +211,20 @@ async def _packed_authors(
 ) -> AsyncIterator[tuple[str, bytes, bytes | None]]:
     """Yield the result, the authors and their patterns of each row in a run of buckets.
 
-    The condition on the last row is spelled out because the server does not use an index for a comparison of row
-    values.
+    Their column has the name that earlier releases gave it. The condition on the last row is spelled out because the
+    server does not use an index for a comparison of row values.
     """
     last: tuple[int, int, int, str] = (first_bucket, -1, -1, "")
     while True:
         rows = await session.rows(
             f"""
-            SELECT bucket, number, part, result, authors, patterns FROM {_authors(ref)}
+            SELECT slice, number, part, result, authors, patterns FROM {_authors(ref)}
             WHERE task_id = %(task_id)s AND (
-              bucket > %(bucket)s AND bucket <= %(last_bucket)s
-              OR bucket = %(bucket)s AND number > %(number)s
-              OR bucket = %(bucket)s AND number = %(number)s AND part > %(part)s
-              OR bucket = %(bucket)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
-            ORDER BY bucket, number, part, result LIMIT {_AUTHOR_ROWS}
+              slice > %(bucket)s AND slice <= %(last_bucket)s
+              OR slice = %(bucket)s AND number > %(number)s
+              OR slice = %(bucket)s AND number = %(number)s AND part > %(part)s
+              OR slice = %(bucket)s AND number = %(number)s AND part = %(part)s AND result > %(result)s)
+            ORDER BY slice, number, part, result LIMIT {_AUTHOR_ROWS}
             """,
             _task(ref)
             | {"last_bucket": last_bucket}

@@ -1,18 +1,9 @@
 """The state table and the result tables of v2.1: readable as they are, migrated in place without losing a row."""
 
-from array import array
-from datetime import datetime
-
 import pytest
 
 from jobs import services
 from jobs.errors import EmptyResult, OutputUnreachable
-from jobs.model.tally import AuthorHashes
-from jobs.model.task import TaskRef
-from jobs.model.windows import Window
-from jobs.storage import windows
-from jobs.storage.schema import has_primary_key
-from jobs.storage.task_tables import ensure_task_tables
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import RANGE
 from tests.helpers.running import run_in_process
@@ -74,27 +65,6 @@ async def test_label_and_production_tables_of_v21_are_kept_and_widened(deploymen
     assert (task.prod_stat, task.error) == ("finish", None)
     assert [row.source_author for row in await services.sample_result(deployment, OLD_TASK)] == ["é"]
     assert len(deployment.rows("SELECT 1 FROM {output}.wh_panel_mapping_fbfans")) == 2
-
-
-async def test_the_author_hashes_of_an_earlier_release_are_counted(deployment: TestDeployment) -> None:
-    ref = TaskRef(deployment.output_schema, "a" * 32)
-    window = Window(1, datetime(2020, 1, 1), datetime(2020, 1, 2))
-    authors = {("any", number): AuthorHashes(array("Q", [number]).tobytes(), b"") for number in (0, 63)}
-    async with deployment.output_session() as session:
-        await ensure_task_tables(session, ref.schema)
-        deployment.write_anything(
-            deployment.named("ALTER TABLE {output}.task_author CHANGE COLUMN bucket slice INT NOT NULL")
-        )
-        names = "task_id, slice, number, part, result, authors"
-        for (result, number), packed in authors.items():
-            values = f"'{ref.task_id}', {number}, 1, 0, '{result}', 0x{packed.authors.hex()}"
-            deployment.write_anything(
-                deployment.named(f"INSERT INTO {{output}}.task_author ({names}) VALUES ({values})")
-            )
-        await ensure_task_tables(session, ref.schema)
-        await windows.add_authors(session, ref, window, 1, authors)
-        assert (await windows.count_authors(session, ref, ["female"])).all == {"any": 2}
-        assert await has_primary_key(session, ref.schema, "task_author", ["task_id", "bucket"])
 
 
 async def test_a_task_is_found_in_whichever_output_schema_it_was_created(deployment: TestDeployment) -> None:
