@@ -77,17 +77,17 @@ def slow_rules(pattern_set: PatternSet, seconds: float = 0.2) -> list[SlowRule]:
 
     Each rule is searched alone, through texts of frequent Han and Latin words and the rule's own characters,
     and the quickest of several searches counts, in CPU time. Through other texts it may take less, or more.
-    Rules with gaps are tried first; what is left after `seconds` is not tried. A keyword_model has no slow
-    patterns.
+    Rules with gaps are tried first; what is left after `seconds`, of CPU time too, is not tried. A keyword_model has no
+    slow patterns.
     """
     if pattern_set.model_type != "rule_model":
         return []
-    deadline = time.monotonic() + seconds
+    deadline = time.thread_time() + seconds
     texts = _Texts()
     usual = _usual_seconds(texts)
     found = []
     for label, line, pattern in sorted(pattern_set.lines(), key=lambda of_line: not has_gap(of_line[2].text)):
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             break
         taken = _search_seconds(pattern.text, texts, enough=SLOW_TIMES * usual)
         if taken >= SLOW_TIMES * usual:
@@ -99,8 +99,8 @@ def slow_together(pattern_set: PatternSet, seconds: float = 0.2) -> SlowTogether
     """Return how slow the rules with gaps are together, or None if they take less than SLOW_TOGETHER_TIMES.
 
     They are searched as a task searches them, through texts of frequent words and characters of their own, and the
-    median of several texts counts. What cannot be measured within about `seconds` is not claimed. Rules without gaps
-    are left out: they are slow only until their automaton has grown.
+    median of several texts counts. What cannot be measured in about `seconds` of CPU time is not claimed. Rules without
+    gaps are left out: they are slow only until their automaton has grown.
     """
     rng = random.Random(1)
     gaps = [pattern for _, pattern in pattern_set if pattern.match_type == "regex" and has_gap(pattern.text)]
@@ -108,13 +108,13 @@ def slow_together(pattern_set: PatternSet, seconds: float = 0.2) -> SlowTogether
         return None
     some = rng.sample(gaps, min(len(gaps), _MOST_TOGETHER))
     usual = _usual_seconds(_Texts())
-    deadline = time.monotonic() + seconds
+    deadline = time.thread_time() + seconds
     try:
         matcher = build_matcher(PatternSet("rule_model", pattern_set.predict_type, (Label("", tuple(some)),)))
     except PatternsTooLarge:  # the whole set is, too
         return None
     taken: list[float] = []
-    while len(taken) < _WARM_UP + _MEASURED and (len(taken) <= _WARM_UP or time.monotonic() < deadline):
+    while len(taken) < _WARM_UP + _MEASURED and (len(taken) <= _WARM_UP or time.thread_time() < deadline):
         text = _mixed(_frequent_words(rng), "".join(map(_own_characters, rng.sample(gaps, min(len(gaps), 50)))), rng)
         started = time.thread_time()
         matcher.match(text)
