@@ -30,11 +30,12 @@ LabelRow = tuple[str | int, str, str, str, str, str, int, str, int]
 Decide = Callable[[Sequence[str]], Sequence[Match | None]]
 """Returns the decision on each text."""
 
-# So that memory does not grow with the rows or the authors of a window: with more votes, or longer texts, a tally is
-# written and another begun; with more authors who have no vote, only the hashes of these are kept.
+# So that memory does not grow with the rows or the authors of a window: with more votes, longer texts or more hashes, a
+# tally is written and another begun; with more authors who have no vote, only the hashes of these are kept.
 _MAX_VOTES = 50_000
 _MAX_CHARACTERS = 3_000_000
 _MAX_AUTHORS = 85_000
+_MAX_HASHES = 1_000_000
 
 # How many texts a worker caches the label of before it begins another cache.
 _CACHED_TEXTS = 20_000
@@ -102,6 +103,8 @@ class WindowTally(ABC):
         """The rows of votes that another pattern than the first decided about, by the pattern's number."""
         self._hashes: defaultdict[bytes, array[int]] = defaultdict(_new_hashes)
         """The hashes of authors that it has forgotten, by source. Some occur more than once."""
+        self._forgotten = 0
+        """How many hashes these are."""
         self._characters = 0
 
     @abstractmethod
@@ -111,7 +114,8 @@ class WindowTally(ABC):
     @property
     def full(self) -> bool:
         """Whether it is full: it must be written, and another begun."""
-        return len(self._votes) + len(self._others) > _MAX_VOTES or self._characters > _MAX_CHARACTERS
+        votes = len(self._votes) + len(self._others)
+        return votes > _MAX_VOTES or self._characters > _MAX_CHARACTERS or self._forgotten > _MAX_HASHES
 
     def label_rows(self) -> dict[str, Iterator[LabelRow]]:
         """Return the label rows by result: one for each (source_author, panel), of its latest row."""
@@ -179,6 +183,7 @@ class WindowTally(ABC):
         self._authors.difference_update(vote.who for vote in self._votes)
         for who in self._authors:
             hashes[who[: who.index(SEPARATOR)]].append(xxh3_64_intdigest(who))
+        self._forgotten += len(self._authors)
         self._authors.clear()
 
     @cached_property

@@ -8,11 +8,11 @@ of them are counted to learn the factor.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Generic
 
 from jobs.model.input_table import InputTable, RangeEstimate
-from jobs.model.windows import Key, Piece, Point, quantiles
+from jobs.model.windows import TICK, Key, Piece, Point, quantiles
 from jobs.storage.connection import Session, quote
 from jobs.storage.input_table import as_time
 
@@ -52,7 +52,8 @@ async def estimate_range(
     if edges is None or edges[0] is None:
         return RangeEstimate(0, table_rows)
     first, last = as_time(edges[0]), as_time(edges[1])
-    index = _Index[datetime](session, table, "post_time", table.time_index)
+    whole_days = not all(isinstance(edge, datetime) for edge in edges if isinstance(edge, date))
+    index = _Index[datetime](session, table, "post_time", table.time_index, whole_days)
     pieces = await index.pieces(first or start, last or end, window_rows)
     rows = round(sum(piece.rows for piece in pieces))
     return RangeEstimate(rows, max(table_rows, rows), first, last, tuple(pieces))
@@ -125,10 +126,12 @@ class _Index(Generic[Point]):
     table: InputTable
     column: str
     name: str
+    whole_days: bool = False
+    """Whether the column has dates: for the server, a part of a day has the rows of the whole day."""
 
     async def pieces(self, first: Point, last: Point, window_rows: int) -> list[Piece[Point]]:
         """Return consecutive pieces from the first to the last point, with their estimated rows."""
-        [whole] = await self._estimate([Piece(first, last, 0)])
+        [whole] = await self._estimate([Piece(first, _after(last), 0)])
         if whole.rows <= min(_COUNTED_ROWS, window_rows):
             return [replace(whole, rows=await self._count(whole))]
         # No estimate is below one row, however short the piece.
@@ -140,7 +143,7 @@ class _Index(Generic[Point]):
             divided: list[tuple[Piece[Point], int]] = []
             halves: list[Piece[Point]] = []
             for piece, futile in pending:
-                middle = piece.middle
+                middle = self._middle(piece)
                 if futile == _FUTILE_HALVINGS:
                     done.append(replace(piece, rows=piece.rows / 2**futile))
                 elif piece.rows <= most or middle is None:
@@ -155,6 +158,14 @@ class _Index(Generic[Point]):
                 pending += [(lower, futile), (upper, futile)]
         done.sort(key=lambda piece: piece.start)
         return await self._corrected(done)
+
+    def _middle(self, piece: Piece[Point]) -> Point | None:
+        """Return the point halfway, at which a piece can be divided; None if there is none."""
+        middle = piece.middle
+        if self.whole_days and isinstance(middle, datetime):
+            middle = datetime.combine(middle, time.min)
+            return middle if piece.start < middle else None
+        return middle
 
     async def _corrected(self, pieces: Sequence[Piece[Point]]) -> list[Piece[Point]]:
         """Return the pieces with their rows multiplied by the factor that counting the largest shows."""
@@ -189,5 +200,13 @@ class _Index(Generic[Point]):
 
     def _rows(self, what: str, suffix: str = "") -> str:
         source = f"{quote(self.table.schema, self.table.table)} FORCE INDEX ({quote(self.name)})"
-        condition = f"{quote(self.column)} BETWEEN %(start{suffix})s AND %(end{suffix})s"
+        column = quote(self.column)
+        condition = f"{column} >= %(start{suffix})s AND {column} < %(end{suffix})s"
         return f"SELECT {what} FROM {source} WHERE {condition}"
+
+
+def _after(last: Point) -> Point:
+    """Return the next point, or the same one at the end of Python's calendar."""
+    if isinstance(last, int):
+        return last + 1
+    return last + TICK if last < datetime.max else last

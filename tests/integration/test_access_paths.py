@@ -163,6 +163,22 @@ async def test_the_plan_says_how_many_rows_a_range_has_whatever_part_of_the_tabl
         assert 0.8 * rows <= estimate <= 1.25 * rows, share
 
 
+@pytest.mark.parametrize("kind", ["DATE", "DATETIME"])
+async def test_the_plan_says_how_many_rows_a_range_has_if_all_are_posted_at_midnight(
+    deployment: TestDeployment, kind: str
+) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts([])
+    deployment.write_anything(f"ALTER TABLE {{input}}.{{table}} MODIFY post_time {kind}")
+    deployment.write_anything(
+        "INSERT INTO {input}.{table} (id, s_id, author, post_time)"
+        " SELECT seq, 'WH_F0045', 'ann', '2020-03-01' + INTERVAL seq DIV 1000 DAY FROM mysql.seq_1_to_29999"
+    )
+    deployment.write_anything("ANALYZE TABLE {input}.{table}")
+    plan = await services.plan_task(deployment.with_settings(window_rows=5_000), deployment.request(**RANGE))
+    assert 28_000 <= plan.estimate.rows <= 32_000 and plan.windows == 6
+
+
 async def test_a_partitioned_table_is_cut_although_its_empty_parts_seem_to_have_rows(
     deployment: TestDeployment,
 ) -> None:

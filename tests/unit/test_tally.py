@@ -146,6 +146,11 @@ def test_a_tally_is_full_before_it_exceeds_its_limits() -> None:
     with patch.object(tally_module, "_MAX_CHARACTERS", 500):
         assert not tally_of("content", posts[:50], 100).full
         assert tally_of("content", posts[:51], 100).full
+    unlabelled: list[Post] = [(*post[:2], f"{number}", *post[3:]) for number, post in enumerate(posts)]
+    with patch.object(tally_module, "_MAX_AUTHORS", 10), patch.object(tally_module, "_MAX_HASHES", 50):
+        assert not tally_of("author", unlabelled[:44], 11).full
+        assert not tally_of("author", unlabelled[:55], 5).full  # it holds ten of the authors
+        assert tally_of("author", unlabelled[:55], 11).full
 
 
 def test_a_tally_is_full_when_later_and_longer_texts_replace_short_ones() -> None:
