@@ -123,12 +123,18 @@ class Settings(BaseModel):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the settings of this process. Raises InvalidValue that names each malformed setting or line."""
+    """Read the settings of this process, and what a command's options override.
+
+    Raises InvalidValue that names each malformed option, or else each malformed setting, or a malformed line.
+    """
     try:
         return Settings(**(_given_values() | overrides))
     except ValidationError as error:
-        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault_words(fault)}" for fault in error.errors())
-        raise InvalidValue(f"settings: {faults}; correct .env or the environment") from None
+        faults = {str(fault["loc"][0]): fault_words(fault) for fault in error.errors()}
+        if options := [f"{name}: {words}" for name, words in faults.items() if name in overrides]:
+            raise InvalidValue("; ".join(options)) from None
+        settings = "; ".join(f"{name.upper()}: {words}" for name, words in faults.items())
+        raise InvalidValue(f"settings: {settings}; correct .env or the environment") from None
     except UnicodeDecodeError:
         raise InvalidValue(f"settings: {ENV_FILE} is not UTF-8; save it in that encoding") from None
     except OSError as error:

@@ -87,7 +87,7 @@ def diff(
         if now and task_b is None:
             return await services.diff_now(deployment, task_a, rows, _kinds(list_), limit)
         if now or task_b is None:
-            raise InvalidValue("compare with a second task, or with the pattern files by --now")
+            raise InvalidValue("give a second task to compare with, or --now for the pattern files, not both")
         return await services.diff_tasks(deployment, task_a, task_b, _kinds(list_), limit)
 
     found = run(service, as_json)

@@ -213,6 +213,7 @@ def _import(name: str) -> Any:
 
 def main() -> None:
     """Run the command line."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         # Escape what the terminal's encoding lacks, rather than fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -221,11 +222,18 @@ def main() -> None:
         try:
             app(prog_name="audience")
         finally:
-            print(end="", flush=True)  # sys.stdout.flush(), unless it was closed from the start
+            sys.stdout.flush()
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS:
             raise
         _leave(error)
+
+
+def _open_streams() -> None:
+    """Give this process the standard streams that it was started without: Python has None in their places."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _leave(error: OSError) -> NoReturn:

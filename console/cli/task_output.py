@@ -46,7 +46,7 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
 
     columns: dict[str, Callable[[Task], object]] = {
         "task": lambda task: ids[task.task_id],
-        "status": lambda task: task.prod_stat if task.produced and not task.stopped else task.stat,
+        "status": _status,
         "patterns": lambda task: "stale" if stale[task.task_id] else None,
         "predict_type": lambda task: task.predict_type,
         "created": lambda task: f"{task.create_time:%Y-%m-%d %H:%M}",
@@ -118,6 +118,13 @@ def print_end(
         print_task(task)
     if not task.produced:
         raise typer.Exit(1)
+
+
+def _status(task: Task) -> str | None:
+    """Return in a word or two how both jobs of a task stand."""
+    if task.awaits_production:
+        return f"{task.stat}, producing"
+    return task.prod_stat if task.produced and not task.stopped else task.stat
 
 
 def _is_producing(task: Task) -> bool:

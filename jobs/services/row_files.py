@@ -101,10 +101,10 @@ def row_file(path: Path, row_format: RowFormat, *, overwrite: bool = False) -> I
 def _whole_file(path: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     """Open a file beside its place, under a name of its own, that is moved there when it is complete and on disk."""
     path = path.resolve()
-    if path.exists() and not overwrite:
-        raise FileExistsError(path)
     if path.exists() and not path.is_file():  # renaming would replace a device by a file
         raise OSError("is not a file")
+    if path.exists() and not overwrite:
+        raise FileExistsError(path)
     part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:

@@ -68,6 +68,27 @@ def unread(reader: int) -> int:
     return size[0]
 
 
+def test_a_command_without_standard_streams_ends_as_it_would_with_those_of_nobody(
+    one_post: TestDeployment, task_id: str
+) -> None:
+    def run(command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m console {command.replace("TASK", task_id)}', sys.executable],
+            env=one_post.environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    for command in COMMANDS:
+        assert run(f"{command} >&-") == (0, ""), command
+    assert run("status TASK >&- 2>&-") == (0, "")
+    assert run("status x >&- 2>&-") == (1, "")
+    assert run("explain - <&-") == (0, "")
+    assert run("purge TASK <&-") == (2, "audience: purge asks first; without a terminal, give --yes\n")
+
+
 def test_a_command_whose_output_has_no_room_says_so_in_one_line(one_post: TestDeployment, task_id: str) -> None:
     with open("/dev/full", "w") as full:
         for command in COMMANDS:

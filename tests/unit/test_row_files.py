@@ -107,3 +107,13 @@ def test_a_link_keeps_leading_to_the_file_that_is_replaced_and_a_device_stays_on
     with pytest.raises(CannotWrite, match="not a file"), row_file(pipe, RowFormat.CSV, overwrite=True):
         pass
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_or_a_device_is_not_said_to_be_a_file_that_could_be_replaced(tmp_path: Path, overwrite: bool) -> None:
+    for path in (tmp_path, Path("/dev/null")):
+        with (
+            pytest.raises(CannotWrite, match="is not a file"),
+            row_file(path, RowFormat.CSV, overwrite=overwrite) as file,
+        ):
+            file.write([PLAIN])
