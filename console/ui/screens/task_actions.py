@@ -34,7 +34,7 @@ class TaskActions(BaseScreen):
         Binding("r", "resume", "Resume"),
         Binding("e", "rerun", "Rerun"),
         Binding("x", "export", "Export"),
-        Binding("d", "compare", "Compare with another, or with the pattern files", show=False),
+        Binding("d", "compare", "Compare with a task or the files", show=False),
         Binding("y", "copy", "Copy the id", show=False),
     ]
 

@@ -38,6 +38,14 @@ class WorkbenchScreen(PatternTasksScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
 
     TITLE = "Patterns"
+    WORDS: ClassVar[Mapping[str, str]] = {
+        "hits": "posts of the sample that it matches",
+        "decided": "hits whose label it decides",
+        "alone": "hits that no other pattern matches",
+        "confl": "hits that another label matches, too",
+        "gold, prec%": "gold texts it decides; how many rightly",
+        "task, authors": "posts and authors a task had by it",
+    }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
