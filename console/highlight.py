@@ -1,7 +1,8 @@
-"""Shows a text with the matched characters highlighted, for both the commands and the screens."""
+"""Shows texts and patterns, for both the commands and the screens: matches highlighted, long ones shortened."""
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from console.sanitize import sanitize
@@ -42,3 +43,13 @@ def visible(pattern: str) -> str:
 def pattern_line(pattern: Pattern) -> str:
     """Return a pattern as the line of its file, with a blank for the tab: a regular expression has no match type."""
     return visible(pattern.text) if pattern.match_type == "regex" else f"{visible(pattern.text)} {pattern.match_type}"
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Return a text without its middle if it is too long, for texts that begin alike."""
+    if cell_len(text) <= width:
+        return text
+    tail = text[-(width // 2) :]
+    while cell_len(tail) > width // 2:
+        tail = tail[1:]
+    return set_cell_size(text, width - 1 - cell_len(tail)) + "…" + tail

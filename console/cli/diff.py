@@ -12,6 +12,7 @@ from rich.text import Text
 from console.cli.completion import complete_task_id
 from console.cli.output import Item, print_envelope, print_lines, print_table
 from console.cli.run import AsJson, run
+from console.cli.shortened import Shortened
 from console.figures import percent, share_json
 from console.highlight import visible
 from jobs import services
@@ -44,7 +45,7 @@ _PATTERN_COLUMNS: dict[str, Callable[[PatternChange], object]] = {
     "task": lambda change: _SIDES[change.side],
     "label": lambda change: f"/{change.label}",
     "line": lambda change: change.line,
-    "pattern": lambda change: visible(change.pattern.text),
+    "pattern": lambda change: Shortened(visible(change.pattern.text)),
     "match type": lambda change: change.pattern.match_type,
     "gained": lambda change: change.gained,
     "lost": lambda change: change.lost,

@@ -11,6 +11,7 @@ from rich.text import Text
 from console.cli.output import exit_with, print_envelope, print_error, print_lines, print_table
 from console.cli.parameters import Values, with_parameters
 from console.cli.run import AsJson
+from console.cli.shortened import Shortened
 from console.figures import percent, percentage, share_json
 from console.highlight import visible
 from console.sanitize import sanitize
@@ -38,7 +39,7 @@ _LABEL_COLUMNS: dict[str, Callable[[LabelFigures], object]] = {
 _PATTERN_COLUMNS: dict[str, Callable[[PatternFigures], object]] = {
     "label": lambda figures: f"/{figures.label}",
     "line": lambda figures: figures.line,
-    "pattern": lambda figures: visible(figures.pattern.text),
+    "pattern": lambda figures: Shortened(visible(figures.pattern.text)),
     "match type": lambda figures: figures.pattern.match_type,
     "decided": lambda figures: figures.decided,
     "wrong": lambda figures: figures.decided - figures.right,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from console.cli.output import print_envelope, print_lines, print_table
 from console.cli.run import AsJson, TaskId, run
+from console.cli.shortened import Shortened
 from console.highlight import visible
 from console.sanitize import sanitize
 from jobs import services
@@ -33,7 +34,7 @@ _PANEL_COLUMNS: dict[str, Callable[[PanelCount], object]] = {
 _UNUSED_COLUMNS: dict[str, Callable[[PatternCount], object]] = {
     "label": lambda count: f"/{count.label}",
     "line": lambda count: count.line,
-    "pattern": lambda count: visible(count.pattern.text),
+    "pattern": lambda count: Shortened(visible(count.pattern.text)),
     "match type": lambda count: count.pattern.match_type,
 }
 _PATTERN_COLUMNS: dict[str, Callable[[PatternCount], object]] = {

@@ -14,6 +14,7 @@ from console.cli.output import print_envelope, print_lines, print_table
 from console.cli.parameters import RANGE_PARAMETERS, Values, with_parameters
 from console.cli.preview_json import preview_json
 from console.cli.run import AsJson, run
+from console.cli.shortened import Shortened
 from console.figures import percent, percentage
 from console.highlight import visible
 from console.sanitize import sanitize
@@ -29,7 +30,7 @@ _SHOWN = 15
 _PATTERN_COLUMNS: dict[str, Callable[[PatternHits], object]] = {
     "label": lambda one: f"/{one.label}",
     "line": lambda one: one.line,
-    "pattern": lambda one: visible(one.pattern.text),
+    "pattern": lambda one: Shortened(visible(one.pattern.text)),
     "match type": lambda one: one.pattern.match_type,
     "hits": lambda one: one.hits,
     "decided": lambda one: one.decided,

@@ -22,7 +22,7 @@ LIST_COLUMNS: dict[str, Callable[[Task], object]] = {
     "prod": lambda task: task.prod_stat,
     "predict_type": lambda task: task.predict_type,
     "created": lambda task: task.create_time,
-    "rows": lambda task: task.length_receive_table,
+    "posts": lambda task: task.length_receive_table,
     "labelled": lambda task: task.length_output_table,
     "result": lambda task: task.result,
     "rate %": lambda task: task.rate_of_label,
@@ -50,8 +50,7 @@ def print_tasks(tasks: Sequence[Task], ids: Mapping[str, str], stale: Mapping[st
         "patterns": lambda task: "stale" if stale[task.task_id] else None,
         "predict_type": lambda task: task.predict_type,
         "created": lambda task: f"{task.create_time:%Y-%m-%d %H:%M}",
-        "posts": LIST_COLUMNS["rows"],
-        **{name: LIST_COLUMNS[name] for name in ("labelled", "result", "rate %")},
+        **{name: LIST_COLUMNS[name] for name in ("posts", "labelled", "result", "rate %")},
     }
     if not any(stale.values()):
         del columns["patterns"]

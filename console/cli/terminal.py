@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from console.cli.shortened import Shortened
+from console.highlight import shorten_middle
 from console.sanitize import sanitize
 
 Item = TypeVar("Item")
@@ -16,6 +18,8 @@ Item = TypeVar("Item")
 _GAP = 2
 """The blanks between two columns."""
 _LEAST_WIDTH = 6
+_SHORT = 32
+"""The width of a text that is shortened."""
 
 
 def show_message(message: str, style: str) -> None:
@@ -82,4 +86,5 @@ def _cell(value: object) -> Text:
         return value
     if isinstance(value, int | float):
         return Text(f"{value:,}", justify="right")
-    return Text("" if value is None else sanitize(value))
+    text = "" if value is None else sanitize(value)
+    return Text(shorten_middle(text, _SHORT) if isinstance(value, Shortened) else text)

@@ -43,16 +43,6 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
-def shorten_middle(text: str, width: int) -> str:
-    """Return a text without its middle if it is too long, for texts that begin alike."""
-    if cell_len(text) <= width:
-        return text
-    tail = text[-(width // 2) :]
-    while cell_len(tail) > width // 2:
-        tail = tail[1:]
-    return set_cell_size(text, width - 1 - cell_len(tail)) + "…" + tail
-
-
 def tell_apart(text: str, others: Sequence[str], width: int) -> str:
     """Return a text, cut to a width: from where it differs from others, if it begins like one of them."""
     if cell_len(text) <= width:

@@ -57,6 +57,10 @@ class PatternBook:
             paths = [self.path_of(node.file)]
         return [finding for path in paths for finding in self.findings.get(path, ())]
 
+    def files_below(self, node: Node) -> list[PatternFile]:
+        """Return the files of a model or a label, or the file itself."""
+        return [file for file in self.files if f"{file.key}/".startswith(f"{node.key}/")]
+
     def file_at(self, path: Path) -> PatternFile | None:
         """Return the file of a path."""
         return next((file for file in self.files if self.path_of(file) == path), None)

@@ -7,9 +7,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from console.figures import duration, number, short_number
-from console.highlight import pattern_line
+from console.highlight import pattern_line, shorten_middle
 from console.sanitize import sanitize
-from console.ui.formatting import bar, fit, graph, hanging, shorten_middle
+from console.ui.formatting import bar, fit, graph, hanging
 from console.ui.task_columns import Situation
 from console.ui.task_text import MAP, TaskData, facts, time_words, window_map, window_standings
 from console.ui.task_words import DONE, FAILED, RUNNING, WAITING, Standing, unlabelled_words

@@ -101,7 +101,7 @@ def standing_text(task: Task, situation: Situation, width: int) -> Text:
     if task.stopped and task.check_point and task.start_time and task.check_point > task.start_time:
         text.append(f"\neverything before {time_words(task.check_point)} is labelled")
     if task.task_id in situation.stale:
-        text.append("\nstale: the pattern files have changed since it was created", "waiting")
+        text.append("\nstale: the pattern files have changed since it was created; d compares", "waiting")
     if task.can_resume:
         text.append("\nr resumes it where it stopped", "muted")
     elif task.stopped and task.cleaned_at:

@@ -134,7 +134,8 @@ def outcome(task: Task, board: TaskBoard, rates: Rates, fleet: Fleet | None, wid
         reason = sanitize(task.error or "failed, for a reason that is not recorded")
         return Text(reason if cell_len(reason) <= width else _PLACE.sub("", reason, count=1), "failed")
     if now is ABORTED:
-        return Text(f"aborted at {share_done(task):.0%}", "aborted")
+        share = share_done(task)
+        return Text("aborted before production" if share == 1 else f"aborted at {share:.0%}", "aborted")
     if now is DONE:
         return _done(task, width)
     return Text(sanitize(task.stat), "muted")

@@ -177,6 +177,11 @@ class Task:
         return self.produced and bool(self.results)
 
     @property
+    def can_compare(self) -> bool:
+        """Whether it can be compared with another finished task."""
+        return self.produced and not self.legacy
+
+    @property
     def can_rerun(self) -> bool:
         """Whether its range is known, so that it can be the template of another task."""
         return self.start_time is not None

@@ -14,6 +14,7 @@ from console.ui.screens.presets import PresetDialog
 from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.task_detail import TaskDetailScreen
 from console.ui.screens.tasks import TasksScreen
+from console.ui.screens.workbench import WorkbenchScreen
 from console.ui.screens.workers import WorkersScreen
 from jobs import services
 from tests.helpers.deployment import TestDeployment
@@ -32,6 +33,18 @@ async def test_help_lists_the_bindings_and_the_palette_every_action(deployment: 
         await wait_until(pilot, lambda: "On the screen Tasks" in shown(pilot))
         for words in ("New", "Abort", "Resume", "Filter", "Copy the id"):
             assert words in shown(pilot)
+
+
+async def test_help_says_what_the_signs_and_columns_of_a_screen_mean() -> None:
+    app = FixedApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count > 0)
+        await pilot.press("question_mark")
+        await wait_until(pilot, lambda: "✗               failed: r resumes it" in shown(pilot))
+        await pilot.press("escape", "p")
+        await opened(pilot, WorkbenchScreen)
+        await pilot.press("question_mark")
+        await wait_until(pilot, lambda: "alone           hits that no other pattern matches" in shown(pilot))
 
 
 async def test_80_columns_name_the_keys_that_a_task_needs_and_the_screens_that_are_opened_most() -> None:

@@ -92,6 +92,30 @@ async def test_a_file_with_faults_lists_them_and_enter_on_a_warning_of_a_label_g
         await wait_until(pilot, lambda: table(pilot, "patterns").cursor_key == "2")
 
 
+async def test_a_folder_of_one_predict_type_stands_for_its_files_and_enter_goes_on_to_the_first(
+    ready: TestDeployment,
+) -> None:
+    gold = ready.folder / "mine.csv"
+    gold.write_text(GOLD, encoding="utf-8")
+    write_preferences(gold_files={"author_name": str(gold)})
+    ready.write_patterns({"female": [("雅婷", "partially")], "male": [("志明", "partially")], "團體": [("co", "end")]})
+    async with console(ready) as pilot:
+        await pilot.press("p")
+        await opened(pilot, WorkbenchScreen)
+        await wait_until(pilot, lambda: table(pilot, "patterns").row_count == 1 and "..." not in shown(pilot))
+        await pilot.press("home", "l")  # the model
+        await wait_until(pilot, lambda: "gold  6 texts" in said(pilot))
+        await pilot.press("end", "up", "enter")  # the last label
+        await wait_until(pilot, lambda: table(pilot, "files").cursor_key == "keyword_model/團體/author_name")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: table(pilot, "patterns").has_focus and "Line 1 ─ co end" in shown(pilot))
+        ready.write_patterns({"female": [("雅婷", "partially")]}, predict_type="content")
+        await pilot.press("escape", "home")
+        await wait_until(pilot, lambda: table(pilot, "files").row_count == 8)
+        await pilot.press("l")
+        await wait_until(pilot, lambda: messages(pilot)[-1] == "choose a file")
+
+
 GOLD = "text,label\n林雅婷,female\nAnnie,male\nann lee,female\nSun,male\nnobody,\n志明,female\n"
 
 

@@ -8,7 +8,7 @@ from console.ui.screens.workbench import WorkbenchScreen
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.posts import PATTERNS, RANGE, post
 from tests.helpers.running import run_in_process
-from tests.helpers.screens import console, messages, opened, said, shown, table, wait_until
+from tests.helpers.screens import console, create_tasks, messages, opened, said, shown, table, wait_until
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
@@ -52,6 +52,23 @@ async def test_two_tasks_compare_author_by_author(ready: TestDeployment) -> None
         await wait_until(pilot, lambda: "the pattern files now" in shown(pilot))
         await pilot.press("down", "enter")
         await wait_until(pilot, lambda: "fbfans: 1 author gained, 1 lost, 0 changed, 0 the same" in said(pilot))
+
+
+async def test_marked_tasks_are_compared_with_each_other_and_one_task_with_the_files(ready: TestDeployment) -> None:
+    await _labelled(ready)
+    ready.write_patterns({**PATTERNS, "female": [("nobody", "start")]})
+    await run_in_process(ready, ready.request(**RANGE))
+    await create_tasks(ready, 1)
+    async with console(ready, (120, 40)) as pilot:
+        await wait_until(pilot, lambda: table(pilot).row_count == 3)
+        await pilot.press("asterisk", "d")
+        await wait_until(pilot, lambda: "two that are done, on one predict type" in "".join(messages(pilot)[-1:]))
+        await pilot.press("escape", "down", "space", "space", "d")
+        await opened(pilot, ComparisonScreen)
+        await wait_until(pilot, lambda: "fbfans: 1 author gained, 1 lost, 0 changed, 0 the same" in said(pilot))
+        await pilot.press("escape", "escape", "end", "d")
+        await opened(pilot, ComparisonScreen)
+        await wait_until(pilot, lambda: "% gain a label" in said(pilot) and "the pattern files now" in shown(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from console.ui.formatting import fit, hanging, shorten_middle, tell_apart
+from console.highlight import shorten_middle
+from console.ui.formatting import fit, hanging, tell_apart
 
 TEXTS = st.text("ab雅婷 ", max_size=60)
 

@@ -110,6 +110,13 @@ def test_a_finished_task_says_how_many_authors_it_labelled_and_is_not_cut() -> N
     assert done_words(replace(unlabelled, length_receive_table=0)) == "no posts in the range"
 
 
+def test_an_aborted_task_says_how_far_it_was() -> None:
+    aborted = task(1, "ABORTED", windows=24, windows_done=11)
+    assert outcome(aborted, BOARD, Rates(), NOBODY, 40).plain == "aborted at 46%"
+    done = replace(aborted, windows_done=24)
+    assert outcome(done, BOARD, Rates(), NOBODY, 40).plain == "aborted before production"
+
+
 def test_a_failed_task_says_what_failed_rather_than_where_if_there_is_no_room_for_both() -> None:
     failed = task(1, "FAILURE", error="window 141: (1146) Table 'posts.a' doesn't exist")
     assert outcome(failed, BOARD, Rates(), NOBODY, 60).plain == "window 141: (1146) Table 'posts.a' doesn't exist"

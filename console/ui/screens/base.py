@@ -1,6 +1,7 @@
 """What all screens share: the header, the footer, the newest snapshot, and how failures are shown."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -54,6 +55,8 @@ class BaseScreen(Screen[None]):
     """A screen that shows snapshots. It posts messages for what only the app can do."""
 
     TITLE: ClassVar[str] = ""
+    WORDS: ClassVar[Mapping[str, str]] = {}
+    """What its columns and signs mean, for the help."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 

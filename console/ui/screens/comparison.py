@@ -44,10 +44,10 @@ class ComparisonScreen(BaseScreen):
         Binding("c", "other", "With another task"),
     ]
 
-    def __init__(self, context: ScreenContext, task: Task) -> None:
+    def __init__(self, context: ScreenContext, before: Task, after: Task | None = None) -> None:
+        """Compare a task with a later one, or with the pattern files."""
         super().__init__(context)
-        self._before = task
-        self._after: Task | None = None
+        self._before, self._after = before, after
         self._found: SampledDiff | TaskDiff | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -102,8 +102,7 @@ class ComparisonScreen(BaseScreen):
         tasks = [
             task
             for task in (board.tasks if board else ())
-            if task.produced
-            and not task.legacy
+            if task.can_compare
             and task.task_id != self._before.task_id
             and task.predict_type == self._before.predict_type
         ]

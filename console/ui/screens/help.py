@@ -1,6 +1,6 @@
 """The help screen, made from the bindings of the screen that it was opened on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +54,9 @@ class HelpScreen(BaseScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        set_title(self.query_one("#body"), f"All keys of {self._about.title or self._about.TITLE or 'this screen'}")
+        set_title(
+            self.query_one("#body"), f"Keys and signs of {self._about.title or self._about.TITLE or 'this screen'}"
+        )
         self.query_one("#help").focus()
 
     def _text(self, width: int) -> Text:
@@ -67,16 +69,16 @@ class HelpScreen(BaseScreen):
         ]
         tables = {type(table): table for table in self._about.query(LiveTable)}
         sections[1:1] = [self._section("In the table", table._bindings) for table in list(tables.values())[:1]]
+        if isinstance(self._about, BaseScreen) and self._about.WORDS:
+            sections.insert(1, _words("What it shows", self._about.WORDS))
         deployment = self.deployment
         servers = {
             "input": f"{deployment.input.host}:{deployment.input.port}",
             "output": f"{deployment.output.host}:{deployment.output.port}",
             "redis": deployment.redis_address,
         }
-        connected = Text.assemble(("Connected to", "bold"))
-        for name, address in servers.items():
-            connected.append(f"\n{name:16}", "accent").append(sanitize(address))
-        text = _side_by_side([*sections, connected], max(width // _COLUMN, 1), width)
+        sections.append(_words("Connected to", servers))
+        text = _side_by_side(sections, max(width // _COLUMN, 1), width)
         return text.append("\n\n" + _INTRODUCTION.strip(), "muted")
 
     def _section(self, title: str, bindings: Iterable[tuple[str, Binding]]) -> Text:
@@ -96,6 +98,14 @@ class HelpScreen(BaseScreen):
 
     def _is_refused(self, action: str) -> bool:
         return self.deployment.read_only and action in _WRITING
+
+
+def _words(title: str, meanings: Mapping[str, str]) -> Text:
+    """Return words with what they mean, one a line."""
+    text = Text.assemble((title, "bold"))
+    for word, meaning in meanings.items():
+        text.append(f"\n{word:16}", "accent").append(sanitize(meaning))
+    return text
 
 
 def _side_by_side(sections: list[Text], columns: int, width: int) -> Text:

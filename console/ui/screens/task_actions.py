@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from console.ui.screens.base import BaseScreen
+from console.ui.screens.comparison import ComparisonScreen
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.export import ExportDialog
 from console.ui.snapshot import Snapshot
@@ -20,7 +21,7 @@ from jobs.model.wording import counted
 _SAVES_NOTHING = "this console saves no files: it is read-only, and runs elsewhere"
 
 # The keys that are answered even where they can do nothing.
-_KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun", "x": "export"}
+_KEYS = {"s": "sample", "a": "abort", "r": "resume", "e": "rerun", "x": "export", "d": "compare"}
 
 
 class TaskActions(BaseScreen):
@@ -33,6 +34,7 @@ class TaskActions(BaseScreen):
         Binding("r", "resume", "Resume"),
         Binding("e", "rerun", "Rerun"),
         Binding("x", "export", "Export"),
+        Binding("d", "compare", "Compare with a task or the files", show=False),
         Binding("y", "copy", "Copy the id", show=False),
     ]
 
@@ -86,6 +88,17 @@ class TaskActions(BaseScreen):
         """The tasks that abort, resume and export apply to: those that are marked, or else the one under the cursor."""
         return self.marked or ((self.selected,) if self.selected else ())
 
+    @property
+    def _compared(self) -> tuple[Task, Task | None] | None:
+        """The older and the newer of two tasks that are marked, or the one under the cursor, if it can be compared."""
+        match sorted(self.targets, key=lambda task: task.create_time):
+            case [task]:
+                return None if task.legacy else (task, None)
+            case [before, after]:
+                alike = before.predict_type == after.predict_type
+                return (before, after) if alike and before.can_compare and after.can_compare else None
+        return None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
         if not self.is_mounted:
@@ -104,6 +117,8 @@ class TaskActions(BaseScreen):
                 return writable and any(task.can_abort for task in self.targets)
             case "resume":
                 return writable and any(task.can_resume for task in self.targets)
+            case "compare":
+                return self._compared is not None
             case "copy":
                 return task is not None
             case _:
@@ -128,6 +143,9 @@ class TaskActions(BaseScreen):
             return f"{_stands(task)}; only an unfinished task can be aborted"
         if action == "resume":
             return "" if task.awaits_labelling else f"{_stands(task)}; {task.refuses_resume}"
+        if action == "compare":
+            marked = "of the tasks that are marked, two that are done, on one predict type, can be compared"
+            return marked if self.marked else "its patterns are not known, so there is nothing to compare"
         if action == "rerun":
             return "its range is not known, so there is nothing to fill the form with"
         if task.produced:
@@ -154,6 +172,11 @@ class TaskActions(BaseScreen):
         """Ask where to, and export the rows of the tasks that are marked, or of the one under the cursor."""
         if tasks := tuple(task for task in self.targets if task.can_sample):
             await self.ask(ExportDialog(self.deployment, tasks))
+
+    def action_compare(self) -> None:
+        """Compare two tasks that are marked, author by author; or the one under the cursor with the pattern files."""
+        if self._compared:
+            self.app.push_screen(ComparisonScreen(self.context, *self._compared))
 
     def action_copy(self) -> None:
         """Send the task's id to the terminal's clipboard."""

@@ -1,5 +1,6 @@
 """The home screen: the live task table, and the task under the cursor in full."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ from console.ui.task_columns import COLUMNS, Situation
 from console.ui.task_filter import TaskFilter
 from console.ui.task_history import days_of, history_text, history_title
 from console.ui.task_text import TaskData
-from console.ui.task_words import outcome
+from console.ui.task_words import ABORTED, DONE, FAILED, PRODUCING, RUNNING, WAITING, outcome
 from console.ui.widgets.live_table import LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
@@ -44,6 +45,15 @@ class TasksScreen(DetailReader):
     """The task table."""
 
     TITLE = "Tasks"
+    WORDS: ClassVar[Mapping[str, str]] = {
+        RUNNING.glyph: "running: its posts are labelled",
+        PRODUCING.glyph: "producing, or waiting for its countdown",
+        WAITING.glyph: "waiting: no worker has begun it",
+        FAILED.glyph: "failed: r resumes it",
+        ABORTED.glyph: "aborted: r resumes it",
+        DONE.glyph: "done, with the share of authors labelled",
+        "stale": "its pattern files have changed since",
+    }
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "detail", "Detail", priority=False),

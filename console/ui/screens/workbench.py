@@ -38,6 +38,14 @@ class WorkbenchScreen(PatternTasksScreen):
     """Files on the left, the patterns of one in the middle, what the chosen one does on the right."""
 
     TITLE = "Patterns"
+    WORDS: ClassVar[Mapping[str, str]] = {
+        "hits": "posts of the sample that it matches",
+        "decided": "hits whose label it decides",
+        "alone": "hits that no other pattern matches",
+        "confl": "hits that another label matches, too",
+        "gold, prec%": "gold texts it decides; how many rightly",
+        "task, authors": "posts and authors a task had by it",
+    }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (170, "-broad")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,8 +109,9 @@ class WorkbenchScreen(PatternTasksScreen):
 
     @property
     def chosen_set(self) -> SetKey | None:
-        file = self._file
-        return (file.model_type, file.predict_type) if file else None
+        files = self.book.files_below(self._node) if self.book and self._node else []
+        sets = {(file.model_type, file.predict_type) for file in files}
+        return sets.pop() if len(sets) == 1 else None
 
     @property
     def edit_target(self) -> tuple[Path, int | None] | None:
@@ -128,7 +137,15 @@ class WorkbenchScreen(PatternTasksScreen):
 
     @on(LiveTable.RowSelected, "#files")
     def _node_selected(self) -> None:
-        (self._table if self._table.display else self.query_one("#found")).focus()
+        """Go on to the patterns of a file, or to what was found below a folder; without any, to its first file."""
+        node, book = self._node, self.book
+        if node is None or book is None:
+            return
+        if node.file is None and not self._found and (files := book.files_below(node)):
+            self._tree.select_when_shown(files[0].key)
+            self._tree.show_book(book)
+        else:
+            (self._table if self._table.display else self.query_one("#found")).focus()
 
     def show_figures(self) -> None:
         """Show what is known about the patterns."""

@@ -45,6 +45,12 @@ class WorkersScreen(BaseScreen):
     """A pane of workers, one of their pace together, and one of queues."""
 
     TITLE = "Workers"
+    WORDS: ClassVar[Mapping[str, str]] = {
+        "done": "windows and units since it started",
+        FAILED.glyph: "attempts at them that failed",
+        "ready": "jobs that are due: running, or to be taken",
+        "deferred": "jobs that are not due yet",
+    }
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def compose_body(self) -> ComposeResult:
