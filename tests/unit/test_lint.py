@@ -140,10 +140,11 @@ def test_every_rule_with_the_text_of_an_earlier_one_is_repeated(pattern_set: Pat
 
 
 def test_the_lower_case_of_a_plain_rule_matches_the_same_texts() -> None:
-    """What comparing rules in lower case relies on, for every character."""
+    """What comparing rules in lower case relies on, for every character that RE2 knows: Python may know newer ones."""
+    known = re2.compile(r"[\p{L}\p{N}\p{S}]")
     for code in range(0x110000):
         low = chr(code).lower()
-        if low != chr(code) and len(low) == 1:
+        if low != chr(code) and len(low) == 1 and known.search(chr(code)):
             one, other = (re2.compile(re2.escape(text), rule_options()) for text in (chr(code), low))
             assert one.search(low) and other.search(chr(code)), hex(code)
 
