@@ -164,7 +164,9 @@ def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunct
             raise Retry(defer=LOOK_SECONDS)
         context.lanes.append(place)
         try:
-            await function(context, ctx["redis"], ref, generation, lane)
+            # From here on, because it may wait for its turn.
+            async with context.heartbeats.recording(ref):
+                await function(context, ctx["redis"], ref, generation, lane)
         except Retry:
             raise
         except UnknownTask as error:

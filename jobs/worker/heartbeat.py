@@ -25,10 +25,10 @@ class TaskStopped(Exception):
 
 @dataclass(eq=False)
 class TaskHeartbeat:
-    """The heartbeat of one task, which is to be worked on while its status is `expected`."""
+    """The heartbeat of one task, which is to be worked on while its status is `expected`, or any if that is None."""
 
     ref: TaskRef
-    expected: TaskStatus
+    expected: TaskStatus | None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -58,8 +58,8 @@ class Heartbeats:
         self._recording: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def recording(self, ref: TaskRef, expected: TaskStatus) -> AsyncIterator[TaskHeartbeat]:
-        """Record a task's heartbeat for the length of the block."""
+    async def recording(self, ref: TaskRef, expected: TaskStatus | None = None) -> AsyncIterator[TaskHeartbeat]:
+        """Record a task's heartbeat for the length of the block. Blocks about the same task share one."""
         heartbeat = TaskHeartbeat(ref, expected)
         self._heartbeats.append(heartbeat)
         if self._recording is None or self._recording.done():
@@ -70,24 +70,27 @@ class Heartbeats:
             self._heartbeats.remove(heartbeat)
 
     async def _record(self) -> None:
+        await asyncio.sleep(HEARTBEAT_SECONDS)  # most jobs are done by then
         while self._heartbeats:
             try:
                 # Not kept open: it may be the last connection that the account may have, and lanes wait for one.
                 async with self._deployment.output_session() as session:
-                    for heartbeat in tuple(self._heartbeats):
-                        await self._record_one(session, heartbeat)
+                    for ref in {heartbeat.ref for heartbeat in self._heartbeats}:
+                        await self._record_one(session, ref)
             except DatabaseError as error:
                 _logger.warning("no heartbeat: %s", error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    async def _record_one(self, session: Session, heartbeat: TaskHeartbeat) -> None:
-        """Record a heartbeat. A task whose row is locked, or whose schema is gone, does not affect the others."""
+    async def _record_one(self, session: Session, ref: TaskRef) -> None:
+        """Record a task's heartbeat. One whose row is locked, or whose schema is gone, does not affect the others."""
+        heartbeats = [heartbeat for heartbeat in self._heartbeats if heartbeat.ref == ref]
         try:
-            status = await state.record_heartbeat(session, heartbeat.ref, peak_memory())
+            status = await state.record_heartbeat(session, ref, peak_memory())
         except DatabaseError as error:
             if error.unreachable:
                 raise
-            _logger.warning("task %s: no heartbeat: %s", heartbeat.ref.task_id, error)
-        else:
-            if status != heartbeat.expected:
+            _logger.warning("task %s: no heartbeat: %s", ref.task_id, error)
+            return
+        for heartbeat in heartbeats:
+            if heartbeat.expected not in (status, None):
                 heartbeat.stopped.set()

@@ -1,13 +1,17 @@
 """The reconciler: it enqueues stalled tasks again, and nothing else."""
 
+import asyncio
+
 from jobs import services
 from jobs.queue.client import open_redis
+from jobs.worker.arq_worker import create_arq_workers
+from jobs.worker.context import MAX_OPEN_WINDOWS, WorkerContext
 from jobs.worker.reconciler import reconcile
 from tests.helpers.assertions import assert_outcome
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.oracle import outcome
 from tests.helpers.posts import END, PATTERNS, RANGE, SOURCES, START, odd_posts
-from tests.helpers.running import finished
+from tests.helpers.running import finished, until
 
 
 async def test_jobs_that_redis_lost_are_enqueued_again(few_posts: TestDeployment) -> None:
@@ -85,3 +89,23 @@ async def test_a_pass_reads_a_queue_once_however_many_stalled_tasks_wait_in_it(o
         assert "cmdstat_zscan" not in after or after["cmdstat_zscan"] == before.get("cmdstat_zscan")
     generations = dict(deployment.rows("SELECT task_id, generation FROM {output}.state"))
     assert generations == dict.fromkeys(task_ids[:-1], 1) | {task_ids[-1]: 2}
+
+
+async def test_a_task_whose_job_waits_for_its_turn_in_a_worker_has_heartbeats(few_posts: TestDeployment) -> None:
+    task_id = await services.create_task(few_posts, few_posts.request())
+    few_posts.age_heartbeats()
+    context = WorkerContext(few_posts)
+    for _ in range(MAX_OPEN_WINDOWS):  # other tasks have them
+        await context.turns.acquire()
+    async with open_redis(few_posts.settings) as redis:
+        label, _ = create_arq_workers(context, redis)
+        working = asyncio.create_task(label.async_run())
+        await until(lambda: few_posts.count("stat = 'PENDING' AND heartbeat > UTC_TIMESTAMP() - INTERVAL 10 SECOND"))
+        await reconcile(few_posts, redis)
+        assert few_posts.count("generation = 1")
+        for _ in range(MAX_OPEN_WINDOWS):
+            context.turns.release()
+        await until(lambda: few_posts.count("stat = 'SUCCESS'"))
+        working.cancel()
+        await asyncio.wait({working})
+    assert few_posts.count(f"task_id = '{task_id}' AND generation = 1")
