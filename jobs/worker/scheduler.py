@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass, field
 
 from jobs.deployment import Deployment
-from jobs.errors import DatabaseError
+from jobs.errors import DatabaseError, OutputUnreachable
 from jobs.model.queues import Queue
 from jobs.model.schedules import Schedule
 from jobs.model.task import Task
@@ -70,8 +70,8 @@ class Scheduler:
                         if seconds <= 0:
                             due.append(schedule)
                         wait = min(wait, WAIT_SECONDS if seconds <= 0 else max(seconds, _LEAST_SECONDS))
-                except DatabaseError as error:
-                    if error.unreachable:
+                except (DatabaseError, OutputUnreachable) as error:
+                    if isinstance(error, DatabaseError) and error.unreachable:
                         raise
                     _logger.warning("scheduler, schema %s: %s", schema, error)
         return due, wait

@@ -19,7 +19,7 @@ from jobs.queue.client import open_redis
 from jobs.services import ScheduleStatus
 from jobs.services.check import check_deployment
 from jobs.worker.scheduler import LOOK_SECONDS, Scheduler
-from tests.helpers.deployment import TestDeployment
+from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.posts import PATTERNS
 from tests.helpers.running import finished, work_in_process
 from tests.helpers.schedules import add_schedule, look_once, make_due, schedule_request, set_schedule
@@ -246,6 +246,24 @@ async def test_run_now_brings_the_tables_of_an_earlier_release_up_to_date(one_po
     task = await services.run_schedule_now(one_post, "nightly")
     await work_in_process(one_post, task.ref)
     assert (await services.check_status(one_post, task.task_id)).produced
+
+
+async def test_a_schema_whose_tables_cannot_be_used_keeps_no_schedule_of_another_from_firing(
+    one_post: TestDeployment,
+) -> None:
+    await add_schedule(one_post)
+    make_due(one_post)
+    name = plain("a broken one")  # it comes first
+    one_post.write_anything(f"CREATE OR REPLACE DATABASE {name}")
+    one_post.write_anything(f"GRANT ALL ON {name}.* TO {one_post.settings.output_user}@'127.0.0.1'")
+    try:
+        for table in ("state", "task_schedule"):
+            one_post.write_anything(f"CREATE TABLE {name}.{table} LIKE {{output}}.{table}")
+        one_post.write_anything(f"ALTER TABLE {name}.state ENGINE = Aria")
+        await look_once(one_post)
+    finally:
+        one_post.write_anything(f"DROP DATABASE {name}")
+    assert one_post.count("TRUE", "task_firing") == 1
 
 
 async def test_run_now_says_what_this_host_lacks(one_post: TestDeployment) -> None:
