@@ -21,6 +21,9 @@ _MIN_VERSION = (10, 6)  # the first with SKIP LOCKED
 
 # Access denied to a database, a table, a column.
 _ACCESS_DENIED = (1044, 1142, 1143)
+_TOO_MANY_CONNECTIONS = 1040
+# More connections, or statements in an hour, than the server allows each account, or this one.
+_ACCOUNT_LIMIT = (1203, 1226)
 
 
 async def check_input(deployment: Deployment) -> AsyncGenerator[Finding, None]:
@@ -30,7 +33,16 @@ async def check_input(deployment: Deployment) -> AsyncGenerator[Finding, None]:
             yield await _check_input_table(session, deployment)
             yield await _check_encryption(session, deployment.input, "INPUT_TLS")
     except DatabaseError as error:
-        yield Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
+        yield Finding("input", "error", str(error), _advice(error, "INPUT"))
+
+
+def _advice(error: DatabaseError, server: str) -> str:
+    """Return what to do if a server cannot be connected to."""
+    if error.code == _TOO_MANY_CONNECTIONS:
+        return "raise max_connections on the server, or close other connections"
+    if error.code in _ACCOUNT_LIMIT:
+        return f"raise this limit of the account {server}_USER"
+    return f"check {server}_HOST, {server}_PORT, {server}_USER, {server}_PASSWORD"
 
 
 async def _check_input_table(session: Session, deployment: Deployment) -> Finding:
@@ -90,7 +102,7 @@ async def check_output(deployment: Deployment) -> AsyncGenerator[Finding, None]:
                 async for finding in _check_tasks(session, schema):
                     yield finding
     except DatabaseError as error:
-        yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
+        yield Finding("output", "error", str(error), _advice(error, "OUTPUT"))
 
 
 async def _check_tasks(session: Session, schema: str) -> AsyncIterator[Finding]:
