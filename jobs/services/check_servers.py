@@ -19,8 +19,6 @@ from jobs.storage.server import read_tls_version, read_variables, read_version, 
 
 _MIN_VERSION = (10, 6)  # the first with SKIP LOCKED
 
-# Access denied to a database, a table, a column.
-_ACCESS_DENIED = (1044, 1142, 1143)
 _TOO_MANY_CONNECTIONS = 1040
 # More connections, or statements in an hour, than the server allows each account, or this one.
 _ACCOUNT_LIMIT = (1203, 1226)
@@ -53,7 +51,7 @@ async def _check_input_table(session: Session, deployment: Deployment) -> Findin
     try:
         await describe_input(session, schema, table, "author_name")
     except DatabaseError as error:
-        if error.code not in _ACCESS_DENIED:
+        if not error.denied:
             raise
         return Finding("input", "error", str(error), grant)
     except AudienceError as error:
