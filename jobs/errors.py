@@ -165,5 +165,5 @@ _UNREACHABLE = frozenset(
 )
 # Access denied to a database, to the server, to a table, to a column.
 _DENIED = frozenset({1044, 1045, 1142, 1143})
-# Record changed since last read, lock wait timeout, deadlock, query killed.
-_TRANSIENT = frozenset({1020, 1205, 1213, 1317})
+# Record changed since last read, lock wait timeout, deadlock, server read-only for now, query killed.
+_TRANSIENT = frozenset({1020, 1205, 1213, 1290, 1317})

@@ -12,7 +12,13 @@ from jobs.services.overview import read_fleet
 from jobs.storage import task_search
 from jobs.storage.connection import Session, connect
 from jobs.storage.endpoint import Server, is_loopback
-from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
+from jobs.storage.grants import (
+    OUTPUT_PRIVILEGES,
+    grant_statement,
+    granted_privileges,
+    ignores_read_only,
+    read_grants,
+)
 from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns
 from jobs.storage.server import read_tls_version, read_variables, read_version, stored_name
@@ -124,7 +130,7 @@ async def _check_version(session: Session, deployment: Deployment) -> Finding:
 
 async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
     """Yield a finding for each variable of the server by which it refuses what a task writes."""
-    found = await read_variables(session, "log_bin", "binlog_format", "innodb_force_primary_key")
+    found = await read_variables(session, "log_bin", "binlog_format", "innodb_force_primary_key", "read_only")
     if found.get("log_bin") == "ON" and found.get("binlog_format") == "STATEMENT":
         yield Finding(
             "output",
@@ -138,6 +144,15 @@ async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
             "error",
             "innodb_force_primary_key is ON: the server refuses the production tables, which have no primary key",
             "SET GLOBAL innodb_force_primary_key = OFF, and set it in the server's configuration",
+        )
+
+    read_only = found.get("read_only", "OFF")
+    if read_only != "OFF" and not ignores_read_only(await read_grants(session)):
+        yield Finding(
+            "output",
+            "error",
+            f"read_only is {read_only}: the server refuses everything that a task writes, as a replica does",
+            "SET GLOBAL read_only = OFF, or let OUTPUT_HOST name the primary",
         )
 
 
