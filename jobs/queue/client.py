@@ -81,7 +81,7 @@ async def open_redis(settings: Settings) -> AsyncIterator[RedisClient]:
 def redis_failure(error: Exception) -> str:
     """Return one of REDIS_ERRORS in words, without the command and the payload that redis-py quotes from a pipeline."""
     quoting = _IN_PIPELINE.fullmatch(str(error))
-    return f"Redis: {quoting[1] if quoting else error}"
+    return f"Redis: {quoting[1] if quoting else error}".rstrip(".")
 
 
 async def tls_version(redis: RedisClient) -> str:

@@ -110,7 +110,7 @@ async def test_tasks_finish_although_the_account_may_open_only_a_few_connections
 
 
 async def test_a_label_job_that_ends_while_redis_takes_no_writes_is_produced_later(few_posts: TestDeployment) -> None:
-    deployment, refusal = few_posts, "command not allowed when used memory > 'maxmemory'."
+    deployment, refusal = few_posts, "command not allowed when used memory > 'maxmemory'"
     task_id = await services.create_task(deployment, deployment.request(**RANGE))
     with Redis.from_url(deployment.servers.redis_url) as redis, deployment.servers.connect() as connection:
         connection.query(f"LOCK TABLES {plain(deployment.input_schema, deployment.table)} WRITE")
