@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.finding import Finding
+from jobs.model.wording import counted
 from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure, tls_version
 from jobs.queue.permissions import WritesRefused, missing_permissions
 from jobs.services.overview import read_fleet
@@ -202,3 +203,12 @@ async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
         yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:
         yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until one runs: audience worker")
+    for other in fleet.queues:
+        jobs = other.ready + len(other.deferred)
+        if jobs and other.name != queue and not fleet.serves(other.name):
+            yield Finding(
+                "queue",
+                "warning",
+                f"no worker serves {other.name}, which has {counted(jobs, 'job')}",
+                f"abort its tasks, or start one: audience worker --queue {other.name}",
+            )
