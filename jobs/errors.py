@@ -112,7 +112,6 @@ class ReadOnly(AudienceError):
     code = 403
 
 
-ACCESS_DENIED = 1045
 DUPLICATE_ENTRY = 1062
 NO_SUCH_TABLE = 1146
 LOCK_WAIT_TIMEOUT = 1205
@@ -133,6 +132,11 @@ class DatabaseError(Exception):
     def unreachable(self) -> bool:
         """Whether there is no connection, so that the state of the data is unknown."""
         return self.code in _UNREACHABLE
+
+    @property
+    def denied(self) -> bool:
+        """Whether the account lacks a privilege, or may not log in."""
+        return self.code in _DENIED
 
     @property
     def transient(self) -> bool:
@@ -159,5 +163,7 @@ class LockTaken(Exception):
 _UNREACHABLE = frozenset(
     {1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
 )
-# Record changed since last read, lock wait timeout, deadlock, query killed.
-_TRANSIENT = frozenset({1020, 1205, 1213, 1317})
+# Access denied to a database, to the server, to a table, to a column.
+_DENIED = frozenset({1044, 1045, 1142, 1143})
+# Record changed since last read, lock wait timeout, deadlock, server read-only for now, query killed.
+_TRANSIENT = frozenset({1020, 1205, 1213, 1290, 1317})

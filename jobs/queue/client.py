@@ -89,7 +89,7 @@ def redis_failure(error: Exception) -> str:
     if match := _NOT_CONNECTED.match(words):
         return f"Redis {match[2]}: cannot connect: {os.strerror(int(match[1]))}"
     quoting = _IN_PIPELINE.fullmatch(words)
-    return f"Redis: {quoting[1] if quoting else words}"
+    return f"Redis: {quoting[1] if quoting else words}".rstrip(".")
 
 
 async def tls_version(redis: RedisClient) -> str:

@@ -64,7 +64,7 @@ class WritesRefused(RedisError):
     """Redis accepts no writes, whoever sends them. `advice` says what to do."""
 
     def __init__(self, reason: ResponseError) -> None:
-        super().__init__(str(reason))
+        super().__init__(str(reason).rstrip("."))
         self.advice = "see Redis's log"
         if isinstance(reason, OutOfMemoryError):
             self.advice = "raise Redis's maxmemory"

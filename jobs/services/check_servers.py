@@ -6,21 +6,29 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError, DatabaseError
 from jobs.model.finding import Finding
+from jobs.model.wording import counted
 from jobs.queue.client import REDIS_ERRORS, open_redis, redis_failure, tls_version
 from jobs.queue.permissions import WritesRefused, missing_permissions
 from jobs.services.overview import read_fleet
 from jobs.storage import task_search
 from jobs.storage.connection import Session, connect
 from jobs.storage.endpoint import Server, is_loopback
-from jobs.storage.grants import OUTPUT_PRIVILEGES, grant_statement, granted_privileges, read_grants
+from jobs.storage.grants import (
+    OUTPUT_PRIVILEGES,
+    grant_statement,
+    granted_privileges,
+    ignores_read_only,
+    read_grants,
+)
 from jobs.storage.input_table import describe_input, is_indexed
 from jobs.storage.schema import existing_columns
 from jobs.storage.server import read_tls_version, read_variables, read_version, stored_name
 
 _MIN_VERSION = (10, 6)  # the first with SKIP LOCKED
 
-# Access denied to a database, a table, a column.
-_ACCESS_DENIED = (1044, 1142, 1143)
+_TOO_MANY_CONNECTIONS = 1040
+# More connections, or statements in an hour, than the server allows each account, or this one.
+_ACCOUNT_LIMIT = (1203, 1226)
 
 
 async def check_input(deployment: Deployment) -> AsyncGenerator[Finding, None]:
@@ -30,7 +38,16 @@ async def check_input(deployment: Deployment) -> AsyncGenerator[Finding, None]:
             yield await _check_input_table(session, deployment)
             yield await _check_encryption(session, deployment.input, "INPUT_TLS")
     except DatabaseError as error:
-        yield Finding("input", "error", str(error), "check INPUT_HOST, INPUT_PORT, INPUT_USER, INPUT_PASSWORD")
+        yield Finding("input", "error", str(error), _advice(error, "INPUT"))
+
+
+def _advice(error: DatabaseError, server: str) -> str:
+    """Return what to do if a server cannot be connected to."""
+    if error.code == _TOO_MANY_CONNECTIONS:
+        return "raise max_connections on the server, or close other connections"
+    if error.code in _ACCOUNT_LIMIT:
+        return f"raise this limit of the account {server}_USER"
+    return f"check {server}_HOST, {server}_PORT, {server}_USER, {server}_PASSWORD"
 
 
 async def _check_input_table(session: Session, deployment: Deployment) -> Finding:
@@ -41,7 +58,7 @@ async def _check_input_table(session: Session, deployment: Deployment) -> Findin
     try:
         await describe_input(session, schema, table, "author_name")
     except DatabaseError as error:
-        if error.code not in _ACCESS_DENIED:
+        if not error.denied:
             raise
         return Finding("input", "error", str(error), grant)
     except AudienceError as error:
@@ -90,7 +107,7 @@ async def check_output(deployment: Deployment) -> AsyncGenerator[Finding, None]:
                 async for finding in _check_tasks(session, schema):
                     yield finding
     except DatabaseError as error:
-        yield Finding("output", "error", str(error), "check OUTPUT_HOST, OUTPUT_PORT, OUTPUT_USER, OUTPUT_PASSWORD")
+        yield Finding("output", "error", str(error), _advice(error, "OUTPUT"))
 
 
 async def _check_tasks(session: Session, schema: str) -> AsyncIterator[Finding]:
@@ -114,7 +131,7 @@ async def _check_version(session: Session, deployment: Deployment) -> Finding:
 
 async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
     """Yield a finding for each variable of the server by which it refuses what a task writes."""
-    found = await read_variables(session, "log_bin", "binlog_format", "innodb_force_primary_key")
+    found = await read_variables(session, "log_bin", "binlog_format", "innodb_force_primary_key", "read_only")
     if found.get("log_bin") == "ON" and found.get("binlog_format") == "STATEMENT":
         yield Finding(
             "output",
@@ -128,6 +145,15 @@ async def _check_output_variables(session: Session) -> AsyncIterator[Finding]:
             "error",
             "innodb_force_primary_key is ON: the server refuses the production tables, which have no primary key",
             "SET GLOBAL innodb_force_primary_key = OFF, and set it in the server's configuration",
+        )
+
+    read_only = found.get("read_only", "OFF")
+    if read_only != "OFF" and not ignores_read_only(await read_grants(session)):
+        yield Finding(
+            "output",
+            "error",
+            f"read_only is {read_only}: the server refuses everything that a task writes, as a replica does",
+            "SET GLOBAL read_only = OFF, or let OUTPUT_HOST name the primary",
         )
 
 
@@ -177,3 +203,12 @@ async def check_redis(deployment: Deployment) -> AsyncGenerator[Finding, None]:
         yield Finding("workers", "ok", f"{count} on queue {queue}")
     else:
         yield Finding("workers", "warning", f"none on queue {queue}", "tasks wait until one runs: audience worker")
+    for other in fleet.queues:
+        jobs = other.ready + len(other.deferred)
+        if jobs and other.name != queue and not fleet.serves(other.name):
+            yield Finding(
+                "queue",
+                "warning",
+                f"no worker serves {other.name}, which has {counted(jobs, 'job')}",
+                f"abort its tasks, or start one: audience worker --queue {other.name}",
+            )

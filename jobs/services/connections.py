@@ -9,7 +9,6 @@ from typing import Any
 
 from jobs.deployment import Deployment
 from jobs.errors import (
-    ACCESS_DENIED,
     AudienceError,
     CannotStart,
     DatabaseError,
@@ -72,8 +71,8 @@ async def output_session(deployment: Deployment, kind: type[AudienceError], mess
 
 
 def _advised(error: DatabaseError) -> str:
-    """Return an error in words, with what to do if there is no connection."""
-    return f"{error}; see audience check" if error.unreachable or error.code == ACCESS_DENIED else str(error)
+    """Return an error in words, with what to do if there is no connection or privilege."""
+    return f"{error}; see audience check" if error.unreachable or error.denied else str(error)
 
 
 def state_session(

@@ -1,16 +1,20 @@
 """What the services that queue tasks share: calls to Redis whose failures have the service's code."""
 
+import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 
 from jobs.deployment import Deployment
-from jobs.errors import CannotStart
+from jobs.errors import CannotStart, InvalidValue
 from jobs.model.alert import AlertEvent
 from jobs.model.queues import Queue
 from jobs.model.task import Task
-from jobs.queue.client import REDIS_ERRORS, RedisClient, redis_client, redis_failure
-from jobs.queue.jobs import enqueue_label, enqueue_production
+from jobs.queue.client import REDIS_ERRORS, RedisClient, open_redis, redis_client, redis_failure
+from jobs.queue.jobs import discard_jobs, enqueue_label, enqueue_production, read_jobs
 from jobs.storage import state
 from jobs.storage.connection import Session
+
+_DISCARD_SECONDS = 1.0
 
 
 def require_redis_url(deployment: Deployment) -> None:
@@ -35,3 +39,15 @@ async def enqueue_task(deployment: Deployment, redis: RedisClient, session: Sess
     except CannotStart as error:
         await state.fail(session, task.ref, str(error), alert=deployment.alerts_of(AlertEvent.TASK_FAILED))
         raise CannotStart(f"{error}; correct the cause, then: audience resume {task.task_id}") from error
+
+
+async def discard_task(deployment: Deployment, task: Task) -> None:
+    """Remove the jobs of a task that has been stopped. Workers do the same later, but there may be none on its queue.
+
+    Raises nothing: what counts is in the state table, and Redis may be away.
+    """
+    assert task.queue is not None and task.deployment is not None
+    queue = Queue(task.deployment, task.queue)
+    with suppress(InvalidValue, *REDIS_ERRORS):  # a timeout is an OSError
+        async with asyncio.timeout(_DISCARD_SECONDS), open_redis(deployment.settings) as redis:
+            await discard_jobs(redis, queue, (await read_jobs(redis, queue)).get(task.task_id, {}))

@@ -32,6 +32,13 @@ def granted_privileges(grants: Sequence[str], schema: str) -> set[str]:
     return found
 
 
+def ignores_read_only(grants: Sequence[str]) -> bool:
+    """Return whether the lines of SHOW GRANTS let the account write where read_only is ON."""
+    found = [re.match(r"GRANT (.+?) ON \*\.\* TO ", grant) for grant in grants]
+    names = {name for match in found if match for name in match[1].split(", ")}
+    return not names.isdisjoint({"ALL PRIVILEGES", "READ_ONLY ADMIN", "SUPER"})
+
+
 def _name_matches(pattern: str, schema: str) -> bool:
     """Return whether the schema name of a grant, in which unescaped % and _ are wildcards, matches a schema."""
     # The positions in the schema name that the pattern so far can reach. A regex could take exponential time.

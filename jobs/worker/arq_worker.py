@@ -154,7 +154,10 @@ class LaneWorker(Worker):
 
 
 def _guarded(function: JobFunction, kind: str, lanes_of_a_task: int) -> JobFunction:
-    """Wrap a job function: it is retried if a server is unreachable; any other error fails its task."""
+    """Wrap a job function: it is retried if a server is unreachable, or for a moment if its task is not found.
+
+    Any other error fails its task.
+    """
 
     async def run(ctx: Context, schema: str, task_id: str, generation: int, lane: int) -> None:
         context: WorkerContext = ctx["context"]

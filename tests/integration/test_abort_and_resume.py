@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from jobs import services
 from jobs.errors import CannotStart, Conflict
 from jobs.model.task import TaskRef
+from jobs.queue.client import open_redis
 from jobs.storage import units, windows
 from jobs.storage.connection import Session
 from jobs.storage.windows import AuthorCounts, ResultRows
@@ -39,6 +40,20 @@ async def test_abort_stops_a_task_at_its_check_point_and_resume_finishes_it(many
         assert (resumed.stat, resumed.check_point, resumed.error) == ("PENDING", None, None)
         task = await finished(deployment, task_id)
     assert_outcome(deployment, task, outcome(odd_posts(30_000, seed=7), PATTERNS, SOURCES, START, END))
+
+
+async def test_an_aborted_task_leaves_no_job_in_a_queue_that_no_worker_serves(deployment: TestDeployment) -> None:
+    deployment.write_patterns(PATTERNS)
+    deployment.write_posts(odd_posts(100))
+    first, second = [await services.create_task(deployment, deployment.request()) for _ in range(2)]
+    await services.abort_task(deployment, first)
+    async with open_redis(deployment.settings) as redis:
+        assert await redis.zrange(deployment.queue.key("label"), 0, -1) == [f"{second}:label:1:1".encode()]
+        assert not await redis.exists(f"arq:job:{first}:label:1:1")
+    for url in ("redis://127.0.0.1:1/0", "nonsense"):
+        away = deployment.with_settings(redis_url=SecretStr(url))
+        assert (await services.abort_task(away, second)).stat == "ABORTED"
+        deployment.write_anything("UPDATE {output}.state SET stat = 'PENDING' WHERE task_id = %s", second)
 
 
 async def test_abort_and_resume_do_not_wait_for_a_lane_that_has_not_noticed_them(deployment: TestDeployment) -> None:

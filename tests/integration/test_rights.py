@@ -95,6 +95,16 @@ async def test_check_names_each_missing_right_in_redis(limited: TestDeployment, 
     assert await owner.keys(f"*{limited.settings.queue}*") == []  # the check changes nothing
 
 
+async def test_check_blames_a_limit_on_connections_not_the_address_or_the_password(deployment: TestDeployment) -> None:
+    user = f"{deployment.settings.output_user}@'127.0.0.1'"
+    deployment.servers.execute(f"ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")
+    async with deployment.output_session():
+        found = await finding(deployment, "output")
+    deployment.servers.execute(f"ALTER USER {user} WITH MAX_USER_CONNECTIONS 0")
+    assert "max_user_connections" in found.message
+    assert found.advice == "raise this limit of the account OUTPUT_USER"
+
+
 async def test_check_says_that_redis_accepts_no_writes_and_what_to_do(deployment: TestDeployment, owner: Any) -> None:
     try:
         await owner.config_set("maxmemory", 1)
@@ -150,8 +160,10 @@ async def test_each_privilege_in_the_output_schema_is_needed_and_its_absence_rep
     words = f"{privilege} command denied"
     try:
         assert words in ((await run_in_process(deployment, deployment.request())).error or "")
-    except (OutputUnreachable, DatabaseError) as error:
+    except DatabaseError as error:
         assert words in str(error)
+    except OutputUnreachable as error:
+        assert words in str(error) and str(error).endswith("; see audience check")
     deployment.servers.execute(f"GRANT {privilege} ON {schema}.* TO {user}@'127.0.0.1'")
     assert (await run_in_process(deployment, deployment.request())).prod_stat == "finish"
 

@@ -11,10 +11,12 @@ from jobs.errors import CannotStart, DatabaseError
 from jobs.queue.client import open_redis
 from jobs.storage import state_tables
 from jobs.storage.stream import stream
+from jobs.worker.context import WorkerContext
+from jobs.worker.label import LabelLane
 from jobs.worker.reconciler import reconcile
 from tests.helpers.deployment import TestDeployment, plain
 from tests.helpers.posts import RANGE
-from tests.helpers.running import finished, until
+from tests.helpers.running import finished, until, work_in_process
 
 
 async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(one_post: TestDeployment) -> None:
@@ -108,7 +110,7 @@ async def test_tasks_finish_although_the_account_may_open_only_a_few_connections
 
 
 async def test_a_label_job_that_ends_while_redis_takes_no_writes_is_produced_later(few_posts: TestDeployment) -> None:
-    deployment, refusal = few_posts, "command not allowed when used memory > 'maxmemory'."
+    deployment, refusal = few_posts, "command not allowed when used memory > 'maxmemory'"
     task_id = await services.create_task(deployment, deployment.request(**RANGE))
     with Redis.from_url(deployment.servers.redis_url) as redis, deployment.servers.connect() as connection:
         connection.query(f"LOCK TABLES {plain(deployment.input_schema, deployment.table)} WRITE")
@@ -127,3 +129,17 @@ async def test_a_label_job_that_ends_while_redis_takes_no_writes_is_produced_lat
                 await reconcile(deployment, client)
             assert (await finished(deployment, task_id)).prod_stat == "finish"
     assert "Traceback" not in deployment.log() and "discarded job" not in deployment.log()
+
+
+async def test_what_a_read_only_server_refuses_is_tried_again(few_posts: TestDeployment) -> None:
+    deployment = few_posts
+    task_id = await services.create_task(deployment, deployment.request(**RANGE))
+    deployment.servers.execute("SET GLOBAL read_only = ON")
+    try:
+        with pytest.raises(DatabaseError, match="read-only") as caught:
+            await LabelLane(WorkerContext(deployment), deployment.ref(task_id)).run()
+    finally:
+        deployment.servers.execute("SET GLOBAL read_only = OFF")
+    assert caught.value.transient
+    await work_in_process(deployment, deployment.ref(task_id))
+    assert (await services.check_status(deployment, task_id)).prod_stat == "finish"

@@ -28,7 +28,9 @@ async def errors(deployment: Deployment) -> list[Finding]:
     return [finding async for finding in check_deployment(deployment) if finding.verdict == "error"]
 
 
-@pytest.mark.parametrize(("variable", "value"), [("binlog_format", "STATEMENT"), ("innodb_force_primary_key", "ON")])
+@pytest.mark.parametrize(
+    ("variable", "value"), [("binlog_format", "STATEMENT"), ("innodb_force_primary_key", "ON"), ("read_only", "ON")]
+)
 async def test_check_names_a_variable_that_stops_every_task_and_its_advice_helps(
     deployment: TestDeployment, variable: str, value: str
 ) -> None:

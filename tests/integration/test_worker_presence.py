@@ -2,9 +2,11 @@
 
 import json
 
+from jobs import services
 from jobs.model.queues import Queue
 from jobs.queue.client import open_redis
 from jobs.queue.clock import redis_time
+from jobs.services.check_servers import check_redis
 from jobs.services.overview import read_fleet
 from tests.helpers.deployment import TestDeployment
 
@@ -43,6 +45,19 @@ async def test_hostile_presence_and_queue_keys_hide_no_worker_and_break_no_overv
     assert [(worker.host, worker.pid) for worker in fleet.workers] == [("\x1b[2J[/red]", 7)]
     assert {queue.name: queue.ready for queue in fleet.queues} == {"\ufffd\x1b": 1, settings.queue: 0}
     assert f"1 on queue {settings.queue}" in done.stdout and "Traceback" not in done.stderr
+
+
+async def test_check_names_a_queue_with_jobs_that_no_worker_serves(one_post: TestDeployment) -> None:
+    queue = f"misspelt-{one_post.settings.queue}"
+    task_id = await services.create_task(one_post, one_post.request(queue=queue))
+
+    async def messages() -> list[str]:
+        found = [finding async for finding in check_redis(one_post) if finding.subject == "queue"]
+        return [finding.message for finding in found if queue in finding.message]
+
+    assert await messages() == [f"no worker serves {queue}, which has 1 job"]
+    await services.abort_task(one_post, task_id)
+    assert await messages() == []
 
 
 async def test_the_oldest_job_is_the_first_one_that_is_due_and_that_no_worker_has_taken(
