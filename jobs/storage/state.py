@@ -272,14 +272,18 @@ async def resume(session: Session, ref: TaskRef, by: str) -> bool:
     return changed == 1
 
 
-async def requeue(session: Session, task: Task) -> bool:
-    """Start a new generation of a stalled task. Returns False if another reconciler was first."""
+async def requeue(session: Session, task: Task, seconds: float) -> bool:
+    """Start a new generation of a task that has had no heartbeat for this long.
+
+    Returns False if it has one by now, or another reconciler was first.
+    """
     changed = await session.execute(
         f"""
         {_BRIEFLY} UPDATE {_table(task.output_schema)} SET generation = generation + 1, heartbeat = UTC_TIMESTAMP(6)
         WHERE task_id = %(task_id)s AND generation = %(generation)s AND stat = %(stat)s
+          AND heartbeat < UTC_TIMESTAMP(6) - INTERVAL %(seconds)s SECOND
         """,
-        {"task_id": task.task_id, "generation": task.generation, "stat": task.stat},
+        {"task_id": task.task_id, "generation": task.generation, "stat": task.stat, "seconds": seconds},
     )
     if changed:
         await events.record(session, task.ref, EventKind.REQUEUED, "no worker was working on it")
