@@ -25,6 +25,7 @@ from textual.worker import Worker
 
 from console.sanitize import sanitize
 from console.ui import palette
+from console.ui.followed_tasks import FollowedTasks
 from console.ui.key_order import KeyOrder
 from console.ui.preferences import read_preferences, write_preferences
 from console.ui.screens.base import BaseScreen, Notice, ScreenContext, notify_failure
@@ -40,11 +41,12 @@ from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workbench import WorkbenchScreen
 from console.ui.screens.workers import WorkersScreen
 from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
+from console.ui.task_words import done_words
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.model.schedule_request import ScheduleRequest
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskStatus
 from jobs.model.task_request import TaskRequest
 from jobs.model.wording import counted
 
@@ -115,6 +117,7 @@ class AudienceApp(App[None]):
         self._leaving = leaving
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()
+        self._followed = FollowedTasks()
         self._keys = KeyOrder(self, super().on_event)
         self._first_theme = ""
         self._last_resort: threading.Timer | None = None
@@ -188,11 +191,21 @@ class AudienceApp(App[None]):
                 self.context.rates.record_fleet(snapshot.fleet)
             self.snapshot = snapshot
             if server.field == "board" and snapshot.board is not None:
+                self._report_ends(snapshot.board.tasks)
                 await self._mark_stale(snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()
             wake_up.clear()
+
+    def _report_ends(self, tasks: Sequence[Task]) -> None:
+        """Say how the tasks ended that were launched or resumed here: the operator may look at something else."""
+        for task in self._followed.ended(tasks):
+            name = f"task {task.task_id[:8]}"
+            if task.status is TaskStatus.FAILURE:
+                self.notify(sanitize(f"{name} failed: {task.error}"), severity="error", markup=False)
+            elif task.produced:
+                self.notify(f"{name} done: {done_words(task)}", markup=False)
 
     async def _mark_stale(self, tasks: Sequence[Task]) -> None:
         """Compare the tasks with the pattern files, which are read in a thread when they have changed."""
@@ -241,6 +254,7 @@ class AudienceApp(App[None]):
             task_id = await services.create_task(self.context.deployment, request)
         finally:
             form.end_launch()
+        self._followed.follow(task_id)
         self.notify(f"task {task_id[:8]} created", markup=False)
         if self.screen is form:  # not another form that was opened meanwhile
             self.pop_screen()
@@ -268,6 +282,8 @@ class AudienceApp(App[None]):
             self._requests.add(request)
             try:
                 changed.append(await service(self.context.deployment, task.task_id))
+                if service is services.resume_task:
+                    self._followed.follow(task.task_id, changed[-1].generation or 0)
             except AudienceError as error:
                 self._requests.discard(request)
                 self.notify(sanitize(f"{error.code} {error}"), severity="error", markup=False)
