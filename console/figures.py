@@ -19,6 +19,11 @@ def short_number(value: float | None) -> str:
     return f"{value:.0e}"
 
 
+def rounded(estimate: int) -> int:
+    """Return an estimate with the three digits that it may be worth."""
+    return round(estimate, min(3 - len(str(estimate)), 0))
+
+
 def duration(seconds: float | None) -> str:
     """Return at most four characters: 12s, 5m, 3h, 12d."""
     if seconds is None:

@@ -61,7 +61,7 @@ def _run(deployment: Deployment, leaving: str = "", *, saves_files: bool = True)
     try:
         app = AudienceApp(deployment, leaving, saves_files=saves_files)
         app.run()
-        app.cancel_last_resort()
+        app.exit_on_signal.cancel()
     except OSError:
         # The terminal is gone, so there is no one to inform and nothing to restore.
         os._exit(1)

@@ -85,7 +85,9 @@ def _print(found: Preview) -> None:
     drawn = "all of the range" if found.everything else f"drawn in {counted(found.clusters, 'place')}"
     print_lines(Text(f"{counted(found.rows, 'post')}, {drawn}, in {found.seconds:.1f} s; shares in %", "dim"), "")
     print_table(_result_columns(found), [*found.results, None])
-    authors = f"{percentage(found.authors_labelled)} of the {counted(found.authors, 'author')} met get a label"
+    authors = (
+        f"{percentage(found.authors_labelled)} of the {counted(found.authors, 'author')} in the sample get a label"
+    )
     print_lines("", authors, "")
     if found.conflicts:
         print_table(

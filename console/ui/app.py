@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,13 +17,13 @@ from textual.content import Content
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import ModalScreen, Screen
-from textual.theme import Theme
 from textual.worker import Worker
 
 from console.sanitize import sanitize
-from console.ui import palette
+from console.ui.exit_on_signal import ExitOnSignal
+from console.ui.followed_tasks import FollowedTasks
 from console.ui.key_order import KeyOrder
-from console.ui.preferences import read_preferences, write_preferences
+from console.ui.operator_theme import OperatorTheme
 from console.ui.screens.base import BaseScreen, Notice, ScreenContext, notify_failure
 from console.ui.screens.dialogs import Confirm
 from console.ui.screens.help import HelpScreen
@@ -40,18 +37,18 @@ from console.ui.screens.tasks import TasksScreen
 from console.ui.screens.workbench import WorkbenchScreen
 from console.ui.screens.workers import WorkersScreen
 from console.ui.snapshot import POLLED_SERVERS, PolledServer, Snapshot
+from console.ui.task_words import done_words
 from jobs import services
 from jobs.deployment import Deployment
 from jobs.errors import AudienceError
 from jobs.model.schedule_request import ScheduleRequest
-from jobs.model.task import Task
+from jobs.model.task import Task, TaskStatus
 from jobs.model.task_request import TaskRequest
 from jobs.model.wording import counted
 
 TaskService = Callable[[Deployment, str], Awaitable[Task]]
 
 POLL_SECONDS = 1.0
-EXIT_SECONDS = 3.0
 
 # Textual's own bindings, which need no entry in the palette.
 _NOT_IN_PALETTE = (
@@ -115,9 +112,10 @@ class AudienceApp(App[None]):
         self._leaving = leaving
         self._wake_ups = {server.name: asyncio.Event() for server in POLLED_SERVERS}
         self._requests: set[tuple[str, str, int | None]] = set()
+        self._followed = FollowedTasks()
         self._keys = KeyOrder(self, super().on_event)
-        self._first_theme = ""
-        self._last_resort: threading.Timer | None = None
+        self._operator_theme = OperatorTheme(self)
+        self.exit_on_signal = ExitOnSignal(self.exit)
 
     async def on_event(self, event: events.Event) -> None:
         """Deliver keys in order."""
@@ -128,48 +126,13 @@ class AudienceApp(App[None]):
 
     def on_mount(self) -> None:
         """Open the task table and start polling. A lost terminal or a SIGTERM ends the app as q does."""
-        self.register_theme(palette.DARK)
-        self.register_theme(palette.LIGHT)
-        self._choose_theme()
-        self.theme_changed_signal.subscribe(self, self._save_theme)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._exit_on_signal)
+        self._operator_theme.apply()
+        self.exit_on_signal.install()
         # Kept when it is left, with its figures and the place of its cursor: an analyst goes to and fro.
         self.install_screen(WorkbenchScreen(self.context), _PATTERNS)
         self.push_screen(TasksScreen(self.context))
         for server in POLLED_SERVERS:
             self._poll(server)
-
-    def _choose_theme(self) -> None:
-        """Use the operator's theme. A terminal of 16 colours has no other colours than its own."""
-        theme = self.available_themes.get(read_preferences().theme, palette.DARK)
-        name = theme.name
-        if self.console.color_system == "standard" and not theme.ansi:
-            name = "ansi-dark" if theme.dark else "ansi-light"
-        self._first_theme = self.theme = name
-
-    def _save_theme(self, theme: Theme) -> None:
-        if theme.name == self._first_theme:
-            self._first_theme = ""  # chosen here, not by the operator; what comes next is the operator's choice
-            return
-        try:
-            write_preferences(theme=theme.name)
-        except OSError as error:
-            self.notify(sanitize(f"theme not saved: {error}"), severity="warning", markup=False)
-
-    def _exit_on_signal(self) -> None:
-        """End the app, or the process if a lost terminal blocks the app."""
-        self._last_resort = threading.Timer(EXIT_SECONDS, os._exit, (0,))
-        self._last_resort.daemon = True
-        self._last_resort.start()
-        self.exit()
-
-    def cancel_last_resort(self) -> None:
-        """Call this when the app has ended normally."""
-        if self._last_resort is not None:
-            self._last_resort.cancel()
 
     @work(group="poll", exit_on_error=False)
     async def _poll(self, server: PolledServer) -> None:
@@ -188,11 +151,21 @@ class AudienceApp(App[None]):
                 self.context.rates.record_fleet(snapshot.fleet)
             self.snapshot = snapshot
             if server.field == "board" and snapshot.board is not None:
+                self._report_ends(snapshot.board.tasks)
                 await self._mark_stale(snapshot.board.tasks)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(POLL_SECONDS - (time.monotonic() - started), 0.1)):
                     await wake_up.wait()
             wake_up.clear()
+
+    def _report_ends(self, tasks: Sequence[Task]) -> None:
+        """Say how the tasks ended that were launched or resumed here: the operator may look at something else."""
+        for task in self._followed.ended(tasks):
+            name = f"task {task.task_id[:8]}"
+            if task.status is TaskStatus.FAILURE:
+                self.notify(sanitize(f"{name} failed: {task.error}"), severity="error", markup=False)
+            elif task.produced:
+                self.notify(f"{name} done: {done_words(task)}", markup=False)
 
     async def _mark_stale(self, tasks: Sequence[Task]) -> None:
         """Compare the tasks with the pattern files, which are read in a thread when they have changed."""
@@ -241,6 +214,7 @@ class AudienceApp(App[None]):
             task_id = await services.create_task(self.context.deployment, request)
         finally:
             form.end_launch()
+        self._followed.follow(task_id)
         self.notify(f"task {task_id[:8]} created", markup=False)
         if self.screen is form:  # not another form that was opened meanwhile
             self.pop_screen()
@@ -268,6 +242,8 @@ class AudienceApp(App[None]):
             self._requests.add(request)
             try:
                 changed.append(await service(self.context.deployment, task.task_id))
+                if service is services.resume_task:
+                    self._followed.follow(task.task_id, changed[-1].generation or 0)
             except AudienceError as error:
                 self._requests.discard(request)
                 self.notify(sanitize(f"{error.code} {error}"), severity="error", markup=False)

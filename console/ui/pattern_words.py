@@ -66,7 +66,7 @@ def preview_line(found: Preview, *, old: bool) -> Text:
     text = Text.assemble(("sample  ", "muted"), f"{posts}, {percentage(found.labelled)} labelled")
     for panel, share in found.panels.items():
         text.append(f", {sanitize(panel)} {percentage(share)}")
-    text.append(f"; {percentage(found.authors_labelled)} of the authors met; {found.seconds:.1f} s")
+    text.append(f"; {percentage(found.authors_labelled)} of the authors in it; {found.seconds:.1f} s")
     if old:
         text.append("; the files have changed since", "waiting")
     return text

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from console.figures import duration
+from console.figures import duration, rounded
 from console.ui.formatting import hanging
 from console.ui.task_words import DONE, standing
 from jobs.errors import AudienceError, UnreadablePatterns
@@ -64,7 +64,7 @@ def _planned(plan: Plan, request: TaskRequest, tasks: Sequence[Task]) -> list[_L
         (
             "ok" if estimate.rows else "warning",
             "posts",
-            f"about {estimate.rows:,}, in {counted(plan.windows, 'window')}",
+            f"about {rounded(estimate.rows):,}, in {counted(plan.windows, 'window')}",
         )
     )
     if estimate.first and estimate.last:

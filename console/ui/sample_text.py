@@ -89,7 +89,7 @@ def row_cells(sampled: Sampled, columns: Mapping[str, int]) -> tuple[Text, ...]:
 
 
 def _excerpt(sampled: Sampled, width: int) -> Text:
-    """Return the part of the text around the match that decides, which is lit."""
+    """Return the part of the text around the match that decides, which is highlighted."""
     text, spans = sampled.row.match_content, _spans(sampled)
     start = 0
     if spans and cell_len(sanitize(text[: spans[0][1]])) >= width:

@@ -60,7 +60,7 @@ class Preview:
     results: tuple[ResultShares, ...]
     """By result, the most rows first; none before the sample is complete."""
     authors: int
-    """Different authors met."""
+    """Different authors in the sample."""
     authors_labelled: Share
     """The share of authors like those met, who write more than others, that get a label in a row of the sample."""
     patterns: tuple[PatternHits, ...]

@@ -10,7 +10,7 @@ from console.ui.screens.samples import SamplesScreen
 from console.ui.screens.tasks import TasksScreen
 from tests.helpers.deployment import TestDeployment
 from tests.helpers.running import finished
-from tests.helpers.screens import console, opened, shown, table, wait_until
+from tests.helpers.screens import console, messages, opened, shown, table, wait_until
 
 
 async def test_an_operator_creates_a_task_samples_it_and_saves_the_sample(ready: TestDeployment) -> None:
@@ -28,6 +28,7 @@ async def test_an_operator_creates_a_task_samples_it_and_saves_the_sample(ready:
             assert task_id is not None
             task = await finished(ready, task_id)
             assert (task.length_prod_table, task.result) == ("1,1", "Dcard,fbfans")
+            await wait_until(pilot, lambda: f"task {task_id[:8]} done: 2 authors" in messages(pilot)[-1])
             await wait_until(pilot, lambda: pilot.app.screen.check_action("sample", ()))
             await pilot.press("s")
             await opened(pilot, SamplesScreen)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.figures import duration, percent, percentage, short_number
+from console.figures import duration, percent, percentage, rounded, short_number
 from jobs.model.wording import counted
 from patterns.intervals import Share, wilson
 
@@ -32,3 +32,8 @@ def test_a_column_of_shares_says_the_same_without_the_sign(part: int, more: int)
 def test_a_short_number_or_duration_fits_its_column(value: float) -> None:
     assert len(short_number(value)) <= 5
     assert len(duration(min(value, 86_400 * 900))) <= 4
+
+
+@pytest.mark.parametrize(("estimate", "shown"), [(0, 0), (7, 7), (999, 999), (1_236, 1_240), (400_002, 400_000)])
+def test_an_estimate_has_three_digits(estimate: int, shown: int) -> None:
+    assert rounded(estimate) == shown

@@ -12,7 +12,8 @@ from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
 from console.ui.screens.base import ScreenContext
 from console.ui.screens.dialogs import Choose
-from console.ui.screens.suggestions import SuggestionsScreen
+from console.ui.screens.suggestions import Suggested, SuggestionsScreen
+from console.ui.widgets.live_table import Cells
 from jobs.model.task_request import TaskRequest
 from jobs.model.wording import counted
 from jobs.services import suggest_from_sample
@@ -39,30 +40,22 @@ class SampleSuggestionsScreen(SuggestionsScreen):
         self._request = request
         self._found: list[FrequentSequence] = []
 
-    async def find(self) -> Text:
+    async def find(self) -> Suggested:
         """See SuggestionsScreen."""
         self._show_progress(0.0)
         request = await self._request()
         if request is None:
-            return Text("no range to draw a sample from yet: create a task first", "waiting")
+            return Suggested(Text("no range to draw a sample from yet: create a task first", "waiting"))
         self._found = await suggest_from_sample(self.deployment, request, on_progress=self._show_progress)
         if not self._found:
-            return Text("The texts of the sample that get no label have nothing in common.", "waiting")
+            return Suggested(Text("The texts of the sample that get no label have nothing in common.", "waiting"))
         text = "What texts of the sample share that get no label, each text counted once. Which label they should get"
-        return Text(f"{text} is for you to say: a asks for it.")
+        return Suggested(
+            Text(f"{text} is for you to say: a asks for it."), [(_cells(one), _about(one)) for one in self._found]
+        )
 
     def _show_progress(self, done: float) -> None:
         self.say(Text(f"drawing a sample, {done:.0%} ...  Escape stops it", "running"))
-
-    @property
-    def rows(self) -> Sequence[tuple[Text, ...]]:
-        """See SuggestionsScreen."""
-        return [_cells(one) for one in self._found]
-
-    def about(self, row: int) -> Text:
-        """See SuggestionsScreen."""
-        one = self._found[row]
-        return Text(f"in {counted(one.texts, 'text')}, such as {sanitize(', '.join(one.examples))}")
 
     async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
         """See SuggestionsScreen."""
@@ -72,7 +65,11 @@ class SampleSuggestionsScreen(SuggestionsScreen):
         return (self._labels[names.index(chosen)], pattern) if chosen is not None else None
 
 
-def _cells(one: FrequentSequence) -> tuple[Text, ...]:
+def _about(one: FrequentSequence) -> Text:
+    return Text(f"in {counted(one.texts, 'text')}, such as {sanitize(', '.join(one.examples))}")
+
+
+def _cells(one: FrequentSequence) -> Cells:
     return (
         cell(visible(one.pattern.text)),
         cell(one.pattern.match_type, "muted"),

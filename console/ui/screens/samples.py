@@ -1,4 +1,4 @@
-"""The samples screen: random production rows of a task, with the match lit, to look at and to save."""
+"""The samples screen: random production rows of a task, with the match highlighted, to look at and to save."""
 
 import asyncio
 from collections import Counter

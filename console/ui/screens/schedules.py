@@ -49,7 +49,7 @@ class SchedulesScreen(BaseScreen):
         Binding("n", "new", "New"),
         Binding("e", "change", "Change"),
         Binding("r", "run", "Run now"),
-        Binding("z", "pause", "Pause/go on"),
+        Binding("z", "pause", "Pause/unpause"),
         Binding("d,delete", "remove", "Remove", key_display="d"),
         Binding("enter", "task", "Task", priority=False),
     ]
@@ -226,7 +226,7 @@ class SchedulesScreen(BaseScreen):
             self.post_message(self.FormRequested(self.selected.schedule))
 
     def action_pause(self) -> None:
-        """Pause the schedules, or let them go on if all of them are paused."""
+        """Pause the schedules, or unpause them if all of them are paused."""
         paused = all(status.schedule.paused for status in self.targets)
         self._request("unpause" if paused else "pause", self.targets)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +19,7 @@ from console.ui.formatting import cell
 from console.ui.pattern_book import SetKey
 from console.ui.screens.base import BaseScreen, ScreenContext
 from console.ui.screens.dialogs import Confirm
-from console.ui.widgets.live_table import LiveTable
+from console.ui.widgets.live_table import Cells, LiveTable
 from console.ui.widgets.live_text import LiveText
 from console.ui.widgets.pane import Pane, set_title
 from jobs.errors import AudienceError
@@ -31,6 +32,16 @@ from patterns.suggestions import Suggestion
 
 # Precision and support that are asked for: the first that anything reaches.
 _DEMANDS = ((0.97, 20), (0.95, 10), (0.9, 5))
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """What has been found."""
+
+    note: Text
+    """What to say about it all."""
+    rows: Sequence[tuple[Cells, Text]] = ()
+    """The cells of each line, and what to say about it, the best first."""
 
 
 class SuggestionsScreen(BaseScreen):
@@ -50,6 +61,7 @@ class SuggestionsScreen(BaseScreen):
         self.key = key
         self.added: tuple[str, int] | None = None
         """The label and the line of the suggestion that was added."""
+        self._suggested = Suggested(Text())
 
     def compose_body(self) -> ComposeResult:
         with Pane(id="body"):
@@ -67,17 +79,8 @@ class SuggestionsScreen(BaseScreen):
         """Drop the columns that do not fit."""
         self.show_rows()
 
-    async def find(self) -> Text:
-        """Find the suggestions, and return what to say about them all. Raises AudienceError."""
-        raise NotImplementedError
-
-    @property
-    def rows(self) -> Sequence[tuple[Text, ...]]:
-        """The cells of each suggestion that has been found."""
-        raise NotImplementedError
-
-    def about(self, row: int) -> Text:
-        """Return what to say about a suggestion."""
+    async def find(self) -> Suggested:
+        """Find the suggestions. Raises AudienceError."""
         raise NotImplementedError
 
     async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
@@ -91,17 +94,18 @@ class SuggestionsScreen(BaseScreen):
     @work(group="suggest", exit_on_error=False)
     async def _find(self) -> None:
         try:
-            self.say(await self.find())
+            self._suggested = await self.find()
+            self.say(self._suggested.note)
         except AudienceError as error:
             self.say(Text(f"{error.code} {sanitize(error)}", "failed"))
         self.show_rows()
 
     def show_rows(self) -> None:
         """Show the suggestions in the columns that fit."""
-        table, rows = self.query_one("#suggestions", LiveTable), self.rows
+        table, rows = self.query_one("#suggestions", LiveTable), self._suggested.rows
         columns = _columns_for(self.COLUMNS, self.WIDEST, table.size.width) if rows else {}
         table.set_columns(columns)
-        table.show([str(row) for row in range(len(rows))], lambda key: rows[int(key)][: len(columns)])
+        table.show([str(row) for row in range(len(rows))], lambda key: rows[int(key)][0][: len(columns)])
         self._show_row()
         self.refresh_keys()
 
@@ -114,12 +118,12 @@ class SuggestionsScreen(BaseScreen):
     def _show_row(self) -> None:
         """Say what the suggestion under the cursor would do."""
         row = self._chosen
-        self.query_one("#row", LiveText).set_text(Text() if row is None else self.about(row))
+        self.query_one("#row", LiveText).set_text(Text() if row is None else self._suggested.rows[row][1])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to add what there is, unless nothing may be changed."""
         if action == "add":
-            return self.is_mounted and bool(self.rows) and not self.deployment.read_only
+            return self.is_mounted and bool(self._suggested.rows) and not self.deployment.read_only
         return super().check_action(action, parameters)
 
     @on(LiveTable.RowSelected, "#suggestions")
@@ -164,7 +168,7 @@ class GoldSuggestionsScreen(SuggestionsScreen):
         self._gold_file = gold_file
         self._suggestions: tuple[Suggestion, ...] = ()
 
-    async def find(self) -> Text:
+    async def find(self) -> Suggested:
         """See SuggestionsScreen."""
         self.say(Text(f"learning from {sanitize(self._gold_file)} ...  Escape stops it", "running"))
         directory = self.deployment.settings.patterns_dir
@@ -174,23 +178,8 @@ class GoldSuggestionsScreen(SuggestionsScreen):
             if found.found.suggestions:
                 break
         self._suggestions = found.found.suggestions
-        return _summary(found, self._gold_file, precision, support)
-
-    @property
-    def rows(self) -> Sequence[tuple[Text, ...]]:
-        """See SuggestionsScreen."""
-        return [_cells(one) for one in self._suggestions]
-
-    def about(self, row: int) -> Text:
-        """See SuggestionsScreen."""
-        one, text = self._suggestions[row], Text()
-        text.append(
-            f"decides {one.support:,} of {counted(one.lines, 'text')}, {one.adds:,} of them without a label now; "
-        )
-        text.append(f"{percentage(one.precision)} right. ")
-        return text.append(
-            "Surely as precise as requested." if one.sure else "More texts would show how precise it is."
-        )
+        rows = [(_cells(one), _about(one)) for one in self._suggestions]
+        return Suggested(_summary(found, self._gold_file, precision, support), rows)
 
     async def choose_line(self, row: int) -> tuple[str, Pattern] | None:
         """See SuggestionsScreen."""
@@ -212,6 +201,12 @@ def _summary(found: GoldSuggestions, gold_file: Path, precision: float, support:
     return text.append(f"right {percentage(before.precision)} becomes {percentage(after.precision)}.")
 
 
+def _about(one: Suggestion) -> Text:
+    text = Text(f"decides {one.support:,} of {counted(one.lines, 'text')}, {one.adds:,} of them without a label now; ")
+    text.append(f"{percentage(one.precision)} right. ")
+    return text.append("Surely as precise as requested." if one.sure else "More texts would show how precise it is.")
+
+
 def _columns_for(wanted: Mapping[str, int], widest: str, width: int) -> dict[str, int]:
     """Return the columns that fit. The widest gets the remaining width."""
     rest, columns = width - 1, {}
@@ -223,7 +218,7 @@ def _columns_for(wanted: Mapping[str, int], widest: str, width: int) -> dict[str
     return {name: needed + (max(rest, 0) if name == widest else 0) for name, needed in columns.items()}
 
 
-def _cells(one: Suggestion) -> tuple[Text, ...]:
+def _cells(one: Suggestion) -> Cells:
     return (
         cell(f"/{one.label}"),
         cell(visible(one.pattern.text)),

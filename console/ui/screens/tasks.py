@@ -59,7 +59,7 @@ class TasksScreen(DetailReader):
         Binding("enter", "detail", "Detail", priority=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("o", "sort", "Sort", show=False),
-        Binding("z", "pause", "Pause the table, or go on", show=False),
+        Binding("z", "pause", "Pause or resume the table", show=False),
     ]
 
     def __init__(self, context: ScreenContext) -> None:
@@ -149,7 +149,7 @@ class TasksScreen(DetailReader):
         if table.marked:
             title += f" ─ {len(table.marked)} marked"
         if self._paused:
-            title += " ─ paused, z goes on"
+            title += " ─ paused, z resumes"
         set_title(self.query_one("#table-box"), title)
 
     def _show_note(self) -> None:
