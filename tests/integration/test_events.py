@@ -66,8 +66,10 @@ async def test_a_task_that_is_queued_again_says_so(one_post: TestDeployment) -> 
     task_id = await services.create_task(one_post, one_post.request())
     task = await services.check_status(one_post, task_id)
     async with one_post.output_session() as session:
-        assert await state.requeue(session, task)
-        assert not await state.requeue(session, replace(task, generation=7))
+        assert not await state.requeue(session, task, 60), "it has a heartbeat"
+        one_post.age_heartbeats()
+        assert not await state.requeue(session, replace(task, generation=7), 60)
+        assert await state.requeue(session, task, 60)
     assert await kinds(one_post, task) == ["created", "requeued"]
 
 
