@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -160,20 +160,27 @@ async def connect(server: Server) -> AsyncIterator[Session]:
         connection.close()
 
 
-async def cancellable(connecting: Awaitable[Any]) -> Any:
+async def cancellable(connecting: Coroutine[Any, Any, Any]) -> Any:
     """Await a connection without losing a cancellation of the current task.
 
     Both drivers connect with `asyncio.wait_for`. Before Python 3.12 it loses a cancellation that arrives
-    just as the awaited result is ready (python/cpython#86296); a poll or a lane would then never end.
+    just as the awaited result is ready (python/cpython#86296); a poll or a lane would then never end, and a
+    command only when the server answers. So a task of its own connects.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    before = task.cancelling()
-    connection = await connecting
-    if task.cancelling() > before:
-        connection.close()
-        raise asyncio.CancelledError
-    return connection
+    opening = asyncio.create_task(connecting)
+    try:
+        await asyncio.wait({opening})  # loses none
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        opening.cancel()
+        asyncio.get_running_loop().call_later(_CLOSE_SECONDS, opening.cancel)  # the first one may be lost
+        raise
+    return opening.result()
+
+
+def _close_unwanted(opening: "asyncio.Task[Any]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 async def _open(server: Server) -> "_Connection":

@@ -2,6 +2,9 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 from redis import Redis
@@ -10,7 +13,9 @@ from jobs import services
 from jobs.errors import CannotStart, DatabaseError
 from jobs.queue.client import open_redis
 from jobs.storage import state_tables
-from jobs.storage.stream import stream
+from jobs.storage.connection import connect
+from jobs.storage.endpoint import Server
+from jobs.storage.stream import open_reader, stream
 from jobs.worker.context import WorkerContext
 from jobs.worker.label import LabelLane
 from jobs.worker.reconciler import reconcile
@@ -34,6 +39,25 @@ async def test_an_input_that_accepts_connections_but_never_answers_is_given_up(o
             assert caught.value.transient
 
         await asyncio.gather(create(), read())
+
+
+async def test_a_connection_that_is_no_longer_wanted_is_given_up_at_once_whenever_that_is(
+    deployment: TestDeployment,
+) -> None:
+    async def connect_to(server: Server, kind: Callable[[Server], AbstractAsyncContextManager[object]]) -> None:
+        async with kind(server):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = replace(deployment.input, port=silent.getsockname()[1])
+        for kind in (connect, open_reader):
+            for steps in range(12):
+                connecting = asyncio.create_task(connect_to(server, kind))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                connecting.cancel()
+                await asyncio.wait({connecting}, timeout=5)
+                assert connecting.cancelled(), (kind, steps)
 
 
 GREETINGS = {
