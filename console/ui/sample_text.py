@@ -96,7 +96,10 @@ def _excerpt(sampled: Sampled, width: int) -> Text:
         start = first = spans[0][0]
         while start > 0 and cell_len(sanitize(text[start - 1 : first])) <= width // 4:
             start -= 1
-    shown = highlight_part(text, spans, start, start + width, MATCH)
+    end = start + width
+    if spans:  # characters without a width may be before it
+        end = max(end, min(spans[0][1], spans[0][0] + width))
+    shown = highlight_part(text, spans, start, end, MATCH)
     shown.end, shown.no_wrap = "", True
     return Text("…", end="").append_text(shown) if start else shown
 

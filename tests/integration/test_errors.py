@@ -63,9 +63,8 @@ async def test_500_unreachable_or_refusing_input_server(one_post: TestDeployment
 
 async def test_500_unreachable_redis(one_post: TestDeployment) -> None:
     down = {"redis_url": SecretStr(f"redis://:secret-word@127.0.0.1:{CLOSED_PORT}/0")}
-    assert "secret-word" not in await refused(
-        one_post, CannotStart, 500, f"Redis 127.0.0.1:{CLOSED_PORT}: cannot connect", settings=down
-    )
+    message = await refused(one_post, CannotStart, 500, "Redis 127.0.0.1:1: cannot connect", settings=down)
+    assert "secret-word" not in message
 
 
 async def test_501_missing_or_faulty_pattern_file(one_post: TestDeployment) -> None:

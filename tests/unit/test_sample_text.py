@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.text import Text
 
@@ -22,6 +22,7 @@ def sampled(author: str, text: str, panel: str = "/male") -> Sampled:
 
 
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(20, 160))
+@example(24 * "0" + 2 * "\u0300", "", 20)
 def test_the_match_is_visible_and_lit_wherever_it_is_in_the_text(before: str, after: str, width: int) -> None:
     row = sampled("someone", before + "needle" + after)
     columns = columns_for(width + 40, [row])
