@@ -163,7 +163,7 @@ class LockTaken(Exception):
 _UNREACHABLE = frozenset(
     {1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
 )
-# Access denied to a database, to the server, to a table, to a column.
-_DENIED = frozenset({1044, 1045, 1142, 1143})
+# Access denied to a database, to the server, to a table, to a column; the account is locked.
+_DENIED = frozenset({1044, 1045, 1142, 1143, 4151})
 # Record changed since last read, lock wait timeout, deadlock, server read-only for now, query killed.
 _TRANSIENT = frozenset({1020, 1205, 1213, 1290, 1317})

@@ -153,6 +153,8 @@ def fault_words(fault: ErrorDetails) -> str:
             return f"expected {limits['ge']:,} or more"
         case "less_than_equal":
             return f"expected {limits['le']:,} or less"
+        case "string_unicode":
+            return "expected text in UTF-8"
         case "int_parsing" | "int_type" | "int_from_float":
             return "expected a whole number"
         case "string_too_long":

@@ -1,4 +1,4 @@
-"""Faults of Redis: stopped, emptied, frozen, out of memory."""
+"""Faults of Redis: stopped, emptied, frozen, out of memory, read-only, without rights."""
 
 import asyncio
 import random
@@ -93,6 +93,26 @@ async def out_of_memory(deployment: FaultDeployment, _: random.Random, __: int) 
         return await deployment.finished(task_id, time.monotonic(), seconds=60)
 
 
+async def a_replica_for_a_while(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """Redis becomes a read-only replica of a server that is away, and is promoted later."""
+    with deployment.workers(2), Redis.from_url(deployment.servers.redis_url) as redis:
+        task_id = await _reach(deployment, rng.choice(MOMENTS))
+        redis.slaveof("127.0.0.1", 1)
+        await asyncio.sleep(5)
+        redis.slaveof()
+        return await deployment.finished(task_id, time.monotonic(), seconds=60)
+
+
+async def without_rights_for_a_while(deployment: FaultDeployment, rng: random.Random, _: int) -> Trial:
+    """The account of the workers may do nothing in Redis for a while."""
+    with deployment.workers(2), Redis.from_url(deployment.servers.redis_url) as redis:
+        task_id = await _reach(deployment, rng.choice(MOMENTS))
+        redis.acl_setuser("default", enabled=True, categories=["-@all"], commands=["+acl"])
+        await asyncio.sleep(5)
+        redis.acl_setuser("default", enabled=True, categories=["+@all"])
+        return await deployment.finished(task_id, time.monotonic(), seconds=60)
+
+
 async def two_days_in_the_queue(deployment: FaultDeployment, _: random.Random, __: int) -> Trial:
     """Age every key and every job in Redis by two days."""
     task_id = await deployment.create()
@@ -122,5 +142,7 @@ FAULTS = [
     Fault("Redis: FLUSHALL before a worker started", emptied_before_a_worker_started, trials=2, short=0),
     Fault("Redis frozen while a worker gets SIGTERM", frozen_at_sigterm, trials=3, short=1),
     Fault("Redis out of memory", out_of_memory, trials=2, short=0),
+    Fault("Redis a read-only replica for 5 s, then promoted", a_replica_for_a_while, trials=3, short=0),
+    Fault("no rights in Redis for 5 s", without_rights_for_a_while, trials=3, short=0),
     Fault("a job queued for two days", two_days_in_the_queue, trials=3, short=1),
 ]

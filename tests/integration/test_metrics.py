@@ -81,7 +81,7 @@ async def test_they_count_tasks_windows_units_jobs_workers_and_alerts(few_posts:
             ("audience_windows_waiting", "default"): windows,
             ("audience_units_waiting", "default"): 5,
             ("audience_alerts_undelivered", "default"): 1,
-            ("audience_queue_jobs", "default", "label", queue, "ready"): 3,  # no worker has taken one
+            ("audience_queue_jobs", "default", "label", queue, "ready"): 2,  # no worker has taken one
             ("audience_queue_jobs", "default", "produce", queue, "ready"): 0,
             ("audience_workers", "default", queue): 2,
             ("audience_rows_per_second", "default", queue): 3_000,

@@ -38,6 +38,8 @@ def test_malformed_settings_are_named_without_their_values(monkeypatch: pytest.M
 def test_a_malformed_option_is_named_as_the_option_not_as_the_setting_that_it_overrides() -> None:
     with pytest.raises(InvalidValue, match=r"^queue: expected 1 to 64 letters, digits, and \. - _$"):
         read_settings(queue="a b")
+    with pytest.raises(InvalidValue, match=r"^queue: expected text in UTF-8$"):
+        read_settings(queue="\udcff")
 
 
 @pytest.mark.parametrize(
