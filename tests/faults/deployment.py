@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import SecretStr
 
 from console.demo.servers import PrivateServers, private_servers
@@ -217,6 +218,10 @@ _COLUMNS = "id, source_author, panel, create_time, field_content, match_content"
 
 def other_time(offset: str) -> dict[str, str]:
     """Return the environment in which a program's clock is off."""
+    # A killed program leaves its shared memory, and a later faketime with the same process id fails.
+    for left in Path("/dev/shm").glob("*faketime_*"):
+        if not psutil.pid_exists(int(left.name.rpartition("_")[2])):
+            left.unlink(missing_ok=True)
     # Used as a wrapper, the faketime program would receive the signals that are meant for the worker.
     command = ["faketime", "-f", offset, "printenv", "LD_PRELOAD"]
     library = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
