@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class ServersMissing(AudienceError):
 
 
 class PrivateServers:
-    """A MariaDB and a Redis: their ports, and the passwords of their accounts, which are new each time.
+    """A MariaDB and a Redis: their ports, the same each time, and the passwords of their accounts, new each time.
 
     MariaDB has an account `owner` with all privileges, and `reader` and `writer` without any until they
     are granted.
@@ -48,8 +48,7 @@ class PrivateServers:
     def __init__(
         self, folder: Path, sockets: Path, mariadb_options: Sequence[str], redis_options: Sequence[str]
     ) -> None:
-        self.mariadb_port = free_port()
-        self.redis_port = free_port()
+        self.mariadb_port, self.redis_port = _ports(folder / "ports")
         self.passwords = {name: secrets.token_hex(16) for name in (*_ACCOUNTS, "redis")}
         self._folder = folder
         self._sockets = sockets
@@ -258,6 +257,21 @@ def _program(name: str) -> str:
     if path is None:
         raise ServersMissing(f"{name} is not installed; as root: {_PACKAGES}")
     return path
+
+
+def _ports(kept: Path) -> tuple[int, int]:
+    """Return two ports: those of the last time if they are free, because tasks remember the address of their input."""
+    try:
+        mariadb, redis = map(int, kept.read_text().split())
+        for port in (mariadb, redis):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections do not matter
+                probe.bind(("127.0.0.1", port))
+    except (OSError, ValueError, OverflowError):
+        mariadb, redis = free_port(), free_port()
+        with suppress(OSError):
+            kept.write_text(f"{mariadb} {redis}\n")
+    return mariadb, redis
 
 
 def free_port() -> int:

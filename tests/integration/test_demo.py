@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,3 +68,12 @@ def test_an_error_of_the_server_is_reported(folder: Path) -> None:
     done = run_demo(folder)
     assert done.returncode == 1
     assert f"MariaDB in {folder} failed: (1050" in done.stderr and f"remove {folder}" in done.stderr
+
+
+def test_servers_have_the_ports_of_the_last_time_unless_another_program_uses_one(tmp_path: Path) -> None:
+    with private_servers(tmp_path) as servers:
+        ports = servers.mariadb_port, servers.redis_port
+    with private_servers(tmp_path) as servers:
+        assert (servers.mariadb_port, servers.redis_port) == ports
+    with socket.create_server(("127.0.0.1", ports[1])), private_servers(tmp_path) as servers:
+        assert servers.redis_port != ports[1]
