@@ -158,10 +158,10 @@ class LockTaken(Exception):
     """Another connection holds a named lock, so it is doing the same work."""
 
 
-# Too many connections (in all, or of this account), node not ready, server shutting down, network read and
-# write errors, connection killed, cannot connect, server gone, server lost, commands out of sync.
+# Too many connections (in all, or of this account), no thread for another, node not ready, server shutting down,
+# network read and write errors, connection killed, cannot connect, server gone, server lost, commands out of sync.
 _UNREACHABLE = frozenset(
-    {1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
+    {1040, 1047, 1053, 1135, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2014}
 )
 # Access denied to a database, to the server, to a table, to a column; the account is locked.
 _DENIED = frozenset({1044, 1045, 1142, 1143, 4151})
