@@ -25,10 +25,11 @@ class TaskStopped(Exception):
 
 @dataclass(eq=False)
 class TaskHeartbeat:
-    """The heartbeat of one task, which is to be worked on while its status is `expected`, or any if that is None."""
+    """The heartbeat of one task."""
 
     ref: TaskRef
     expected: TaskStatus | None
+    """The status in which work on the task goes on. With None, the heartbeat never stops the work."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
